@@ -1,0 +1,1 @@
+"""Open, end-to-end clinical dosimetry for radiopharmaceutical therapy."""

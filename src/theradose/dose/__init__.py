@@ -1,0 +1,1 @@
+"""Absorbed dose from time-integrated activity."""

@@ -1,0 +1,1 @@
+"""DICOM objects of nuclear medicine and radiotherapy."""

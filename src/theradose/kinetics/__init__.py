@@ -1,0 +1,1 @@
+"""Time-activity models, their fits and integrals."""

@@ -1,0 +1,1 @@
+"""Pure data types of a case: no input or output, no algorithms."""

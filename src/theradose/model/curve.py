@@ -1,0 +1,130 @@
+"""Time-activity curves, their fits and their integrals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from theradose.errors import FitError
+from theradose.model.arrays import Array, frozen
+from theradose.uncertainty import Uncertain
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimeActivityCurve:
+    """Activity in a region over time.
+
+    Attributes
+    ----------
+    region : str
+        Name of the region.
+    t_h : ndarray, shape (n,)
+        Hours after the start of the administration, increasing.
+    activity_mbq : ndarray, shape (n,)
+        Activity present at each time, physical decay included.
+    u_independent_mbq : ndarray, shape (n,)
+        Standard uncertainty of each point that is independent between points (counting, repositioning).
+    common : mapping of str to float or None
+        Relative standard uncertainty shared by all points, signed, by source; ``None`` is not stated.
+    source : str
+        Where the numbers come from (``spect``, ``planar``, ``table`` …).
+    """
+
+    region: str
+    t_h: Array
+    activity_mbq: Array
+    u_independent_mbq: Array
+    common: Mapping[str, float | None]
+    source: str
+
+    def __post_init__(self) -> None:
+        for name in ("t_h", "activity_mbq", "u_independent_mbq"):
+            object.__setattr__(self, name, frozen(getattr(self, name), float))
+        if (
+            not self.t_h.ndim == 1
+            or not self.t_h.shape == self.activity_mbq.shape == self.u_independent_mbq.shape
+        ):
+            raise FitError("Times, activities and their uncertainties must be equally long.",
+                           code="curve-shape")  # fmt: skip
+        if len(self.t_h) > 1 and not (self.t_h[1:] > self.t_h[:-1]).all():
+            raise FitError(f"The times of the curve of '{self.region}' must increase.", code="curve-times")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurveFit:
+    """One model fitted to one curve.
+
+    Attributes
+    ----------
+    model : str
+        Name in the registry ``curve_models``.
+    parameters : mapping of str to float
+        Named parameters with the unit in the name (``amplitude_1_mbq``, ``rate_1_per_h``); all rates include
+        physical decay.
+    covariance : ndarray, shape (k, k)
+        Covariance of the parameters in their order, from the independent uncertainties.
+    tia_mbq_h : float
+        Time-integrated activity from 0 to infinity.
+    u_tia_mbq_h : float
+        Its standard uncertainty from the fit alone.
+    extrapolated_fraction, before_first_fraction : float
+        Shares of the integral after the last and before the first point.
+    effective_half_life_h : float
+        Of the terminal phase.
+    chi_squared : float
+        Weighted sum of squared residuals.
+    aicc : float
+        Corrected Akaike criterion, infinite where undefined.
+    weight : float
+        Akaike weight among the models compared; 0 if the fit takes no part in the average.
+    flags : tuple of str
+        Codes such as ``rate-at-physical-decay``.
+    """
+
+    model: str
+    parameters: Mapping[str, float]
+    covariance: Array
+    tia_mbq_h: float
+    u_tia_mbq_h: float
+    extrapolated_fraction: float
+    before_first_fraction: float
+    effective_half_life_h: float
+    chi_squared: float
+    aicc: float
+    weight: float = 0.0
+    flags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "covariance", frozen(self.covariance, float))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimeIntegratedActivity:
+    """The integral of a region's curve with every source of uncertainty.
+
+    Attributes
+    ----------
+    region : str
+        Name of the region.
+    value : Uncertain
+        MBq·h.
+    effective_half_life_h : Uncertain
+        Of the terminal phase.
+    extrapolated_fraction, before_first_fraction : float
+        Shares after the last and before the first point.
+    chosen : str
+        Name of the model, or ``average``.
+    fits : tuple of CurveFit
+        Every model tried, with its weight.
+    curve : TimeActivityCurve
+        The points that were fitted.
+    """
+
+    region: str
+    value: Uncertain
+    effective_half_life_h: Uncertain
+    extrapolated_fraction: float
+    before_first_fraction: float
+    chosen: str
+    fits: tuple[CurveFit, ...]
+    curve: TimeActivityCurve

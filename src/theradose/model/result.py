@@ -1,0 +1,227 @@
+"""The result document ``result.json`` (schema ``theradose/result/1``)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from theradose.model.finding import Severity
+
+
+class Part(BaseModel):
+    """Base of all parts of the result: frozen, no unknown keys; unknown values are ``null``, never 0."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Estimate(Part):
+    """A value with its k = 1 standard uncertainty; ``null`` where unknown."""
+
+    value: float | None
+    u: float | None
+
+
+class EvidenceLine(Part):
+    """A conclusion of the reader, its source, and whether it is an assumption."""
+
+    quantity: str
+    value: str
+    source: str
+    assumed: bool
+
+
+class ImageResult(Part):
+    """One image with its activity check."""
+
+    timepoint: str
+    t_h: float
+    modality: str
+    shape: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+    total_activity_mbq: float
+    expected_activity_mbq: float
+    fraction_of_expected: float
+    unit_found: str
+    decay_reference_found: str
+    dead_time_factor: float | None
+    registration: RegistrationResult | None
+    assumptions: tuple[EvidenceLine, ...]
+
+
+class RegistrationResult(Part):
+    """How an image came into the space of the reference time point."""
+
+    method: str
+    translation_mm: tuple[float, float, float]
+    rotation_deg: float
+    matrix: tuple[tuple[float, float, float, float], ...]
+    quality: dict[str, float]
+
+
+class CurveResult(Part):
+    """The points of a time-activity curve; `u_mbq` is the part independent between points."""
+
+    t_h: tuple[float, ...]
+    activity_mbq: tuple[float, ...]
+    u_mbq: tuple[float | None, ...]
+
+
+class FitResult(Part):
+    """One fitted model; an undefined AICc is ``null``."""
+
+    model: str
+    parameters: dict[str, float]
+    covariance: tuple[tuple[float | None, ...], ...]
+    tia_mbq_h: Estimate
+    aicc: float | None
+    chi_squared: float
+    weight: float
+    flags: tuple[str, ...]
+
+
+class DvhCurve(Part):
+    """Cumulative and differential dose-volume histogram."""
+
+    dose_gy: tuple[float, ...]
+    cumulative_fraction: tuple[float, ...]
+    differential_ml_per_gy: tuple[float, ...]
+
+
+class DvhResult(Part):
+    """Dose-volume summary of the dose map in a region (not recovery-corrected)."""
+
+    mean_gy: float
+    d95_gy: float
+    d50_gy: float
+    d2_gy: float
+    volume_fraction_at_gy: dict[str, float]
+    curve: DvhCurve
+
+
+class BudgetResult(Part):
+    """One line of the uncertainty budget; ``null`` means not stated."""
+
+    source: str
+    relative_u: float | None
+    share: float | None
+
+
+class RegionResult(Part):
+    """Everything about one region."""
+
+    name: str
+    kind: str
+    code: str | None
+    drafted_by: str
+    method: str
+    verified_by: str | None
+    volume_ml: Estimate
+    mass_g: Estimate
+    density_g_per_ml: float | None
+    recovery: Estimate | None
+    curve: CurveResult
+    fit: FitResult | None
+    models: tuple[FitResult, ...]
+    chosen_model: str
+    tia_mbq_h: Estimate
+    tiac_h: Estimate
+    effective_half_life_h: Estimate
+    extrapolated_fraction: float
+    before_first_fraction: float
+    dose_gy: Estimate
+    dose_per_activity_gy_gbq: Estimate
+    bed_gy: Estimate | None = None
+    eqd2_gy: Estimate | None = None
+    dvh: DvhResult | None
+    budget: tuple[BudgetResult, ...]
+
+
+class WholeBodyResult(Part):
+    """Activity and its integral in the field of view of the images."""
+
+    scope: str
+    curve: CurveResult
+    fit: FitResult | None
+    chosen_model: str
+    tia_mbq_h: Estimate
+    tiac_h: Estimate
+    effective_half_life_h: Estimate
+    extrapolated_fraction: float
+    before_first_fraction: float
+
+
+class TumourBurden(Part):
+    """Sum over all lesions at the reference time point."""
+
+    volume_ml: float
+    activity_mbq: float
+    lesions: int
+
+
+class LimitResult(Part):
+    """A dose limit beside the cumulative dose."""
+
+    organ: str
+    quantity: str
+    limit_gy: float
+    cumulative_gy: float | None
+    margin_gy: float | None
+    source: str
+    status: str
+
+
+class ReportingItem(Part):
+    """One item of the reporting list; the value is text or ``not stated``."""
+
+    item: str
+    value: str
+
+
+class FindingResult(Part):
+    """A finding as stored."""
+
+    code: str
+    severity: Severity
+    message: str
+    where: str
+
+
+class FileResult(Part):
+    """A file of the run folder."""
+
+    path: str
+    sha256: str
+
+
+class ConstantResult(Part):
+    """A physical constant used, with source and status."""
+
+    name: str
+    value: float
+    unit: str
+    source: str
+    status: str
+
+
+class Result(Part):
+    """The whole document."""
+
+    schema_: Literal["theradose/result/1"] = Field("theradose/result/1", alias="schema")
+    run_id: str
+    created: str
+    software: dict[str, str]
+    study: dict[str, Any]
+    constants: tuple[ConstantResult, ...]
+    images: tuple[ImageResult, ...]
+    regions: tuple[RegionResult, ...]
+    whole_body: WholeBodyResult | None
+    marrow: dict[str, Any] | None = None
+    tumour_burden: TumourBurden | None
+    limits: tuple[LimitResult, ...] = ()
+    reporting: tuple[ReportingItem, ...]
+    findings: tuple[FindingResult, ...]
+    files: tuple[FileResult, ...]
+
+
+ImageResult.model_rebuild()

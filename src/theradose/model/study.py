@@ -1,0 +1,209 @@
+"""The study file: everything that a user states about one treatment cycle.
+
+Text with units is parsed here, so that the rest of the code sees plain numbers in the units of the
+conventions. Unknown keys are refused. A value may be ``null`` while it is missing; whether it is needed is
+decided by the step that needs it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from theradose.units import parse_quantity
+
+
+def _quantity(unit: str) -> BeforeValidator:
+    return BeforeValidator(lambda value: None if value is None else parse_quantity(value, unit))
+
+
+ActivityMBq = Annotated[float, _quantity("MBq"), Field(gt=0)]
+NonNegativeActivityMBq = Annotated[float, _quantity("MBq"), Field(ge=0)]
+DurationH = Annotated[float, _quantity("h"), Field(ge=0)]
+WeightKg = Annotated[float, _quantity("kg"), Field(gt=0)]
+HeightCm = Annotated[float, _quantity("cm"), Field(gt=0)]
+MassG = Annotated[float, _quantity("g"), Field(gt=0)]
+LengthMm = Annotated[float, _quantity("mm"), Field(ge=0)]
+DensityGPerMl = Annotated[float, _quantity("g/mL"), Field(gt=0)]
+SensitivityCpsPerMBq = Annotated[float, _quantity("cps/MBq"), Field(gt=0)]
+DeadTimeUs = Annotated[float, _quantity("us"), Field(ge=0)]
+Fraction = Annotated[float, _quantity("1"), Field(ge=0, le=1)]
+PointMm = tuple[float, float, float]
+
+
+class StudyPart(BaseModel):
+    """Base of all parts of a study: frozen, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Patient(StudyPart):
+    """The patient. Name and birth date stay out of results unless ``report.identify_patient`` is true."""
+
+    id: str | None = None
+    sex: Literal["F", "M", "O"] | None = None
+    weight: WeightKg | None = None
+    height: HeightCm | None = None
+    name: str | None = None
+    birth_date: str | None = None
+
+
+class Administration(StudyPart):
+    """One administration; `start` is the zero of time of the study if it is the first."""
+
+    nuclide: str | None = None
+    activity: ActivityMBq | None = None
+    residual: NonNegativeActivityMBq | None = None
+    start: datetime | None = None
+    duration: DurationH | None = None
+
+    @property
+    def net_activity_mbq(self) -> float | None:
+        """Activity given to the patient: measured minus residual."""
+        return None if self.activity is None else self.activity - (self.residual or 0.0)
+
+
+class PreviousCycle(StudyPart):
+    """An earlier cycle of the same therapy; `result` may be absent."""
+
+    cycle: int
+    activity: ActivityMBq
+    start: datetime | None = None
+    result: str | None = None
+
+
+class CameraCalibration(StudyPart):
+    """How counts become activity, and how activity in small objects is recovered."""
+
+    camera: str = "camera"
+    sensitivity: SensitivityCpsPerMBq | None = None
+    u: Fraction | None = None
+    dead_time: DeadTimeUs | None = None
+    recovery: str | None = None
+    resolution: LengthMm | None = None
+    record: str | None = None
+
+
+class Declaration(StudyPart):
+    """What the user states because the file does not say it."""
+
+    unit: Literal["Bq/mL", "counts", "cps"] | None = None
+    decay_reference: str | None = None
+    acquired_at: datetime | None = None
+    frame_duration: DurationH | None = None
+    orientation: tuple[float, float, float, float, float, float] | None = None
+    position_mm: PointMm | None = None
+    spacing_mm: PointMm | None = None
+    nuclide: str | None = None
+
+
+class Timepoint(StudyPart):
+    """One measurement: an emission image, with CT and regions where there are any."""
+
+    id: str
+    activity: str | None = None
+    planar: str | None = None
+    ct: str | None = None
+    regions: str | None = None
+    declare: Declaration = Declaration()
+    transform: str | None = None
+
+
+class Draft(StudyPart):
+    """A region that ``theradose`` draws: by threshold, as a sphere, or from other regions."""
+
+    name: str
+    timepoint: str | None = None
+    method: str
+    kind: Literal["organ", "lesion", "whole-body", "other"] | None = None
+    box_mm: tuple[PointMm, PointMm] | None = None
+    seed_mm: PointMm | None = None
+    radius: LengthMm | None = None
+    fraction: Fraction | None = None
+    regions: tuple[str, ...] = ()
+    margin: LengthMm | None = None
+
+
+class Verification(StudyPart):
+    """A person's signature under a region."""
+
+    region: str
+    by: str
+
+
+class Override(StudyPart):
+    """A deliberate deviation from the automatic choice, with its reason."""
+
+    region: str
+    model: str | None = None
+    exclude_timepoints: tuple[str, ...] = ()
+    mass: MassG | None = None
+    density: DensityGPerMl | None = None
+    reason: str
+
+
+class RegistrationChoice(StudyPart):
+    """How time points are brought into one space."""
+
+    method: str = "automatic"
+
+
+class DoseChoice(StudyPart):
+    """How dose is computed."""
+
+    engine: str = "local"
+    nuclear_data: Literal["ddep", "icrp107"] = "ddep"
+    assumed_density: DensityGPerMl | None = None
+
+
+class ReportChoice(StudyPart):
+    """What the report shows."""
+
+    identify_patient: bool = False
+    title: str | None = None
+
+
+class Study(StudyPart):
+    """One treatment cycle of one patient (schema version 1)."""
+
+    schema_version: Literal[1]
+    timezone: str | None = None
+    patient: Patient = Patient()
+    therapy: str | None = None
+    protocol: str | None = None
+    cycle: int | None = None
+    administrations: tuple[Administration, ...] = ()
+    previous_cycles: tuple[PreviousCycle, ...] = ()
+    calibration: CameraCalibration | None = None
+    timepoints: tuple[Timepoint, ...] = ()
+    names: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    drafts: tuple[Draft, ...] = ()
+    verified: tuple[Verification, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    blood: str | None = None
+    probe: str | None = None
+    reference_timepoint: str | None = None
+    registration: RegistrationChoice = RegistrationChoice()
+    measurement_u: Fraction | None = None
+    dose: DoseChoice = DoseChoice()
+    report: ReportChoice = ReportChoice()
+
+    @field_validator("timepoints")
+    @classmethod
+    def _unique_ids(cls, timepoints: tuple[Timepoint, ...]) -> tuple[Timepoint, ...]:
+        ids = [timepoint.id for timepoint in timepoints]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"time point ids must be unique, but are {', '.join(ids)}")
+        return timepoints
+
+    @model_validator(mode="after")
+    def _references_exist(self) -> Study:
+        ids = {timepoint.id for timepoint in self.timepoints}
+        named = [self.reference_timepoint, *(draft.timepoint for draft in self.drafts)]
+        named += [name for override in self.overrides for name in override.exclude_timepoints]
+        for name in named:
+            if name is not None and name not in ids:
+                raise ValueError(f"there is no time point '{name}': the ids are {', '.join(sorted(ids))}")
+        return self

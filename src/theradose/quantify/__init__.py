@@ -1,0 +1,1 @@
+"""From counts to activity on maps and in regions."""

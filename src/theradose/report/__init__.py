@@ -1,0 +1,1 @@
+"""Documents of a result: JSON, tables, figures, PDF and HTML."""

@@ -1,0 +1,1 @@
+"""One space for all time points: resampling, registration, regions, volumes and masses."""

@@ -1,0 +1,1 @@
+"""Where results and intermediate steps live on disk."""
