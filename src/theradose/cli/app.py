@@ -1,0 +1,36 @@
+"""All commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from theradose.cli import demo, info, intake, run
+
+app = typer.Typer(
+    name="theradose",
+    help="Clinical dosimetry for radiopharmaceutical therapy. Research use only until a site has validated it.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+)
+app.command("demo")(demo.demo_command)
+app.command("inspect")(intake.inspect_command)
+app.command("import")(intake.import_command)
+app.command("run")(run.run_command)
+app.command("compare")(run.compare_command)
+app.command("info")(info.info_command)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Answer --version; commands do the rest."""
+    if version:
+        from theradose.provenance import package_version
+
+        print(package_version())
+        raise typer.Exit

@@ -1,0 +1,60 @@
+"""``theradose run`` and ``theradose compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from theradose.cli.output import JsonOption, print_json, print_message, print_table, step_progress
+
+
+def run_command(
+    study: Annotated[Path, typer.Argument(help="study.yaml, or the folder that holds it.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for results; 'results' beside the study by default.")
+    ] = None,
+    engine: Annotated[str | None, typer.Option("--engine", help="Dose engine, instead of the study's.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Do the main job: from the study's images to doses, uncertainties and a report."""
+    from theradose.workflow.run import run_study
+
+    with step_progress() as on_step:
+        run = run_study(study, results=out, engine=engine, on_step=on_step)
+    for finding in run.result.findings:
+        if finding.severity != "info":
+            where = f"{finding.where}: " if finding.where else ""
+            print_message(f"{finding.severity}: {where}{finding.message} [{finding.code}]")
+    if as_json:
+        print_json(run.result.model_dump(mode="json", by_alias=True))
+    else:
+        print(run.folder)
+
+
+def compare_command(
+    first: Annotated[Path, typer.Argument(help="A run folder or its result.json.")],
+    second: Annotated[Path, typer.Argument(help="Another one.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Say what changed between two results, and why."""
+    from theradose.workflow.compare import compare_results
+
+    comparison = compare_results(first, second)
+    if as_json:
+        print_json(comparison.to_json())
+        return
+    rows = [
+        [
+            row.region,
+            row.quantity,
+            "-" if row.first is None else f"{row.first:.4g}",
+            "-" if row.second is None else f"{row.second:.4g}",
+            "-" if row.relative_difference is None else f"{row.relative_difference:+.2%}",
+        ]
+        for row in comparison.rows
+    ]
+    print_table(["region", "quantity", "first", "second", "difference"], rows)
+    for reason in comparison.reasons:
+        print(f"why: {reason}")

@@ -1,0 +1,80 @@
+"""Immutable run folders.
+
+A run is written into a hidden folder, flushed, and renamed to ``results/<run-id>``. Either the whole result is there
+or nothing is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from theradose.errors import StudyError
+
+RUN_DOCUMENT = "run.json"
+RESULT_DOCUMENT = "result.json"
+_HASH_DIGITS = 8
+
+
+def make_run_id(input_hash: str, *, now: datetime) -> str:
+    """Return ``<UTC time>-<8 hex digits of the input hash>``."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{input_hash[:_HASH_DIGITS]}"
+
+
+def find_run(results: Path, input_hash: str) -> Path | None:
+    """Return the finished run folder made from the same inputs, the newest if there are several."""
+    for folder in sorted(results.glob(f"*-{input_hash[:_HASH_DIGITS]}"), reverse=True):
+        document = folder / RUN_DOCUMENT
+        if document.is_file() and json.loads(document.read_text(encoding="utf-8")).get("input_hash") == input_hash:
+            return folder
+    return None
+
+
+@contextmanager
+def new_run(results: Path, run_id: str) -> Iterator[Path]:
+    """Yield a folder to fill; on success it becomes ``results/<run_id>``, on failure it disappears."""
+    results.mkdir(parents=True, exist_ok=True)
+    final = results / run_id
+    if final.exists():
+        raise StudyError(f"The run folder '{run_id}' exists already: runs are never overwritten.", code="run-exists")
+    partial = results / f".{run_id}-{os.getpid()}.part"
+    partial.mkdir()
+    try:
+        yield partial
+        for path in sorted(partial.rglob("*")):
+            _flush(path)
+        partial.replace(final)
+        _flush(results)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def run_folder(path: Path) -> Path:
+    """Return the run folder for a path that names it or its ``result.json``."""
+    folder = path.parent if path.name == RESULT_DOCUMENT else path
+    if not (folder / RESULT_DOCUMENT).is_file():
+        raise StudyError(
+            f"'{path}' is not a result: give a run folder or its {RESULT_DOCUMENT}.", code="result-missing"
+        )
+    return folder
+
+
+def write_json(document: Any, path: Path) -> None:
+    """Write a JSON document with a stable layout."""
+    path.write_text(json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _flush(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

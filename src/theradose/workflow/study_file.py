@@ -1,0 +1,141 @@
+"""Reading ``study.yaml`` and saying what it lacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from theradose.errors import StudyError
+from theradose.model.study import Study
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFile:
+    """A study with the file it came from; paths in the study are relative to that file's folder."""
+
+    study: Study
+    path: Path
+
+    @property
+    def folder(self) -> Path:
+        """Folder to which the paths in the study are relative."""
+        return self.path.parent
+
+    def resolve(self, relative: str) -> Path:
+        """Return the path of a file named in the study, or refuse if it does not exist."""
+        path = self.folder / relative
+        if not path.exists():
+            raise StudyError(
+                f"The study names '{relative}', which does not exist beside {self.path.name}: correct the path.",
+                code="file-missing",
+            )
+        return path
+
+
+def read_study(path: Path) -> StudyFile:
+    """Read and check a study file.
+
+    Raises
+    ------
+    StudyError
+        One sentence for the first problem: no such file, not YAML, an unknown key, a value that cannot be read.
+    """
+    if path.is_dir():
+        path = path / "study.yaml"
+    if not path.is_file():
+        raise StudyError(f"There is no study file '{path}': make one with 'theradose import'.", code="study-missing")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        at = f" at line {line + 1}" if line is not None else ""
+        raise StudyError(f"'{path.name}' is not valid YAML{at}: {_first_line(error)}.", code="study-yaml") from None
+    if not isinstance(content, dict):
+        raise StudyError(f"'{path.name}' holds no study: it must start with 'schema_version: 1'.", code="study-yaml")
+    try:
+        return StudyFile(Study.model_validate(content), path)
+    except ValidationError as error:
+        raise StudyError(_sentence(path, error), code="study-invalid") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A value that the main job needs and the study lacks."""
+
+    key: str
+    code: str
+    advice: str
+
+
+def missing_values(study: Study) -> tuple[Missing, ...]:
+    """Return everything that the study file itself lacks for the main job, in the order of the file."""
+    found: list[Missing] = []
+    if not study.administrations:
+        found.append(
+            Missing(
+                "administrations",
+                "missing-administration",
+                "add 'administrations: [{nuclide: Lu-177, activity: 7.4 GBq, start: 2026-03-02T10:00:00+01:00}]'",
+            )
+        )
+    for number, administration in enumerate(study.administrations):
+        key = f"administrations[{number}]"
+        if administration.nuclide is None:
+            found.append(Missing(f"{key}.nuclide", "missing-nuclide", "add for example 'nuclide: Lu-177'"))
+        if administration.activity is None:
+            found.append(
+                Missing(f"{key}.activity", "missing-administration", "add the measured activity, 'activity: 7.4 GBq'")
+            )
+        if administration.start is None:
+            found.append(Missing(f"{key}.start", "missing-administration", "add 'start: 2026-03-02T10:00:00+01:00'"))
+    if not study.timepoints:
+        found.append(Missing("timepoints", "missing-timepoints", "add at least two with 'id' and 'activity'"))
+    for number, timepoint in enumerate(study.timepoints):
+        if timepoint.activity is None:
+            found.append(
+                Missing(
+                    f"timepoints[{number}].activity",
+                    "missing-image",
+                    f"name the emission image of time point '{timepoint.id}'",
+                )
+            )
+    if not any(timepoint.regions for timepoint in study.timepoints) and not study.drafts:
+        found.append(
+            Missing(
+                "timepoints[].regions",
+                "missing-regions",
+                "name an RTSTRUCT, SEG or label image at one time point, or add 'drafts'",
+            )
+        )
+    return tuple(found)
+
+
+def require_complete(study_file: StudyFile) -> None:
+    """Refuse a study that lacks something, naming all of it in one sentence."""
+    missing = missing_values(study_file.study)
+    if missing:
+        listed = "; ".join(f"{item.key} ({item.advice})" for item in missing)
+        raise StudyError(f"'{study_file.path.name}' lacks what the run needs: {listed}.", code=missing[0].code)
+
+
+def _sentence(path: Path, error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+    reason = _reason(first)
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"'{path.name}': {where or 'study'}: {reason}{more}."
+
+
+def _reason(problem: Any) -> str:
+    if problem["type"] == "extra_forbidden":
+        return "this key is not known, see docs/formats/study.md for the valid ones"
+    message = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
+    return message if "'" in message else f"{message}, but {problem['input']!r} was given"
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "problem", None) or str(error).splitlines()[0])
