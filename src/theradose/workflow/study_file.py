@@ -123,14 +123,21 @@ def require_complete(study_file: StudyFile) -> None:
 
 
 def _sentence(path: Path, error: ValidationError) -> str:
-    first = error.errors()[0]
+    first = min(error.errors(), key=lambda problem: not _is_split_by_comma(problem))
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
     reason = _reason(first)
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"'{path.name}': {where or 'study'}: {reason}{more}."
 
 
+def _is_split_by_comma(problem: Any) -> bool:
+    # Inside braces YAML ends a value at a comma, so that "7,4 GBq" arrives as "7" and a key "4 GBq".
+    return problem["type"] == "extra_forbidden" and str(problem["loc"][-1])[:1].isdigit()
+
+
 def _reason(problem: Any) -> str:
+    if _is_split_by_comma(problem):
+        return "this looks like the end of a number with a decimal comma: write it with a decimal point"
     if problem["type"] == "extra_forbidden":
         return "this key is not known, see docs/formats/study.md for the valid ones"
     message = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")

@@ -1,0 +1,107 @@
+"""Everything that a run computed, before it becomes a document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from theradose.dose.dvh import RegionDoses
+from theradose.model.activity import ActivityMap
+from theradose.model.curve import TimeIntegratedActivity
+from theradose.model.dose import DoseMap, RegionDose
+from theradose.model.finding import Finding
+from theradose.model.grid import DensityMap, Volume
+from theradose.model.region import Region, Segmentation
+from theradose.model.transform import Registration
+from theradose.quantify.activity import ActivityRecord
+from theradose.quantify.check import ActivityCheck
+from theradose.quantify.regions import RegionQuantity
+from theradose.spatial.masses import RegionMass
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimepointOutcome:
+    """One time point: its activity, how it was made, and how it lies to the reference.
+
+    Attributes
+    ----------
+    id : str
+        Id in the study.
+    activity : ActivityMap
+        On its own grid.
+    record : ActivityRecord
+        What was found in the file and done to the values.
+    check : ActivityCheck
+        Activity in view against the decayed administered activity.
+    ct : Volume or None
+        HU on the CT's own grid.
+    registration : Registration
+        Reference space to this time point's space.
+    segmentation : Segmentation
+        Regions on the grid of `activity`.
+    """
+
+    id: str
+    activity: ActivityMap
+    record: ActivityRecord
+    check: ActivityCheck
+    ct: Volume | None
+    registration: Registration
+    segmentation: Segmentation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionOutcome:
+    """One region from curve to dose."""
+
+    region: Region
+    quantity: RegionQuantity
+    tia: TimeIntegratedActivity
+    mass: RegionMass
+    dose: RegionDose
+    doses: RegionDoses | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """The whole run.
+
+    Attributes
+    ----------
+    timepoints : tuple of TimepointOutcome
+        In order of time.
+    reference_id : str
+        Time point whose grid the maps are on.
+    density : DensityMap
+        On the reference grid.
+    ct : Volume or None
+        HU on the reference grid, for pictures.
+    tia : Volume
+        MBq·h/mL on the reference grid.
+    dose : DoseMap
+        Gy on the reference grid.
+    dose_rates : mapping of str to Volume
+        Gy/h on the reference grid by time point.
+    regions : tuple of RegionOutcome
+        In the order of the reference segmentation.
+    whole_field : TimeIntegratedActivity or None
+        Of everything in view; ``None`` if it could not be fitted.
+    findings : tuple of Finding
+        Of all steps.
+    """
+
+    timepoints: tuple[TimepointOutcome, ...]
+    reference_id: str
+    density: DensityMap
+    ct: Volume | None
+    tia: Volume
+    dose: DoseMap
+    dose_rates: Mapping[str, Volume]
+    regions: tuple[RegionOutcome, ...]
+    whole_field: TimeIntegratedActivity | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def reference(self) -> TimepointOutcome:
+        """The reference time point."""
+        return next(timepoint for timepoint in self.timepoints if timepoint.id == self.reference_id)
