@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
 
 from theradose.errors import FitError
 from theradose.model.arrays import Array, frozen
@@ -79,6 +83,10 @@ class CurveFit:
         Akaike weight among the models compared; 0 if the fit takes no part in the average.
     flags : tuple of str
         Codes such as ``rate-at-physical-decay``.
+    sample_t_h : ndarray, shape (n,)
+        Sample times to which the model was bound.
+    decay_constant_per_h : float
+        Physical decay constant to which the model was bound.
     """
 
     model: str
@@ -93,9 +101,12 @@ class CurveFit:
     aicc: float
     weight: float = 0.0
     flags: tuple[str, ...] = ()
+    sample_t_h: Array = field(default_factory=partial(np.zeros, 0))
+    decay_constant_per_h: float = math.nan
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "covariance", frozen(self.covariance, float))
+        object.__setattr__(self, "sample_t_h", frozen(self.sample_t_h, float))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -59,7 +59,7 @@ class RegionOutcome:
     tia: TimeIntegratedActivity
     mass: RegionMass
     dose: RegionDose
-    doses: RegionDoses | None
+    doses: RegionDoses
 
 
 @dataclass(frozen=True, slots=True, eq=False)

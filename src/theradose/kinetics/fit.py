@@ -1,0 +1,215 @@
+"""Fit of one model to one time-activity curve.
+
+The weights are the stated independent uncertainties of the points, and the covariance follows from them: it is
+not rescaled by chi-squared, so that a fit with few or no degrees of freedom has an uncertainty too. Common
+uncertainties (calibration, recovery) play no part here; :mod:`theradose.kinetics.integrate` adds them once.
+
+References
+----------
+[Kletting2013]_ Fit, choice and uncertainty of time-integrated activities.
+[BurnhamAnderson2002]_ The corrected Akaike criterion.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from theradose.errors import FitError
+from theradose.kinetics.flags import fit_flags
+from theradose.kinetics.models import (
+    CurveModel,
+    ModelForm,
+    RateBounds,
+    curve_integral,
+    curve_integral_gradient,
+    curve_models,
+)
+from theradose.kinetics.projection import Problem, Solution, curve_jacobian, solve
+from theradose.kinetics.settings import KineticsSettings, default_settings
+from theradose.model.arrays import Array
+from theradose.model.curve import CurveFit, TimeActivityCurve
+
+_SINGULAR = 1e-13
+
+
+def fit_model(
+    curve: TimeActivityCurve,
+    model: str | CurveModel,
+    *,
+    decay_constant_per_h: float,
+    settings: KineticsSettings | None = None,
+) -> CurveFit:
+    """Fit a model by weighted least squares with every rate at least that of physical decay.
+
+    Parameters
+    ----------
+    curve : TimeActivityCurve
+        At least as many points as the model has parameters, all with a positive independent uncertainty.
+    model : str or CurveModel
+        Name in the registry ``curve_models``, or a model.
+    decay_constant_per_h : float
+        Physical decay constant of the nuclide.
+    settings : KineticsSettings, optional
+        Bounds and levels; the packaged ones by default.
+
+    Returns
+    -------
+    CurveFit
+        Parameters in MBq and 1/h, their covariance from the stated uncertainties (rows of parameters that a
+        bound holds are zero), integral, chi-squared, AICc, flags. The weight is 0 until models are compared.
+
+    Raises
+    ------
+    FitError
+        ``too-few-points``, ``uncertainty-missing``, ``curve-invalid``, ``no-activity``.
+
+    References
+    ----------
+    [Kletting2013]_, [BurnhamAnderson2002]_
+    """
+    settings = settings or default_settings()
+    chosen = curve_models.get(model) if isinstance(model, str) else model
+    check_curve(curve)
+    form = chosen.bind(t_h=curve.t_h, decay_constant_per_h=decay_constant_per_h)
+    _check_points(curve, chosen.name, form)
+    bounds = rate_bounds(curve, decay_constant_per_h=decay_constant_per_h, settings=settings)
+    problem = Problem(form, curve.t_h, curve.activity_mbq, curve.u_independent_mbq, bounds)
+    solution = solve(problem, len(form.parameters) - form.n_linear)
+    parameters = np.concatenate([solution.linear, solution.nonlinear])
+    tia = curve_integral(form, parameters)
+    if not tia > 0:
+        raise FitError(
+            f"The curve of '{curve.region}' has no positive activity that the model '{chosen.name}' could describe: "
+            "check the region and the background, or leave the region out.",
+            code="no-activity",
+        )
+    covariance = _covariance(problem, solution)
+    gradient = curve_integral_gradient(form, parameters)
+    first, last = float(curve.t_h[0]), float(curve.t_h[-1])
+    fit = CurveFit(
+        model=chosen.name,
+        parameters=dict(zip(form.parameters, parameters.tolist(), strict=True)),
+        covariance=covariance,
+        tia_mbq_h=tia,
+        u_tia_mbq_h=math.sqrt(gradient @ covariance @ gradient),
+        extrapolated_fraction=curve_integral(form, parameters, start_h=last) / tia,
+        before_first_fraction=curve_integral(form, parameters, stop_h=first) / tia,
+        effective_half_life_h=math.log(2) / form.terminal_rate(solution.linear, solution.nonlinear)[0],
+        chi_squared=solution.chi_squared,
+        aicc=corrected_akaike(solution.chi_squared, n_parameters=len(parameters), n_points=len(curve.t_h)),
+        sample_t_h=curve.t_h,
+        decay_constant_per_h=decay_constant_per_h,
+    )
+    return replace(fit, flags=fit_flags(fit, problem, solution, settings=settings))
+
+
+def corrected_akaike(chi_squared: float, *, n_parameters: int, n_points: int) -> float:
+    """Return AICc for known standard deviations: χ² + 2K + 2K(K+1)/(N−K−1), infinite for N ≤ K + 1.
+
+    References
+    ----------
+    [BurnhamAnderson2002]_
+    """
+    spare = n_points - n_parameters - 1
+    if spare <= 0:
+        return math.inf
+    return chi_squared + 2 * n_parameters + 2 * n_parameters * (n_parameters + 1) / spare
+
+
+def rate_bounds(curve: TimeActivityCurve, *, decay_constant_per_h: float, settings: KineticsSettings) -> RateBounds:
+    """Return the range of the rates: physical decay, and what the first sample after the start could still see."""
+    first = float(curve.t_h[curve.t_h > 0][0])
+    fastest_biological = settings.half_lives_in_first_sample_time * math.log(2) / first
+    # Without the physical bound a rate may still not be so slow that the samples cannot tell it from zero.
+    unseen = 1e-3 / float(curve.t_h[-1])
+    slowest = decay_constant_per_h if settings.physical_decay_bound else unseen
+    return RateBounds(slowest, slowest + fastest_biological, settings.minimum_rate_ratio)
+
+
+def check_curve(curve: TimeActivityCurve) -> None:
+    """Refuse a curve whose numbers cannot be fitted.
+
+    Raises
+    ------
+    FitError
+        ``curve-invalid`` for values that are not finite or a time before the administration,
+        ``uncertainty-missing`` unless every point has a positive independent uncertainty, ``no-activity`` if no
+        point has activity, ``no-points`` for an empty curve.
+    """
+    region = curve.region
+    if len(curve.t_h) == 0:
+        raise FitError(f"The curve of '{region}' has no points: give at least two images or samples.", code="no-points")
+    if not (np.isfinite(curve.t_h).all() and np.isfinite(curve.activity_mbq).all()):
+        raise FitError(
+            f"The curve of '{region}' has a time or an activity that is not a finite number: correct or "
+            "remove that point.",
+            code="curve-invalid",
+        )
+    if curve.t_h[0] < 0:
+        raise FitError(
+            f"The curve of '{region}' has a point at {curve.t_h[0]:.4g} h, before the administration: check the "
+            "administration time, times are hours after its start.",
+            code="curve-invalid",
+        )
+    u = curve.u_independent_mbq
+    if not (np.isfinite(u).all() and (u > 0).all()):
+        raise FitError(
+            f"The curve of '{region}' has points without a positive independent uncertainty, which the weights "
+            "of the fit need: state the uncertainty of each point.",
+            code="uncertainty-missing",
+        )
+    if not (curve.activity_mbq > 0).any():
+        raise FitError(
+            f"The curve of '{region}' has no point with positive activity: check the region and the background.",
+            code="no-activity",
+        )
+
+
+def _check_points(curve: TimeActivityCurve, name: str, form: ModelForm) -> None:
+    n_parameters, n_points = len(form.parameters), len(curve.t_h)
+    if n_points == 1:
+        raise FitError(
+            f"The curve of '{curve.region}' has a single point, from which no curve can be fitted: measure a "
+            "second time point; single-time-point methods (Haenscheid, Madsen, population kinetics) are not "
+            "available in this version.",
+            code="one-time-point",
+        )
+    if n_parameters > n_points:
+        raise FitError(
+            f"The model '{name}' has {n_parameters} parameters but the curve of '{curve.region}' only "
+            f"{n_points} points: choose a model with at most {n_points} parameters.",
+            code="too-few-points",
+        )
+
+
+def _covariance(problem: Problem, solution: Solution) -> Array:
+    """Return the covariance of all parameters; what a bound holds does not vary.
+
+    The nonlinear parameters vary along the free directions of the unit cube only, which also covers two rates
+    that a bound ties together. A rate whose amplitude is zero has no influence and no variance.
+    """
+    n_linear = problem.form.n_linear
+    n_parameters = n_linear + len(solution.nonlinear)
+    by_linear = problem.form.basis(problem.t_h, solution.nonlinear) / problem.u_mbq[:, None]
+    by_nonlinear = curve_jacobian(problem, solution)
+    directions = np.zeros((n_parameters, 0))
+    if len(solution.nonlinear):
+        free = (solution.unit > 0) & (solution.unit < 1)
+        seen = np.linalg.norm(by_nonlinear, axis=0) > 0
+        logarithmic = solution.unit_jacobian[:, free] / solution.nonlinear[:, None] * seen[:, None]
+        left, singular, _ = np.linalg.svd(logarithmic, full_matrices=False)
+        left = left[:, singular > _SINGULAR * max(singular.max(initial=0.0), 1.0)]
+        directions = np.zeros((n_parameters, left.shape[1]))
+        directions[n_linear:] = solution.nonlinear[:, None] * left
+    active = np.eye(n_parameters)[:, :n_linear][:, solution.active]
+    directions = np.concatenate([active, directions], axis=1)
+    design = np.concatenate([by_linear, by_nonlinear], axis=1) @ directions
+    norms = np.linalg.norm(design, axis=0)
+    _, singular, right = np.linalg.svd(design / norms, full_matrices=False)
+    # A direction that the data do not determine gets a huge variance, never none.
+    singular = np.maximum(singular, _SINGULAR * singular[0])
+    root = (directions / norms) @ (right.T / singular)
+    return np.asarray(root @ root.T)

@@ -1,0 +1,200 @@
+"""From a time-activity curve to its integral with every source of uncertainty.
+
+Parameter uncertainty, the choice of model, and the sources common to all points are separate contributions:
+``fit:<region>``, ``model:<region>``, and the curve's own common sources.
+
+References
+----------
+[BurnhamAnderson2002]_ Average over models with the variance within and between them.
+[Gear2018]_ Common sources act on the integral once, as a relative contribution.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from theradose.errors import FitError
+from theradose.kinetics.evaluate import bound_form, half_life_gradient
+from theradose.kinetics.fit import check_curve, fit_model
+from theradose.kinetics.flags import flag_findings
+from theradose.kinetics.models import curve_integral_gradient
+from theradose.kinetics.select import Basis, weigh_fits
+from theradose.kinetics.settings import KineticsSettings, default_settings
+from theradose.model.curve import CurveFit, TimeActivityCurve, TimeIntegratedActivity
+from theradose.model.finding import Finding
+from theradose.nuclides import Nuclide
+from theradose.uncertainty import Uncertain
+
+_COMPARISON = "trapezoid"
+
+
+def default_models(n_points: int) -> tuple[str, ...]:
+    """Return the models tried for a curve of `n_points`; the trapezoid only stands in the table beside them."""
+    if n_points <= 2:
+        return ("mono", _COMPARISON)
+    if n_points == 3:
+        return ("mono", "uptake", _COMPARISON)
+    return ("mono", "bi", "uptake", _COMPARISON)
+
+
+def integrate_curve(
+    curve: TimeActivityCurve,
+    *,
+    nuclide: Nuclide,
+    models: Sequence[str] | None = None,
+    force_model: str | None = None,
+    settings: KineticsSettings | None = None,
+) -> tuple[TimeIntegratedActivity, tuple[Finding, ...]]:
+    """Integrate a curve from 0 to infinity over the average of the models that its points support.
+
+    Parameters
+    ----------
+    curve : TimeActivityCurve
+        At least two points.
+    nuclide : Nuclide
+        Gives physical decay.
+    models : sequence of str, optional
+        Models to try; :func:`default_models` otherwise.
+    force_model : str, optional
+        The only model to use, for example because a user overrides the choice.
+    settings : KineticsSettings, optional
+        Bounds and levels; the packaged ones by default.
+
+    Returns
+    -------
+    TimeIntegratedActivity
+        Integral (MBq·h) and half-life of the last phase (h), each with its sources; every model tried with its
+        weight.
+    findings
+        What limits the trust in the integral.
+
+    Raises
+    ------
+    FitError
+        ``one-time-point``, ``too-few-points`` if no model has few enough parameters, and the refusals of
+        :func:`theradose.kinetics.fit.fit_model`.
+
+    References
+    ----------
+    [BurnhamAnderson2002]_, [Gear2018]_
+    """
+    settings = settings or default_settings()
+    check_curve(curve)
+    n_points = len(curve.t_h)
+    if force_model is not None:
+        names: tuple[str, ...] = (force_model,)
+    else:
+        names = tuple(models) if models is not None else default_models(n_points)
+    fits, refused = _fit_all(curve, names, nuclide=nuclide, settings=settings)
+    weighted, basis = weigh_fits(fits, n_points=n_points, settings=settings)
+    used = [fit for fit in weighted if fit.weight > 0]
+    value, half_life = _averages(curve, used)
+    findings = [*_curve_findings(curve), *refused, *_choice_findings(curve, used, basis, forced=force_model)]
+    for fit in used:
+        if fit.weight >= settings.reported_weight:
+            findings.extend(flag_findings(fit, curve, settings=settings))
+    tia = TimeIntegratedActivity(
+        region=curve.region,
+        value=value,
+        effective_half_life_h=half_life,
+        extrapolated_fraction=_share(used, value, [fit.extrapolated_fraction for fit in used]),
+        before_first_fraction=_share(used, value, [fit.before_first_fraction for fit in used]),
+        chosen=used[0].model if len(used) == 1 else "average",
+        fits=weighted,
+        curve=curve,
+    )
+    return tia, tuple(findings)
+
+
+def _fit_all(
+    curve: TimeActivityCurve, names: Sequence[str], *, nuclide: Nuclide, settings: KineticsSettings
+) -> tuple[list[CurveFit], list[Finding]]:
+    """Fit every model that has few enough parameters; the others become findings, or the error if all do."""
+    fits: list[CurveFit] = []
+    refused: list[FitError] = []
+    for name in names:
+        try:
+            fits.append(fit_model(curve, name, decay_constant_per_h=nuclide.decay_constant_per_h, settings=settings))
+        except FitError as error:
+            if error.code != "too-few-points":
+                raise
+            refused.append(error)
+    if not fits:
+        raise refused[0]
+    return fits, [Finding("model-refused", "warning", str(error), curve.region) for error in refused]
+
+
+def _averages(curve: TimeActivityCurve, used: Sequence[CurveFit]) -> tuple[Uncertain, Uncertain]:
+    """Return integral and half-life with their sources; what the two share is carried by equal names."""
+    weights = np.array([fit.weight for fit in used])
+    pairs = np.array([(fit.tia_mbq_h, fit.effective_half_life_h) for fit in used])
+    mean = weights @ pairs
+    within = np.tensordot(weights, np.array([_pair_covariance(fit) for fit in used]), axes=1)
+    between = (weights[:, None] * (pairs - mean)).T @ (pairs - mean)
+    integral, half_life = Uncertain(mean[0]), Uncertain(mean[1])
+    for source, covariance in (("fit", within), ("model", between)):
+        u_integral = math.sqrt(covariance[0, 0])
+        shared = covariance[0, 1] / u_integral if u_integral > 0 else 0.0
+        own = math.sqrt(max(covariance[1, 1] - shared**2, 0.0))
+        integral = integral.with_contribution(f"{source}:{curve.region}", u_integral)
+        half_life = half_life.with_contribution(f"{source}:{curve.region}", shared)
+        half_life = half_life.with_contribution(f"{source}-half-life:{curve.region}", own)
+    for source, relative in curve.common.items():
+        stated = None if relative is None else relative * mean[0]
+        integral = integral.with_contribution(source, stated)
+    return integral, half_life
+
+
+def _pair_covariance(fit: CurveFit) -> np.ndarray:
+    """Return the covariance of integral and half-life of one fit, shape (2, 2)."""
+    form, parameters = bound_form(fit)
+    gradient = np.stack([curve_integral_gradient(form, parameters), half_life_gradient(fit)])
+    return np.asarray(gradient @ fit.covariance @ gradient.T)
+
+
+def _share(used: Sequence[CurveFit], value: Uncertain, fractions: Sequence[float]) -> float:
+    parts = (fit.weight * fit.tia_mbq_h * fraction for fit, fraction in zip(used, fractions, strict=True))
+    return math.fsum(parts) / value.value
+
+
+def _curve_findings(curve: TimeActivityCurve) -> list[Finding]:
+    low = curve.t_h[curve.activity_mbq <= 0]
+    if not len(low):
+        return []
+    times = ", ".join(f"{t:.4g} h" for t in low)
+    return [
+        Finding(
+            "non-positive-activity",
+            "warning",
+            f"The activity at {times} is zero or negative and entered the fit as measured: check the region and "
+            "the background.",
+            curve.region,
+        )
+    ]
+
+
+def _choice_findings(
+    curve: TimeActivityCurve, used: Sequence[CurveFit], basis: Basis, *, forced: str | None
+) -> list[Finding]:
+    """Say how the model was chosen where it was not by AICc."""
+    name, n_points = used[0].model, len(curve.t_h)
+    if forced is not None:
+        message = f"The model '{name}' was prescribed; no other was weighed against it."
+        return [Finding("model-prescribed", "info", message, curve.region)]
+    if basis == "simplest":
+        message = (
+            f"With {n_points} points no model can be weighed against another, so the simplest, '{name}', was taken: "
+            "uptake before the first point or a slower phase after the last one would not be seen, and the "
+            "uncertainty does not cover them."
+        )
+        return [Finding("model-not-compared", "warning", message, curve.region)]
+    if basis == "only-unrejected":
+        message = (
+            f"The points reject every simpler model (chi-squared far beyond chance), so '{name}' was taken although "
+            f"{n_points} points are too few to weigh it by AICc; the uncertainty does not cover another shape."
+        )
+        return [Finding("model-outside-average", "warning", message, curve.region)]
+    return []

@@ -1,0 +1,224 @@
+"""Nuclides and constants: every number carries its source and whether that source was read.
+
+The data are JSON files in ``data/nuclides``, one per nuclide. Half-lives and emissions are those of the
+DDEP evaluations; the energies of ICRP Publication 107 are a named alternative where they are known.
+
+References
+----------
+[EGSnrcLNHB]_ Decay data of the DDEP/LNHB in ENSDF format.
+[ICRP107]_ Nuclear decay data for dosimetric calculations.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+from theradose.data import load_yaml
+from theradose.errors import PhysicsError
+
+NuclearData = Literal["ddep", "icrp107"]
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A physical constant with its origin.
+
+    Attributes
+    ----------
+    name : str
+        What it is, for tables (``half-life of Lu-177``).
+    value : float
+        The number, in `unit`.
+    unit : str
+        Its unit.
+    source : str
+        Where the number was read, and how it was summed if it was.
+    status : {"verified", "unverified"}
+        Whether the source was read.
+    edition : str
+        Edition or date of the source.
+    u : float or None
+        Standard uncertainty in `unit`; ``None`` is not stated.
+    """
+
+    name: str
+    value: float
+    unit: str
+    source: str
+    status: str
+    edition: str
+    u: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotonLine:
+    """A photon line; groups of neighbouring X-ray lines are one line at their mean energy.
+
+    Attributes
+    ----------
+    energy_kev : float
+        Photon energy.
+    intensity : float
+        Photons per decay.
+    kind : {"gamma", "x-ray", "annihilation"}
+        Origin.
+    """
+
+    energy_kev: float
+    intensity: float
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nuclide:
+    """A radionuclide.
+
+    Attributes
+    ----------
+    name : str
+        As ``Lu-177``.
+    half_life_h : Constant
+        Always of the DDEP evaluation.
+    electron_energy_kev : Constant
+        Mean energy per decay of beta particles (of both signs), conversion and Auger electrons.
+    photon_energy_kev : Constant
+        Mean energy per decay of gamma, X and annihilation photons.
+    photon_lines : tuple of PhotonLine
+        Main lines; empty where the chosen evaluation's lines are not built in.
+    decay_mode : str
+        ``beta-minus``, ``beta-plus``, ``electron-capture`` or ``isomeric-transition``.
+    nuclear_data : {"ddep", "icrp107"}
+        Evaluation of the energies.
+    codes : tuple of str
+        SNOMED CT and SNOMED RT codes of DICOM context groups 18 and 4020.
+    """
+
+    name: str
+    half_life_h: Constant
+    electron_energy_kev: Constant
+    photon_energy_kev: Constant
+    photon_lines: tuple[PhotonLine, ...]
+    decay_mode: str
+    nuclear_data: NuclearData
+    codes: tuple[str, ...]
+
+    @property
+    def decay_constant_per_h(self) -> float:
+        """Physical decay constant."""
+        return math.log(2) / self.half_life_h.value
+
+
+def nuclide_names() -> tuple[str, ...]:
+    """Return the names of the nuclides that are built in."""
+    return tuple(_records())
+
+
+@cache
+def load_nuclide(name: str, *, nuclear_data: NuclearData = "ddep") -> Nuclide:
+    """Return a nuclide.
+
+    Parameters
+    ----------
+    name : str
+        In any spelling that :func:`canonical_nuclide` reads.
+    nuclear_data : {"ddep", "icrp107"}
+        Evaluation of the energies per decay. The half-life is the DDEP one in both.
+
+    Raises
+    ------
+    PhysicsError
+        If the nuclide is not built in, or not in the chosen evaluation.
+
+    Examples
+    --------
+    >>> load_nuclide("Lu-177").half_life_h.value
+    159.528
+    """
+    canonical = canonical_nuclide(name)
+    record = _records()[canonical]
+    evaluations = record["evaluations"]
+    if nuclear_data not in evaluations:
+        available = [other for other, data in _records().items() if nuclear_data in data["evaluations"]]
+        raise PhysicsError(
+            f"There are no '{nuclear_data}' data for {canonical}, only {', '.join(evaluations)}; "
+            f"'{nuclear_data}' is available for {', '.join(available) or 'no nuclide'}.",
+            code="nuclear-data-missing",
+        )
+    evaluation = evaluations[nuclear_data]
+    return Nuclide(
+        name=canonical,
+        half_life_h=Constant(f"half-life of {canonical}", **record["half_life_h"]),
+        electron_energy_kev=Constant(
+            f"mean electron energy per decay of {canonical}", **evaluation["electron_energy_kev"]
+        ),
+        photon_energy_kev=Constant(f"mean photon energy per decay of {canonical}", **evaluation["photon_energy_kev"]),
+        photon_lines=tuple(PhotonLine(**line) for line in evaluation["photon_lines"]),
+        decay_mode=record["decay_mode"],
+        nuclear_data=nuclear_data,
+        codes=tuple(record["codes"]),
+    )
+
+
+@cache
+def canonical_nuclide(text: str) -> str:
+    """Return the name of a nuclide, as ``Lu-177``, from any common spelling or code.
+
+    Mass number and element (symbol or English name) are read in either order and may be repeated, as in the
+    DICOM code meaning ``F^18^[^18^Fluorine]``; SNOMED CT and SNOMED RT codes are read too. An isomer is
+    another nuclide: ``Tc-99`` is not ``Tc-99m``.
+
+    Raises
+    ------
+    PhysicsError
+        If the text names no nuclide that is built in.
+
+    Examples
+    --------
+    >>> canonical_nuclide("^177^Lutetium")
+    'Lu-177'
+    """
+    letters_and_digits = re.sub(r"[^0-9a-z]", "", text.lower())
+    for name, record in _records().items():
+        if text.strip() in record["codes"]:
+            return name
+        symbol, mass = name.lower().split("-")
+        element = "|".join([*record["element_names"], symbol])
+        names_both = mass in letters_and_digits and re.search(element, letters_and_digits)
+        if names_both and re.fullmatch(f"(?:{mass}|{element})+", letters_and_digits):
+            return name
+    raise PhysicsError(
+        f"'{text}' is not a nuclide known here: valid names are {', '.join(_records())}.",
+        code="nuclide-unknown",
+    )
+
+
+@cache
+def load_constant(name: str) -> Constant:
+    """Return a constant that belongs to no nuclide, by its name in ``data/constants.yaml``.
+
+    Raises
+    ------
+    PhysicsError
+        If there is no constant of that name.
+    """
+    constants = load_yaml("constants.yaml")
+    if name not in constants:
+        raise PhysicsError(
+            f"There is no constant '{name}': the constants are {', '.join(constants)}.", code="constant-unknown"
+        )
+    return Constant(name, **constants[name])
+
+
+@cache
+def _records() -> dict[str, dict[str, Any]]:
+    """All nuclide files, in alphabetical order."""
+    folder = resources.files("theradose.data") / "nuclides"
+    files = (entry for entry in folder.iterdir() if entry.name.endswith(".json"))
+    records = (json.loads(entry.read_text(encoding="utf-8")) for entry in files)
+    return {record["name"]: record for record in sorted(records, key=lambda record: str(record["name"]))}

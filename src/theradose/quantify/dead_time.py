@@ -1,0 +1,58 @@
+"""Dead time of a gamma camera: from the observed to the true count rate."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from theradose.errors import CalibrationError
+
+DeadTimeModel = Literal["paralysable", "non-paralysable"]
+
+
+def true_count_rate(*, observed_cps: float, dead_time_us: float, model: DeadTimeModel = "paralysable") -> float:
+    """Return the count rate that a detector without dead time would have shown, in cps.
+
+    Paralysable: the solution n of m = n exp(−nτ) with n < 1/τ. Non-paralysable: n = m/(1 − mτ).
+
+    Parameters
+    ----------
+    observed_cps : float
+        Observed rate m.
+    dead_time_us : float
+        Dead time τ.
+    model : {"paralysable", "non-paralysable"}
+        Gamma cameras are modelled as paralysable for 177Lu.
+
+    Raises
+    ------
+    CalibrationError
+        If no true rate gives the observed one: m > 1/(eτ) (paralysable) or m ≥ 1/τ (non-paralysable), or if
+        the rate or the dead time is negative or not finite.
+
+    References
+    ----------
+    [Uribe2017]_ for the paralysable model of 177Lu.
+    """
+    if not (0 <= observed_cps < math.inf and 0 <= dead_time_us < math.inf):
+        raise CalibrationError(
+            f"A count rate of {observed_cps:g} cps with a dead time of {dead_time_us:g} us cannot be "
+            "corrected: both must be finite and not negative.",
+            code="dead-time-invalid",
+        )
+    lost = observed_cps * dead_time_us * 1e-6
+    if lost == 0.0:
+        return observed_cps
+    limit = 1 / math.e if model == "paralysable" else 1.0
+    if lost > limit or (model == "non-paralysable" and lost == limit):
+        raise CalibrationError(
+            f"An observed count rate of {observed_cps:.6g} cps is impossible with a {model} dead time of "
+            f"{dead_time_us:g} us, which allows at most {limit / dead_time_us * 1e6:.6g} cps: check the dead "
+            "time and the counts, or image later.",
+            code="dead-time-limit",
+        )
+    if model == "non-paralysable":
+        return observed_cps / (1 - lost)
+    from scipy.special import lambertw
+
+    return float(-lambertw(-lost).real) / (dead_time_us * 1e-6)

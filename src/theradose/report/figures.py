@@ -1,0 +1,30 @@
+"""All figures of a report."""
+
+from __future__ import annotations
+
+from theradose.model.result import Result
+from theradose.report.inputs import ReportImages
+from theradose.report.plots import draw_budgets, draw_curves, draw_histograms
+from theradose.report.slices import Scene, draw_dose_rates, draw_overlays, draw_overview, draw_targets
+from theradose.report.style import Picture
+
+
+def draw_pictures(result: Result, images: ReportImages) -> tuple[Picture, ...]:
+    """Draw every figure for which there are data.
+
+    Returns
+    -------
+    tuple of Picture
+        ``overview``, ``slices-1`` …, ``dose-rates``, ``registration``, ``curves-1`` …, ``histograms``, ``budget``.
+    """
+    scene = Scene.of(images)
+    drawn = (
+        draw_overview(result, images, scene),
+        *draw_targets(result, images, scene),
+        draw_dose_rates(images, scene),
+        draw_overlays(images, scene),
+        *draw_curves(result, images),
+        draw_histograms(result),
+        draw_budgets(result),
+    )
+    return tuple(picture for picture in drawn if picture is not None)

@@ -1,0 +1,247 @@
+"""Plots of curves, histograms and uncertainty budgets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from theradose.model.curve import TimeIntegratedActivity
+from theradose.model.region import RegionKind
+from theradose.model.result import RegionResult, Result, WholeBodyResult
+from theradose.report.inputs import ReportImages, ordered_regions
+from theradose.report.numbers import format_estimate, format_percent
+from theradose.report.style import (
+    ACCENT,
+    HAIRLINE,
+    INK,
+    MUTED,
+    PAGE_WIDTH_IN,
+    PALETTE,
+    WARNING,
+    Picture,
+    figure_style,
+    line_style,
+    new_figure,
+    render,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_CURVE_COLUMNS, _CURVE_ROWS = 3, 5
+_CURVE_ROW_IN, _CURVE_IN = 1.7, 1.08
+_HISTOGRAM_IN, _LEGEND_ROW_IN = 1.75, 0.155
+_WHOLE_BODY = "whole-body"
+_SAMPLES = 240
+_TIME_BEYOND_LAST = 1.6
+_TITLE_LENGTH = 34
+
+SOURCE_GROUPS = {
+    "calibration": "calibration",
+    "recovery": "recovery",
+    "volume": "volume",
+    "density": "mass",
+    "mass": "mass",
+    "fit": "fit",
+    "model": "choice of model",
+}
+"""Colour group of a source of uncertainty by the part of its name before the colon."""
+
+_GROUP_COLOURS = dict(
+    zip(("calibration", "recovery", "volume", "fit", "choice of model", "mass", "other"), PALETTE, strict=True)
+)
+
+
+def draw_curves(result: Result, images: ReportImages) -> tuple[Picture, ...]:
+    """Draw the time-activity curve of each region, fifteen to a sheet."""
+    per_sheet = _CURVE_COLUMNS * _CURVE_ROWS
+    regions: list[tuple[str, RegionResult | WholeBodyResult]] = [
+        (region.name, region) for region in ordered_regions(result.regions)
+    ]
+    if result.whole_body is not None and _WHOLE_BODY in images.tias:
+        regions.append((_WHOLE_BODY, result.whole_body))
+    sheets = [regions[start : start + per_sheet] for start in range(0, len(regions), per_sheet)]
+    return tuple(
+        _draw_curve_sheet(sheet, f"curves-{number}", images) for number, sheet in enumerate(sheets, 1)
+    )
+
+
+def draw_histograms(result: Result) -> Picture | None:
+    """Draw cumulative dose-volume histograms, lesions and other regions on separate scales."""
+    regions = [region for region in ordered_regions(result.regions) if region.dvh is not None]
+    groups = [
+        ("Lesions", [region for region in regions if region.kind == RegionKind.LESION]),
+        ("Organs and other regions", [region for region in regions if region.kind != RegionKind.LESION]),
+    ]
+    groups = [(title, members) for title, members in groups if members]
+    if not groups:
+        return None
+    longest = max(len(members) for _, members in groups)
+    below_in = 0.5 + _LEGEND_ROW_IN * math.ceil(longest / 2)
+    height_in = _HISTOGRAM_IN + below_in + 0.25
+    with figure_style():
+        figure = new_figure(PAGE_WIDTH_IN, height_in)
+        for column, (title, members) in enumerate(groups):
+            axes = figure.add_axes((0.065 + column * 0.51, below_in / height_in, 0.42, _HISTOGRAM_IN / height_in))
+            axes.set_title(title, loc="left", fontweight="bold")
+            _draw_histograms(axes, members)
+            axes.set_ylabel("Volume (%)" if column == 0 else "")
+        return render(
+            figure,
+            name="histograms",
+            caption=(
+                "Cumulative dose-volume histograms of the dose map; the axis ends at 1.25 × the highest D2. The map is "
+                "not corrected for partial volume: small regions look less uniform and colder than they are."
+            ),
+            alternative="Dose-volume histograms; D95, D50 and D2 are in the table beside.",
+        )
+
+
+def draw_budgets(result: Result) -> Picture | None:
+    """Draw for each region how its dose uncertainty is shared among the sources."""
+    regions = [region for region in ordered_regions(result.regions) if region.budget]
+    if not regions:
+        return None
+    height_in = 0.5 + 0.2 * len(regions)
+    with figure_style():
+        figure = new_figure(PAGE_WIDTH_IN, height_in)
+        axes = figure.add_axes((0.2, 0.04 / height_in, 0.43, 1 - 0.46 / height_in))
+        seen: dict[str, object] = {}
+        for row, region in enumerate(regions):
+            left = 0.0
+            for group, share in _shares(region):
+                bar = axes.barh(row, 100 * share, left=left, height=0.62, color=_GROUP_COLOURS[group], linewidth=0)
+                seen.setdefault(group, bar)
+                left += 100 * share
+            _budget_remark(axes, row, region)
+        axes.set_yticks(range(len(regions)), [_shortened(region.name) for region in regions])
+        axes.set(xlim=(0, 100), ylim=(len(regions) - 0.5, -0.5))
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+        axes.set_xticks([0, 25, 50, 75, 100], ["0", "25", "50", "75", "100 % of variance"])
+        axes.xaxis.tick_top()
+        ordered = [group for group in _GROUP_COLOURS if group in seen]
+        figure.legend(
+            [seen[group] for group in ordered], ordered, loc="upper left", bbox_to_anchor=(0.19, 1.0),
+            ncols=len(ordered), handlelength=0.9, handleheight=0.9, columnspacing=1.2, borderaxespad=0,
+        )  # fmt: skip
+        return render(
+            figure,
+            name="budget",
+            caption=(
+                "Uncertainty budget of the mean absorbed dose: share of the variance by source. On the right the "
+                "relative standard uncertainty (k = 1) and the sources whose size nobody stated."
+            ),
+            alternative="Uncertainty budget by region; the numbers are in budget.csv.",
+        )
+
+
+def _draw_histograms(axes: Axes, regions: Sequence[RegionResult]) -> None:
+    lines, ends = [], []
+    for index, region in enumerate(regions):
+        if region.dvh is None:
+            continue
+        colour, dashes = line_style(index)
+        volume = 100 * np.asarray(region.dvh.curve.cumulative_fraction)
+        lines += axes.plot(region.dvh.curve.dose_gy, volume, color=colour, linestyle=dashes)
+        ends.append(region.dvh.d2_gy)
+    # A few voxels of a hot neighbour would otherwise stretch the scale of all organs.
+    axes.set(xlim=(0, 1.25 * max(ends) or 1.0), ylim=(0, 101), xlabel="Absorbed dose (Gy)")
+    axes.grid(color=HAIRLINE, linewidth=0.4)
+    _legend(axes, lines, [region.name for region in regions])
+
+
+def _draw_curve_sheet(
+    regions: Sequence[tuple[str, RegionResult | WholeBodyResult]], name: str, images: ReportImages
+) -> Picture:
+    rows = math.ceil(len(regions) / _CURVE_COLUMNS)
+    height_in = _CURVE_ROW_IN * rows + 0.1
+    with figure_style():
+        figure = new_figure(PAGE_WIDTH_IN, height_in)
+        for number, (title, region) in enumerate(regions):
+            row, column = divmod(number, _CURVE_COLUMNS)
+            bottom_in = height_in - (row + 1) * _CURVE_ROW_IN + 0.28
+            axes = figure.add_axes((0.065 + column * 0.34, bottom_in / height_in, 0.25, _CURVE_IN / height_in))
+            axes.set_title(_shortened(title), loc="left", fontweight="bold", pad=13)
+            _draw_curve(axes, region, images.tias.get(title))
+            axes.set_ylabel("Activity (MBq)" if column == 0 else "")
+            axes.set_xlabel("Time (h)" if number + _CURVE_COLUMNS >= len(regions) else "")
+        return render(
+            figure,
+            name=name,
+            caption=(
+                "Time-activity curves. Points ± u; line and band: the curve that was integrated, ± u (k = 1), without "
+                "sources common to all points; thin lines: the single models; shaded: after the last point."
+            ),
+            alternative="Time-activity curves of " + ", ".join(title for title, _ in regions) + ".",
+        )
+
+
+def _draw_curve(axes: Axes, region: RegionResult | WholeBodyResult, tia: TimeIntegratedActivity | None) -> None:
+    t_h = np.asarray(region.curve.t_h)
+    activity = np.asarray(region.curve.activity_mbq)
+    u = np.array([math.nan if value is None else value for value in region.curve.u_mbq])
+    axes.text(
+        0, 1.035, f"{region.chosen_model},  T½ {format_estimate(region.effective_half_life_h)} h",
+        transform=axes.transAxes, fontsize=6.8, color=MUTED, va="bottom",
+    )  # fmt: skip
+    if tia is not None:
+        _draw_fits(axes, tia, t_end_h=float(t_h[-1]) * _TIME_BEYOND_LAST)
+        axes.text(
+            0.98, 0.95, f"{format_percent(region.extrapolated_fraction)} after last point",
+            transform=axes.transAxes, ha="right", va="top", fontsize=6.8, color=ACCENT,
+        )  # fmt: skip
+    axes.errorbar(
+        t_h, activity, yerr=u, fmt="o", markersize=2.6, color=INK, elinewidth=0.8, zorder=5,
+    )  # fmt: skip
+    axes.set(xlim=(0, None), ylim=(0, None))
+    axes.locator_params(axis="both", nbins=5)
+
+
+def _draw_fits(axes: Axes, tia: TimeIntegratedActivity, *, t_end_h: float) -> None:
+    from theradose.kinetics.evaluate import evaluate_fit, evaluate_tia
+
+    t_h = np.linspace(0.0, t_end_h, _SAMPLES)
+    for fit in tia.fits:
+        if fit.model != tia.chosen:
+            axes.plot(t_h, evaluate_fit(fit, t_h)[0], color=MUTED, linewidth=0.4)
+    activity, u = evaluate_tia(tia, t_h)
+    after = t_h >= tia.curve.t_h[-1]
+    axes.fill_between(t_h[after], activity[after], color=ACCENT, alpha=0.13, linewidth=0)
+    axes.fill_between(t_h, np.maximum(activity - u, 0), activity + u, color=ACCENT, alpha=0.22, linewidth=0)
+    axes.plot(t_h, activity, color=ACCENT)
+
+
+def _shares(region: RegionResult) -> list[tuple[str, float]]:
+    """Return the share of the variance of each group, in the order of the legend."""
+    totals = dict.fromkeys(_GROUP_COLOURS, 0.0)
+    for line in region.budget:
+        totals[SOURCE_GROUPS.get(line.source.partition(":")[0], "other")] += line.share or 0.0
+    return [(group, share) for group, share in totals.items() if share > 0]
+
+
+def _budget_remark(axes: Axes, row: int, region: RegionResult) -> None:
+    dose = region.dose_gy
+    relative = None if dose.value in (None, 0.0) or dose.u is None else abs(dose.u / dose.value)
+    axes.text(101.5, row, f"± {format_percent(relative)}", va="center", fontsize=7.5)
+    unknown = dict.fromkeys(line.source.partition(":")[0] for line in region.budget if line.share is None)
+    if unknown:
+        remark = _shortened("not stated: " + ", ".join(unknown), 46)
+        axes.text(118, row, remark, va="center", fontsize=6.8, color=WARNING)
+
+
+def _legend(axes: Axes, lines: Sequence[object], names: Sequence[str]) -> None:
+    """Draw a legend below `axes`; names that start with an underscore are labels like any other."""
+    legend = axes.legend(
+        lines, [str(number) for number in range(len(names))], loc="upper left", bbox_to_anchor=(0, -0.36 / _HISTOGRAM_IN),
+        ncols=2, handlelength=2.2, columnspacing=1.0, borderaxespad=0,
+    )  # fmt: skip
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_text(_shortened(name))
+
+
+def _shortened(name: str, length: int = _TITLE_LENGTH) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"

@@ -1,0 +1,309 @@
+"""The anatomy of a digital patient: quadric organs that replace each other in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from theradose.errors import PhysicsError
+from theradose.model.arrays import Array
+from theradose.model.grid import Grid
+from theradose.model.region import RegionKind
+from theradose.model.transform import RigidTransform
+from theradose.simulate.sampling import draw, draw_direction, draw_factor
+from theradose.simulate.solids import Solid, ellipsoid, paint, rotation, upright_cylinder
+
+# Half the length of trunk and arms, which end outside every field of view.
+_BODY_HALF_LENGTH_MM = 900.0
+_ATTEMPTS = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One tissue of the anatomy.
+
+    Attributes
+    ----------
+    name : str
+        Unique name.
+    tissue : str
+        Key of the tissue table (HU, density).
+    solids : tuple of Solid
+        Their union is the part, less what later parts replace.
+    region : str or None
+        Region to which it belongs; several parts can form one region.
+    kind : RegionKind
+        Kind of that region.
+    kinetics : str
+        Key of the kinetics, or ``remainder``.
+    site : str
+        Where it lies, for lesions.
+    """
+
+    name: str
+    tissue: str
+    solids: tuple[Solid, ...]
+    region: str | None = None
+    kind: RegionKind = RegionKind.ORGAN
+    kinetics: str = "remainder"
+    site: str = ""
+
+    @property
+    def is_core(self) -> bool:
+        """Whether it is the inner part of a region that another part surrounds."""
+        return self.region is not None and self.name != self.region
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Anatomy:
+    """All parts, in the order in which they replace each other; label ``i + 1`` is part ``i``, 0 is air."""
+
+    parts: tuple[Part, ...]
+
+    def moved(self, transform: RigidTransform) -> Anatomy:
+        """Return the anatomy after a rigid motion of the whole patient."""
+        return Anatomy(
+            tuple(
+                Part(
+                    part.name,
+                    part.tissue,
+                    tuple(solid.moved(transform) for solid in part.solids),
+                    part.region,
+                    part.kind,
+                    part.kinetics,
+                    part.site,
+                )
+                for part in self.parts
+            )
+        )
+
+    def labels(self, grid: Grid) -> Array:
+        """Return the label of each voxel centre of an axis-aligned grid, uint8."""
+        labels = np.zeros(grid.shape, np.uint8)
+        for label, part in enumerate(self.parts, start=1):
+            for solid in part.solids:
+                paint(labels, grid, solid, label)
+        return labels
+
+    @property
+    def region_names(self) -> tuple[str, ...]:
+        """Names of the regions in order of first appearance."""
+        return tuple(dict.fromkeys(part.region for part in self.parts if part.region is not None))
+
+    def parts_of(self, region: str) -> tuple[int, ...]:
+        """Return the positions of the parts of a region."""
+        return tuple(i for i, part in enumerate(self.parts) if part.region == region)
+
+    def region_level(self, region: str, points_mm: Array) -> Array:
+        """Return a function of (…, 3) points that is negative inside a region and zero on its outline."""
+        members = self.parts_of(region)
+        level = np.full(points_mm.shape[:-1], np.inf)
+        for member in members:
+            part_level = _union_level(self.parts[member], points_mm)
+            for other in self.parts[member + 1 :]:
+                if other.region != region:
+                    part_level = np.maximum(part_level, -_union_level(other, points_mm))
+            level = np.minimum(level, part_level)
+        return level
+
+
+def build_anatomy(spec: Mapping[str, Any], *, rng: np.random.Generator, weight_kg: float, arms: bool) -> Anatomy:
+    """Draw an anatomy.
+
+    Parameters
+    ----------
+    spec : mapping
+        Content of a file of ``data/simulation`` (see ``lu177-dotatate.yaml``).
+    rng : numpy.random.Generator
+        Source of all variation.
+    weight_kg : float
+        Body weight: lengths scale with its cube root relative to the reference weight.
+    arms : bool
+        Whether the arms lie beside the trunk.
+
+    Raises
+    ------
+    PhysicsError
+        If no draw gives organs that keep clear of each other.
+    """
+    scale = (weight_kg / spec["reference_weight_kg"]) ** (1 / 3)
+    fat_mm = draw(rng, spec["body"]["fat_mm"])
+    for _ in range(_ATTEMPTS):
+        organs = _draw_organs(spec, rng, scale)
+        spine = _spine(spec["vertebrae"], scale)
+        trunk = upright_cylinder(
+            np.zeros(3), [*(scale * np.array(spec["body"]["semi_axes_mm"])), _BODY_HALF_LENGTH_MM]
+        )
+        if not _keeps_clear(organs, spine, trunk):
+            continue
+        lesions = _draw_lesions(spec, rng, scale, organs, spine, trunk)
+        if lesions is not None:
+            skin = upright_cylinder(np.zeros(3), [*(trunk.semi_axes_mm[:2] + fat_mm), _BODY_HALF_LENGTH_MM])
+            cavity = spec["body"]["cavity"]
+            inside = upright_cylinder(
+                scale * np.array([*cavity["centre_mm"], 0]),
+                [*(scale * np.array(cavity["semi_axes_mm"])), _BODY_HALF_LENGTH_MM],
+            )
+            body = [
+                Part("fat", "adipose", (skin,)),
+                Part("muscle", "muscle", (trunk,)),
+                Part("cavity", cavity["tissue"], (inside,)),
+            ]
+            if arms:
+                body.insert(0, Part("arms", "muscle", _arms(spec["arms"], scale, fat_mm)))
+            return Anatomy((*body, *organs, *spine, *lesions))
+    raise PhysicsError(
+        f"No anatomy without touching organs was found in {_ATTEMPTS} draws: widen the positions or lower the "
+        "scatter in the simulation file.",
+        code="anatomy-not-found",
+    )
+
+
+def _draw_organs(spec: Mapping[str, Any], rng: np.random.Generator, scale: float) -> tuple[Part, ...]:
+    parts = []
+    for part in spec["parts"]:
+        growth = scale * draw_factor(rng, part["volume_cv"]) ** (1 / 3)
+        scatter = draw_direction(rng) * rng.uniform(0, spec["scatter_mm"])
+        solids = tuple(
+            ellipsoid(
+                scale * np.array(item["centre_mm"]) + scatter,
+                growth * np.array(item["semi_axes_mm"]),
+                item.get("tilt_deg", (0, 0, 0)),
+            )
+            for item in part["ellipsoids"]
+        )
+        region = part["name"] if part["name"] in spec["kinetics"] else None
+        kinetics = part["name"] if region else "remainder"
+        parts.append(Part(part["name"], part["tissue"], solids, region, kinetics=kinetics))
+        if "core" in part:
+            core = part["core"]
+            inner = solids[0].scaled(core["scale"]).shifted(growth * np.array(core["shift_mm"]))
+            parts.append(Part(core["name"], part["tissue"], (inner,), region, kinetics=kinetics))
+    return tuple(parts)
+
+
+def _spine(spec: Mapping[str, Any], scale: float) -> tuple[Part, ...]:
+    """Vertebral bodies: a thin cortical shell around spongiosa."""
+    parts = []
+    top = spec["top_mm"] * scale
+    count = len(spec["names"])
+    for number, (name, height) in enumerate(zip(spec["names"], spec["heights_mm"], strict=True)):
+        along = number / (count - 1)
+        half_height = scale * height / 2
+        bow = spec["lordosis_mm"] * scale * along**2
+        centre = np.array([0.0, spec["centre_y_mm"] * scale - bow, top - half_height])
+        width = scale * (spec["taper"] + (1 - spec["taper"]) * along)
+        shell = upright_cylinder(centre, [*(width * np.array(spec["semi_axes_mm"])), half_height])
+        parts.append(Part(f"{name}-cortex", "cortical-bone", (shell,)))
+        parts.append(
+            Part(
+                f"{name}-spongiosa",
+                "spongiosa",
+                (shell.grown(-spec["cortex_mm"]),),
+                f"{name}-spongiosa",
+                RegionKind.OTHER,
+                "spongiosa",
+            )
+        )
+        top -= 2 * half_height + spec["disc_mm"] * scale
+    return tuple(parts)
+
+
+def _arms(spec: Mapping[str, Any], scale: float, fat_mm: float) -> tuple[Solid, Solid]:
+    x, y = spec["centre_mm"]
+    axes = [*(scale * np.array(spec["semi_axes_mm"])), _BODY_HALF_LENGTH_MM]
+    outward = scale * x + fat_mm / 2
+    return upright_cylinder([outward, y, 0.0], axes), upright_cylinder([-outward, y, 0.0], axes)
+
+
+def _draw_lesions(
+    spec: Mapping[str, Any],
+    rng: np.random.Generator,
+    scale: float,
+    organs: Sequence[Part],
+    spine: Sequence[Part],
+    trunk: Solid,
+) -> tuple[Part, ...] | None:
+    """Place the lesions one by one, each clear of everything but the part that holds it."""
+    lesions: list[Part] = []
+    for number, item in enumerate(spec["lesions"], start=1):
+        volume_ml = draw(rng, item["volume_ml"])
+        host = next((part for part in organs if part.name == item.get("inside")), None)
+        obstacles = [part for part in (*organs, *spine, *lesions) if part is not host]
+        for _ in range(_ATTEMPTS):
+            solid = _draw_lesion(spec, rng, scale, item, volume_ml, host)
+            surface = solid.grown(spec["clearance_mm"]).surface_points()
+            shell = trunk if host is None else host.solids[0]
+            if (shell.level(surface) < 0).all() and not _touches(solid, surface, obstacles):
+                name = f"lesion-{number}"
+                lesions.append(
+                    Part(name, "lesion", (solid,), name, RegionKind.LESION, "lesion", site=item["site"])
+                )
+                break
+        else:
+            return None
+    return tuple(lesions)
+
+
+def _draw_lesion(
+    spec: Mapping[str, Any],
+    rng: np.random.Generator,
+    scale: float,
+    item: Mapping[str, Any],
+    volume_ml: float,
+    host: Part | None,
+) -> Solid:
+    ratios = np.array([draw_factor(rng, spec["lesion_axis_cv"]) for _ in range(3)])
+    semi_axes = ratios * (volume_ml * 1000 / (4 / 3 * np.pi * ratios.prod())) ** (1 / 3)
+    if host is None:
+        centre = scale * np.array(item["centre_mm"]) + draw_direction(rng) * rng.uniform(0, spec["scatter_mm"])
+    else:
+        frame = host.solids[0]
+        centre = frame.centre_mm + frame.axes @ (frame.semi_axes_mm * draw_direction(rng) * rng.uniform(0, 0.6) ** (1 / 3))
+    return ellipsoid(centre, semi_axes, rng.uniform(0, 180, size=3))
+
+
+def _keeps_clear(organs: Sequence[Part], spine: Sequence[Part], trunk: Solid) -> bool:
+    """Whether the solid organs stay in the trunk and apart from each other and from the spine."""
+    solid_organs = [part for part in organs if part.tissue != "lung" and not part.is_core]
+    for part in solid_organs:
+        for solid in part.solids:
+            if (trunk.level(solid.surface_points()) > 0).any():
+                return False
+    return not any(
+        _touches(solid, solid.surface_points(), [second])
+        for first, second in combinations((*solid_organs, *spine), 2)
+        if first.kinetics != "spongiosa" and first.tissue != "cortical-bone"
+        for solid in first.solids
+    )
+
+
+def _touches(solid: Solid, surface: Array, obstacles: Iterable[Part]) -> bool:
+    """Whether `surface`, drawn around `solid`, enters an obstacle or an obstacle lies within `solid`."""
+    return any(
+        (obstacle.level(surface) < 0).any() or (solid.level(obstacle.surface_points()) < 0).any()
+        for part in obstacles
+        for obstacle in part.solids
+    )
+
+
+def _union_level(part: Part, points_mm: Array) -> Array:
+    return np.asarray(np.min([solid.level(points_mm) for solid in part.solids], axis=0))
+
+
+def random_pose(rng: np.random.Generator, *, shift_mm: float, rotation_deg: float) -> RigidTransform:
+    """Return a small repositioning of the patient about the middle of the field of view.
+
+    Length of the shift and angle of the turn lie between half and all of the given limits.
+    """
+    axis = draw_direction(rng)
+    angle = np.radians(rotation_deg * rng.uniform(0.5, 1.0))
+    cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    matrix[:3, 3] = draw_direction(rng) * shift_mm * rng.uniform(0.5, 1.0)
+    return RigidTransform(matrix)

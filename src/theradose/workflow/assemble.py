@@ -1,0 +1,253 @@
+"""From what a run computed to the result document."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import Any
+
+from theradose.data import load_yaml
+from theradose.dose.dvh import RegionDoses
+from theradose.model.curve import CurveFit, TimeActivityCurve, TimeIntegratedActivity
+from theradose.model.region import RegionKind
+from theradose.model.result import (
+    BudgetResult,
+    ConstantResult,
+    CurveResult,
+    DvhCurve,
+    DvhResult,
+    Estimate,
+    EvidenceLine,
+    FileResult,
+    FindingResult,
+    FitResult,
+    ImageResult,
+    RegionResult,
+    RegistrationResult,
+    Result,
+    TumourBurden,
+    WholeBodyResult,
+)
+from theradose.model.study import Study
+from theradose.nuclides import load_constant
+from theradose.provenance import software_versions
+from theradose.report.reporting import reporting_items
+from theradose.uncertainty import Uncertain, budget
+from theradose.workflow.case import Case
+from theradose.workflow.outcome import Outcome, RegionOutcome, TimepointOutcome
+
+_MBQ_PER_GBQ = 1000.0
+
+
+def assemble_result(
+    case: Case, outcome: Outcome, *, run_id: str, created: datetime, files: tuple[FileResult, ...]
+) -> Result:
+    """Return the result document of a run."""
+    result = Result(
+        run_id=run_id,
+        created=created.astimezone(UTC).isoformat(timespec="seconds"),
+        software=software_versions(),
+        study=describe_study(case.study),
+        constants=_constants(case),
+        images=tuple(_image(timepoint, outcome) for timepoint in outcome.timepoints),
+        regions=tuple(_region(case, region) for region in outcome.regions),
+        whole_body=_whole_body(case, outcome),
+        tumour_burden=_tumour_burden(outcome),
+        reporting=(),
+        findings=tuple(
+            FindingResult(code=f.code, severity=f.severity, message=f.message, where=f.where) for f in outcome.findings
+        ),
+        files=files,
+    )
+    return result.model_copy(update={"reporting": reporting_items(result)})
+
+
+def describe_study(study: Study) -> dict[str, Any]:
+    """Return the study as stored in a result: in the units used inside, without identity unless it asks for it."""
+    document = study.model_dump(mode="json")
+    if not study.report.identify_patient:
+        document["patient"].pop("name")
+        document["patient"].pop("birth_date")
+    described: dict[str, Any] = _without_absolute_paths(document)
+    return described
+
+
+def _without_absolute_paths(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_absolute_paths(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_absolute_paths(item) for item in value]
+    if isinstance(value, str) and PurePath(value).is_absolute():
+        return PurePath(value).name
+    return value
+
+
+def _constants(case: Case) -> tuple[ConstantResult, ...]:
+    nuclide = case.nuclide
+    physical = [
+        ConstantResult(name=c.name, value=c.value, unit=c.unit, source=c.source, status=c.status)
+        for c in (nuclide.half_life_h, nuclide.electron_energy_kev, load_constant("elementary-charge"))
+    ]
+    assumed = case.protocol.measurement_relative_u
+    if case.study.measurement_u is None:
+        source, status = assumed.source, assumed.status
+    else:
+        source, status = "stated in the study", "stated"
+    repeatability = ConstantResult(
+        name="relative standard uncertainty of one measurement",
+        value=case.measurement_relative_u,
+        unit="1",
+        source=source,
+        status=status,
+    )
+    return (*physical, repeatability)
+
+
+def _image(timepoint: TimepointOutcome, outcome: Outcome) -> ImageResult:
+    activity, record = timepoint.activity, timepoint.record
+    return ImageResult(
+        timepoint=timepoint.id,
+        t_h=activity.t_h,
+        modality=record.modality,
+        shape=activity.grid.shape,
+        spacing_mm=activity.grid.spacing_mm,
+        total_activity_mbq=timepoint.check.total_activity_mbq,
+        expected_activity_mbq=timepoint.check.expected_activity_mbq,
+        fraction_of_expected=timepoint.check.fraction_of_expected,
+        unit_found=record.unit_found,
+        decay_reference_found=record.decay_reference_found,
+        dead_time_factor=record.dead_time_factor,
+        registration=None if timepoint.id == outcome.reference_id else _registration(timepoint, outcome),
+        assumptions=tuple(
+            EvidenceLine(quantity=e.quantity, value=e.value, source=e.source, assumed=e.assumed)
+            for e in record.evidence
+        ),
+    )
+
+
+def _registration(timepoint: TimepointOutcome, outcome: Outcome) -> RegistrationResult:
+    registration = timepoint.registration
+    centre = outcome.reference.activity.grid.centre_mm
+    # The shift of the middle of the image: the matrix's own last column depends on where a scanner puts its origin.
+    x, y, z = (float(value) for value in registration.transform.apply(centre) - centre)
+    rows = tuple(tuple(float(value) for value in row) for row in registration.transform.matrix)
+    return RegistrationResult(
+        method=registration.method,
+        translation_mm=(x, y, z),
+        rotation_deg=registration.transform.rotation_deg,
+        matrix=rows,
+        quality={name: float(value) for name, value in registration.quality.items()},
+    )
+
+
+def _region(case: Case, outcome: RegionOutcome) -> RegionResult:
+    region, tia, dose = outcome.region, outcome.tia, outcome.dose.dose_gy
+    recovery = outcome.quantity.recovery
+    return RegionResult(
+        name=region.name,
+        kind=region.kind.value,
+        code=region.code,
+        drafted_by=region.drafted_by,
+        method=region.method,
+        verified_by=region.verified_by,
+        volume_ml=estimate(outcome.mass.volume_ml),
+        mass_g=estimate(outcome.mass.mass_g),
+        density_g_per_ml=outcome.mass.density_g_per_ml,
+        recovery=None if recovery is None else estimate(recovery),
+        dose_gy=estimate(dose),
+        dose_per_activity_gy_gbq=estimate(dose * (_MBQ_PER_GBQ / case.net_activity_mbq)),
+        dvh=_dvh(outcome.doses),
+        budget=tuple(
+            BudgetResult(source=line.source, relative_u=line.relative_u, share=line.share) for line in budget(dose)
+        ),
+        **_integral(case, tia),
+    )
+
+
+def _integral(case: Case, tia: TimeIntegratedActivity) -> dict[str, Any]:
+    fits = tuple(_fit(fit) for fit in tia.fits)
+    return {
+        "curve": _curve(tia.curve),
+        "fit": max(fits, key=lambda fit: fit.weight, default=None),
+        "models": fits,
+        "chosen_model": tia.chosen,
+        "tia_mbq_h": estimate(tia.value),
+        "tiac_h": estimate(tia.value * (1 / case.net_activity_mbq)),
+        "effective_half_life_h": estimate(tia.effective_half_life_h),
+        "extrapolated_fraction": tia.extrapolated_fraction,
+        "before_first_fraction": tia.before_first_fraction,
+    }
+
+
+def _whole_body(case: Case, outcome: Outcome) -> WholeBodyResult | None:
+    if outcome.whole_field is None:
+        return None
+    fields = _integral(case, outcome.whole_field)
+    fields.pop("models")
+    return WholeBodyResult(scope="field of view of the images", **fields)
+
+
+def _tumour_burden(outcome: Outcome) -> TumourBurden | None:
+    lesions = [region for region in outcome.regions if region.region.kind is RegionKind.LESION]
+    if not lesions:
+        return None
+    return TumourBurden(
+        volume_ml=math.fsum(region.mass.volume_ml.value for region in lesions),
+        activity_mbq=math.fsum(_activity_at(region.tia.curve, outcome.reference.activity.t_h) for region in lesions),
+        lesions=len(lesions),
+    )
+
+
+def _activity_at(curve: TimeActivityCurve, t_h: float) -> float:
+    nearest = int(abs(curve.t_h - t_h).argmin())
+    return float(curve.activity_mbq[nearest])
+
+
+def estimate(quantity: Uncertain) -> Estimate:
+    """Return a value for a document; its u is that of the stated sources, ``null`` if no source is stated."""
+    known = bool(quantity.contributions) or not quantity.not_stated
+    return Estimate(value=quantity.value, u=quantity.u if known else None)
+
+
+def _curve(curve: TimeActivityCurve) -> CurveResult:
+    return CurveResult(
+        t_h=tuple(curve.t_h.tolist()),
+        activity_mbq=tuple(curve.activity_mbq.tolist()),
+        u_mbq=tuple(curve.u_independent_mbq.tolist()),
+    )
+
+
+def _fit(fit: CurveFit) -> FitResult:
+    return FitResult(
+        model=fit.model,
+        parameters=dict(fit.parameters),
+        covariance=tuple(tuple(_finite(value) for value in row) for row in fit.covariance.tolist()),
+        tia_mbq_h=Estimate(value=fit.tia_mbq_h, u=_finite(fit.u_tia_mbq_h)),
+        aicc=_finite(fit.aicc),
+        chi_squared=fit.chi_squared,
+        weight=fit.weight,
+        flags=fit.flags,
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _dvh(doses: RegionDoses) -> DvhResult:
+    histogram = doses.histogram()
+    maximum = float(histogram.dose_gy[-1])
+    levels = [level for level in load_yaml("dose.yaml")["reported_doses"]["value"] if level <= maximum]
+    return DvhResult(
+        mean_gy=doses.mean_gy,
+        d95_gy=doses.dose_to_hottest(0.95),
+        d50_gy=doses.dose_to_hottest(0.50),
+        d2_gy=doses.dose_to_hottest(0.02),
+        volume_fraction_at_gy={f"{level:g}": doses.fraction_at(level) for level in levels},
+        curve=DvhCurve(
+            dose_gy=tuple(histogram.dose_gy.tolist()),
+            cumulative_fraction=tuple(histogram.cumulative_fraction.tolist()),
+            differential_ml_per_gy=tuple(histogram.differential_ml_per_gy.tolist()),
+        ),
+    )

@@ -1,0 +1,184 @@
+"""From activity and regions to curves, integrals, masses and doses."""
+
+from __future__ import annotations
+
+from theradose.dose.dvh import RegionDoses
+from theradose.dose.engines import DoseRequest, dose_engines
+from theradose.dose.local import local_dose_rate, region_dose
+from theradose.errors import FitError
+from theradose.formats.tables import read_recovery
+from theradose.kinetics.integrate import integrate_curve
+from theradose.kinetics.maps import tia_map
+from theradose.model.curve import TimeActivityCurve, TimeIntegratedActivity
+from theradose.model.dose import DoseMap
+from theradose.model.finding import Finding
+from theradose.model.grid import DensityMap, Volume
+from theradose.model.region import Segmentation
+from theradose.model.study import Override
+from theradose.model.transform import Registration
+from theradose.quantify.recovery import RecoveryCurve, fit_recovery
+from theradose.quantify.regions import RegionQuantity, region_curve, whole_field_curve
+from theradose.quantify.remainder import remainder_curve
+from theradose.spatial.density import assumed_density, density_map, soft_tissue_density
+from theradose.spatial.masses import region_mass
+from theradose.spatial.resample import resample_activity
+from theradose.workflow.case import Case
+from theradose.workflow.outcome import RegionOutcome
+from theradose.workflow.timepoints import LoadedTimepoint, placed
+
+
+def recovery_curve(case: Case) -> tuple[RecoveryCurve | None, tuple[Finding, ...]]:
+    """Return the fitted recovery curve of the study's phantom data, if it names any."""
+    calibration = case.study.calibration
+    if calibration is None or calibration.recovery is None:
+        return None, ()
+    return fit_recovery(read_recovery(case.study_file.resolve(calibration.recovery)))
+
+
+def reference_density(case: Case, reference: LoadedTimepoint) -> tuple[DensityMap, tuple[Finding, ...]]:
+    """Return the density on the reference grid: from its CT, or the stated or packaged assumption."""
+    grid = reference.activity.grid
+    if reference.ct is not None:
+        return density_map(reference.ct, grid)
+    stated = case.study.dose.assumed_density
+    value, source = (stated, "study") if stated is not None else soft_tissue_density()
+    finding = Finding(
+        "no-ct",
+        "warning",
+        f"There is no CT at the reference time point: every voxel has the density {value:g} g/mL ({source}), and "
+        "masses follow from it.",
+        reference.timepoint.id,
+    )
+    return assumed_density(grid, value, source), (finding,)
+
+
+def integrate_regions(
+    case: Case,
+    loaded: tuple[LoadedTimepoint, ...],
+    segmentations: dict[str, Segmentation],
+    recovery: RecoveryCurve | None,
+) -> tuple[list[tuple[RegionQuantity, TimeIntegratedActivity]], tuple[Finding, ...]]:
+    """Return quantity and time-integrated activity of each region, in the order of the segmentation."""
+    results = []
+    findings: list[Finding] = []
+    for name in segmentations[case.reference_id].names:
+        overrides = case.overrides_of(name)
+        left_out = {excluded for override in overrides for excluded in override.exclude_timepoints}
+        used = [item for item in loaded if item.timepoint.id not in left_out]
+        if not used:
+            raise FitError(f"The overrides leave no time point for '{name}': exclude fewer.", code="no-timepoints")
+        curve, quantity, noticed = region_curve(
+            name,
+            maps=[item.activity for item in used],
+            segmentations=[segmentations[item.timepoint.id] for item in used],
+            recovery=recovery,
+            resolution_mm=_resolution_mm(case),
+            measurement_relative_u=case.measurement_relative_u,
+        )
+        model = next((override.model for override in overrides if override.model is not None), None)
+        tia, fitted = integrate_curve(curve, nuclide=case.nuclide, force_model=model)
+        results.append((quantity, tia))
+        findings += placed((*noticed, *fitted), name)
+        findings += [
+            Finding("override", "info", f"{_describe(override)}; reason given: {override.reason}.", name)
+            for override in overrides
+        ]
+    return results, tuple(findings)
+
+
+def integrate_field(
+    case: Case, loaded: tuple[LoadedTimepoint, ...], segmentations: dict[str, Segmentation]
+) -> tuple[TimeIntegratedActivity | None, TimeIntegratedActivity | None, tuple[Finding, ...]]:
+    """Return the integral of everything in view and that of what is outside all regions."""
+    maps = [item.activity for item in loaded]
+    findings: list[Finding] = []
+    whole, noticed = whole_field_curve(maps, measurement_relative_u=case.measurement_relative_u)
+    findings += noticed
+    outside = remainder_curve(
+        maps,
+        segmentations=[segmentations[item.timepoint.id] for item in loaded],
+        measurement_relative_u=case.measurement_relative_u,
+    )
+    integrals: list[TimeIntegratedActivity | None] = []
+    for curve in (whole, outside):
+        integral, noticed = _integrate_or_explain(case, curve)
+        integrals.append(integral)
+        findings += placed(noticed, curve.region)
+    return integrals[0], integrals[1], tuple(findings)
+
+
+def dose_map(
+    case: Case,
+    reference: LoadedTimepoint,
+    segmentation: Segmentation,
+    tias: dict[str, TimeIntegratedActivity],
+    remainder: TimeIntegratedActivity | None,
+    density: DensityMap,
+) -> tuple[Volume, DoseMap, tuple[Finding, ...]]:
+    """Return the maps of time-integrated activity and dose on the reference grid."""
+    tia = tia_map(reference.activity, segmentation=segmentation, tias=tias, remainder=remainder)
+    dose, findings = dose_engines.get(case.study.dose.engine)(DoseRequest(tia, density, case.nuclide))
+    return tia, dose, findings
+
+
+def dose_rate_maps(
+    case: Case, loaded: tuple[LoadedTimepoint, ...], registrations: dict[str, Registration], density: DensityMap
+) -> dict[str, Volume]:
+    """Return the dose rate at the start of each image on the reference grid, Gy/h."""
+    rates = {}
+    for item in loaded:
+        name = item.timepoint.id
+        moved = resample_activity(item.activity, density.grid, transform=registrations[name].transform)
+        rates[name] = local_dose_rate(activity=moved, density=density, nuclide=case.nuclide)
+    return rates
+
+
+def region_outcomes(
+    case: Case,
+    segmentation: Segmentation,
+    integrated: list[tuple[RegionQuantity, TimeIntegratedActivity]],
+    density: DensityMap,
+    dose: DoseMap,
+) -> tuple[tuple[RegionOutcome, ...], tuple[Finding, ...]]:
+    """Return mass, dose and dose-volume histogram of each region."""
+    outcomes = []
+    findings: list[Finding] = []
+    for quantity, tia in integrated:
+        region = segmentation.region(tia.region)
+        given = next((item.density for item in case.overrides_of(region.name) if item.density is not None), None)
+        mass, noticed = region_mass(
+            segmentation,
+            region.name,
+            density,
+            given_mass_g=region.mass_g,
+            given_density=given,
+            u_volume_relative=_relative_volume_u(quantity),
+        )
+        findings += placed(noticed, region.name)
+        absorbed = region_dose(tia=tia, mass_g=mass.mass_g, nuclide=case.nuclide)
+        voxels = segmentation.voxels_of(region.name)
+        outcomes.append(RegionOutcome(region, quantity, tia, mass, absorbed, RegionDoses(dose, voxels)))
+    return tuple(outcomes), tuple(findings)
+
+
+def _integrate_or_explain(
+    case: Case, curve: TimeActivityCurve
+) -> tuple[TimeIntegratedActivity | None, tuple[Finding, ...]]:
+    # The doses of the regions do not depend on the field of view: its failure is a finding, not an end.
+    try:
+        return integrate_curve(curve, nuclide=case.nuclide)
+    except FitError as error:
+        return None, (Finding("not-fitted", "warning", str(error), curve.region),)
+
+
+def _resolution_mm(case: Case) -> float | None:
+    return case.study.calibration.resolution if case.study.calibration is not None else None
+
+
+def _relative_volume_u(quantity: RegionQuantity) -> float | None:
+    return None if quantity.volume_ml.not_stated else quantity.volume_ml.relative_u
+
+
+def _describe(override: Override) -> str:
+    stated = override.model_dump(mode="json", exclude={"region", "reason"}, exclude_defaults=True)
+    return "Override of " + ", ".join(f"{name}: {value}" for name, value in stated.items())

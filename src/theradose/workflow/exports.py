@@ -1,0 +1,106 @@
+"""Maps and DICOM objects of a run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from theradose.acquire.source import image_reference
+from theradose.formats.dicom.context import DicomContext, StructureSetReference
+from theradose.formats.dicom.rtdose_write import write_rtdose
+from theradose.formats.dicom.rtstruct_write import write_rtstruct
+from theradose.formats.dicom.seg_write import write_seg
+from theradose.formats.dicom.uids import derive_uid
+from theradose.formats.nifti import write_nifti
+from theradose.model.finding import Finding
+from theradose.model.grid import Volume
+from theradose.model.region import RegionKind, Segmentation
+from theradose.provenance import package_version
+from theradose.spatial.contouring import contour_segmentation
+from theradose.workflow.case import Case
+from theradose.workflow.outcome import Outcome
+
+# The most specific region keeps a voxel of the label image.
+_PAINTED_LAST = (RegionKind.WHOLE_BODY, RegionKind.OTHER, RegionKind.ORGAN, RegionKind.LESION)
+_HALF = 0.5
+
+
+def export_maps(case: Case, outcome: Outcome, folder: Path, *, run_id: str, created: datetime) -> tuple[Finding, ...]:
+    """Write NIfTI maps, RTDOSE, SEG, and RTSTRUCT where the reference image is DICOM.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    run_id : str
+        Makes the UIDs of this run.
+    created : datetime
+        Date and time in the DICOM objects.
+    """
+    segmentation = outcome.reference.segmentation
+    write_nifti(outcome.dose, folder / "dose.nii.gz")
+    write_nifti(outcome.tia, folder / "tia.nii.gz")
+    write_nifti(label_image(segmentation), folder / "regions.nii.gz")
+    rates = folder / "dose_rates"
+    rates.mkdir()
+    for name, rate in outcome.dose_rates.items():
+        write_nifti(rate, rates / f"{name}.nii.gz")
+    return _export_dicom(case, outcome, folder / "dicom", run_id=run_id, created=created)
+
+
+def label_image(segmentation: Segmentation) -> Volume:
+    """Return region numbers from 1 in the order of the segmentation; a voxel inside by half or more is labelled."""
+    labels = np.zeros(segmentation.grid.shape, np.int16)
+    numbered = sorted(
+        enumerate(zip(segmentation.regions, segmentation.voxels, strict=True), start=1),
+        key=lambda item: (_PAINTED_LAST.index(item[1][0].kind), -item[1][1].voxel_count),
+    )
+    for number, (_, voxels) in numbered:
+        labels[voxels.box][voxels.fraction >= _HALF] = number
+    return Volume(labels, segmentation.grid)
+
+
+def _export_dicom(
+    case: Case, outcome: Outcome, folder: Path, *, run_id: str, created: datetime
+) -> tuple[Finding, ...]:
+    folder.mkdir()
+    reference = outcome.reference
+    image = image_reference(case.study_file.resolve(case.timepoint(reference.id).activity or ""), reference.activity.grid)
+    context = _context(case, run_id=run_id, created=created, study_uid=image.study_uid if image else None)
+    findings = list(write_seg(folder / "seg.dcm", reference.segmentation, context=context, image=image))
+    structures: StructureSetReference | None = None
+    if image is not None:
+        contours, noticed = contour_segmentation(reference.segmentation, series_uid=image.series_uid)
+        structures = write_rtstruct(folder / "rtstruct.dcm", contours, context=context, image=image)
+        findings += noticed
+    dvhs = {region.region.name: region.doses.histogram() for region in outcome.regions} if structures else None
+    heterogeneity = "IMAGE" if outcome.ct is not None else "WATER"
+    findings += write_rtdose(
+        folder / "rtdose.dcm",
+        outcome.dose,
+        context=context,
+        dvhs=dvhs,
+        structure_set=structures,
+        heterogeneity=heterogeneity,
+    )
+    return tuple(findings)
+
+
+def _context(case: Case, *, run_id: str, created: datetime, study_uid: str | None) -> DicomContext:
+    patient = case.study.patient
+    named = case.study.report.identify_patient
+    return DicomContext(
+        patient_id=patient.id or "",
+        patient_name=(patient.name or "") if named else "",
+        patient_sex=patient.sex or "",
+        patient_birth_date=(patient.birth_date or "") if named else "",
+        # The objects join the study of the image that they belong to, so that a viewer shows them together.
+        study_uid=study_uid or derive_uid("study", run_id),
+        study_at=case.start,
+        content_at=created,
+        patient_position="",
+        software_version=package_version(),
+        study_description="Dosimetry",
+    )

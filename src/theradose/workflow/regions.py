@@ -1,0 +1,165 @@
+"""Regions of every time point on the grid of its activity map."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from theradose.acquire.regions import load_regions
+from theradose.errors import GeometryError, StudyError, TheradoseError
+from theradose.model.contour import ContourSet
+from theradose.model.finding import Finding
+from theradose.model.grid import Grid
+from theradose.model.region import Region, RegionVoxels, Segmentation
+from theradose.model.transform import Registration, RigidTransform
+from theradose.spatial.naming import canonical_region
+from theradose.spatial.propagate import propagate_segmentation, truncated_regions
+from theradose.spatial.rasterise import rasterise
+from theradose.spatial.resample import resample_segmentation
+from theradose.spatial.segmenters import draft_region
+from theradose.workflow.case import Case
+from theradose.workflow.timepoints import LoadedTimepoint, placed
+
+# A contour plane this close to a slice, in slices, was drawn on that slice.
+_ON_SLICE = 0.05
+
+
+def segment_timepoints(
+    case: Case, loaded: tuple[LoadedTimepoint, ...], registrations: dict[str, Registration]
+) -> tuple[dict[str, Segmentation], tuple[Finding, ...]]:
+    """Return a segmentation for each time point, all with the same regions in the same order.
+
+    Regions given on a time point are used there; elsewhere they are propagated by the registration, from the
+    reference time point if it has them, otherwise from the first that does.
+    """
+    findings: list[Finding] = []
+    given: dict[str, Segmentation] = {}
+    for item in loaded:
+        segmentation, noticed = _given_regions(case, item)
+        given[item.timepoint.id] = segmentation
+        findings += noticed
+    for draft in case.study.drafts:
+        home = draft.timepoint or case.reference_id
+        activity = next(item.activity for item in loaded if item.timepoint.id == home)
+        region, voxels, noticed = draft_region(draft, activity, given[home])
+        given[home] = given[home].with_regions([(region, voxels)])
+        findings += placed(noticed, region.name)
+    order = [case.reference_id, *(item.timepoint.id for item in loaded if item.timepoint.id != case.reference_id)]
+    names = list(dict.fromkeys(name for home in order for name in given[home].names))
+    complete: dict[str, Segmentation] = {}
+    for item in loaded:
+        segmentation, noticed = _complete(case, item, given, order, registrations)
+        complete[item.timepoint.id] = _in_order(segmentation, names)
+        findings += noticed
+    _check_names(case, names)
+    findings += _unverified(complete[case.reference_id])
+    return complete, tuple(findings)
+
+
+def _given_regions(case: Case, item: LoadedTimepoint) -> tuple[Segmentation, list[Finding]]:
+    grid = item.activity.grid
+    name = item.timepoint.regions
+    if name is None:
+        return Segmentation(grid, (), ()), []
+    where = item.timepoint.id
+    try:
+        source, noticed = load_regions(case.study_file.resolve(name), names=case.study.names)
+        if isinstance(source, ContourSet):
+            home = _drawing_grid(source, item)
+            segmentation, drawn = rasterise(source, home)
+            noticed = (*noticed, *drawn)
+        else:
+            segmentation = source
+    except TheradoseError as error:
+        raise type(error)(f"Regions of time point '{where}': {error}", code=error.code) from None
+    on_grid = resample_segmentation(segmentation, grid)
+    noticed = (*noticed, *truncated_regions(segmentation, on_grid))
+    return _named(case, on_grid), placed(noticed, where)
+
+
+def _drawing_grid(contours: ContourSet, item: LoadedTimepoint) -> Grid:
+    """Return the grid on whose slices the contours lie: the CT's if they do, otherwise the emission image's."""
+    if item.ct is None:
+        return item.activity.grid
+    points = np.concatenate([line.points_mm for region in contours.regions for line in region.contours])
+    slices = item.ct.grid.to_index(points)[:, 0]
+    on_ct = np.abs(slices - np.round(slices)) <= _ON_SLICE
+    return item.ct.grid if on_ct.all() else item.activity.grid
+
+
+def _named(case: Case, segmentation: Segmentation) -> Segmentation:
+    regions = []
+    for region in segmentation.regions:
+        known = canonical_region(region.name, names=case.study.names)
+        verified_by = next((item.by for item in case.study.verified if item.region == known.name), region.verified_by)
+        mass = next((item.mass for item in case.overrides_of(known.name) if item.mass is not None), region.mass_g)
+        regions.append(
+            replace(
+                region,
+                name=known.name,
+                kind=known.kind,
+                code=known.code or region.code,
+                verified_by=verified_by,
+                mass_g=mass,
+            )
+        )
+    return Segmentation(segmentation.grid, tuple(regions), segmentation.voxels)
+
+
+def _complete(
+    case: Case,
+    item: LoadedTimepoint,
+    given: dict[str, Segmentation],
+    order: list[str],
+    registrations: dict[str, Registration],
+) -> tuple[Segmentation, list[Finding]]:
+    here = item.timepoint.id
+    segmentation = given[here]
+    findings: list[Finding] = []
+    for home in order:
+        wanted = [name for name in given[home].names if name not in segmentation.names]
+        if not wanted:
+            continue
+        source = _in_order(given[home], wanted)
+        # Points of this time point → reference → the time point where the regions were drawn.
+        to_reference = registrations[here].transform.inverse()
+        to_home = RigidTransform(registrations[home].transform.matrix @ to_reference.matrix)
+        moved = propagate_segmentation(source, item.activity.grid, transform=to_home, source_timepoint=home)
+        findings += placed(truncated_regions(source, moved), here)
+        segmentation = segmentation.with_regions(zip(moved.regions, moved.voxels, strict=True))
+    return segmentation, findings
+
+
+
+def _in_order(segmentation: Segmentation, names: list[str]) -> Segmentation:
+    regions: list[Region] = [segmentation.region(name) for name in names]
+    voxels: list[RegionVoxels] = [segmentation.voxels_of(name) for name in names]
+    return Segmentation(segmentation.grid, tuple(regions), tuple(voxels))
+
+
+def _check_names(case: Case, names: list[str]) -> None:
+    if not names:
+        raise GeometryError(
+            "The region files of the study hold no closed region: draw one or add 'drafts'.", code="no-regions"
+        )
+    mentioned = [item.region for item in (*case.study.verified, *case.study.overrides)]
+    for name in mentioned:
+        if name not in names:
+            raise StudyError(
+                f"The study mentions the region '{name}', which is not among the regions: {', '.join(names)}.",
+                code="region-unknown",
+            )
+
+
+def _unverified(segmentation: Segmentation) -> list[Finding]:
+    return [
+        Finding(
+            "region-unverified",
+            "warning",
+            f"Nobody verified the outline of '{region.name}' (drafted by {region.drafted_by}): a physician must.",
+            region.name,
+        )
+        for region in segmentation.regions
+        if region.verified_by is None
+    ]

@@ -1,0 +1,273 @@
+"""The main job: from a study file to a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from theradose.dose.engines import dose_engines
+from theradose.model.finding import Finding
+from theradose.model.grid import Volume
+from theradose.model.result import FileResult, Result
+from theradose.provenance import hash_file, hash_package, hash_parameters, software_versions
+from theradose.report.document import read_result, write_result_json
+from theradose.report.html import write_html
+from theradose.report.inputs import RegistrationOverlay, ReportImages
+from theradose.report.pdf import write_pdf
+from theradose.report.tables import write_tables
+from theradose.spatial.resample import average_volume, resample_volume
+from theradose.store.runs import RESULT_DOCUMENT, RUN_DOCUMENT, find_run, make_run_id, new_run, write_json
+from theradose.store.steps import StepStore
+from theradose.workflow.assemble import assemble_result
+from theradose.workflow.case import Case, hash_inputs, open_case
+from theradose.workflow.doses import (
+    dose_map,
+    dose_rate_maps,
+    integrate_field,
+    integrate_regions,
+    recovery_curve,
+    reference_density,
+    region_outcomes,
+)
+from theradose.workflow.exports import export_maps
+from theradose.workflow.outcome import Outcome, TimepointOutcome
+from theradose.workflow.regions import segment_timepoints
+from theradose.workflow.study_file import StudyFile, read_study
+from theradose.workflow.timepoints import align_timepoints, load_timepoints
+
+STEP_FOLDER = ".theradose"
+RESULTS_FOLDER = "results"
+_AIR_HU = -1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run.
+
+    Attributes
+    ----------
+    folder : Path
+        The immutable run folder.
+    result : Result
+        Its document.
+    reused : bool
+        Whether the folder existed already because nothing had changed.
+    """
+
+    folder: Path
+    result: Result
+    reused: bool
+
+
+def run_study(
+    study_path: Path,
+    *,
+    results: Path | None = None,
+    engine: str | None = None,
+    on_step: Callable[[str], None] | None = None,
+) -> Run:
+    """Run the main job.
+
+    Parameters
+    ----------
+    study_path : Path
+        ``study.yaml`` or its folder.
+    results : Path, optional
+        Folder of run folders; ``results`` beside the study by default.
+    engine : str, optional
+        Dose engine, instead of the study's.
+    on_step : callable, optional
+        Told the name of each step as it starts.
+
+    Raises
+    ------
+    TheradoseError
+        In one sentence, if the study or its files are incomplete or wrong. Nothing is written then except finished
+        steps, which the next run uses.
+    """
+    study_file = _with_engine(read_study(study_path), engine)
+    case = open_case(study_file)
+    dose_engines.get(case.study.dose.engine)
+    results = results if results is not None else study_file.folder / RESULTS_FOLDER
+    notify = on_step or _ignore
+    notify("hash inputs")
+    hashes = hash_inputs(study_file)
+    input_hash = hash_parameters([case.study.model_dump(mode="json"), hashes, hash_package()])
+    if (existing := find_run(results, input_hash)) is not None:
+        return Run(existing, read_result(existing / RESULT_DOCUMENT), reused=True)
+    steps = StepStore(study_file.folder / STEP_FOLDER, on_step=notify)
+    outcome = compute(case, steps, hashes)
+    created = datetime.now(UTC)
+    run_id = make_run_id(input_hash, now=created)
+    with new_run(results, run_id) as folder:
+        result = _write(case, outcome, folder, run_id=run_id, created=created, notify=notify)
+        write_json(_run_record(run_id, created, input_hash, hashes, steps), folder / RUN_DOCUMENT)
+    return Run(results / run_id, result, reused=False)
+
+
+def compute(case: Case, steps: StepStore, hashes: dict[str, str]) -> Outcome:
+    """Return everything that the main job computes, without writing a result."""
+    loaded, findings = load_timepoints(case, steps, hashes)
+    registrations, aligned = align_timepoints(case, loaded, steps, hashes)
+    segmentations, outlined = segment_timepoints(case, loaded, registrations)
+    reference = next(item for item in loaded if item.timepoint.id == case.reference_id)
+    segmentation = segmentations[case.reference_id]
+    density, weighed = reference_density(case, reference)
+    recovery, recovered = recovery_curve(case)
+    integrated, fitted = integrate_regions(case, loaded, segmentations, recovery)
+    whole_field, remainder, field_findings = integrate_field(case, loaded, segmentations)
+    tias = {tia.region: tia for _, tia in integrated}
+    tia, dose, dosed = dose_map(case, reference, segmentation, tias, remainder, density)
+    regions, massed = region_outcomes(case, segmentation, integrated, density, dose)
+    timepoints = tuple(
+        TimepointOutcome(
+            item.timepoint.id,
+            item.activity,
+            item.record,
+            item.check,
+            item.ct,
+            registrations[item.timepoint.id],
+            segmentations[item.timepoint.id],
+        )
+        for item in loaded
+    )
+    return Outcome(
+        timepoints=timepoints,
+        reference_id=case.reference_id,
+        density=density,
+        ct=None if reference.ct is None else average_volume(reference.ct, density.grid, fill=_AIR_HU),
+        tia=tia,
+        dose=dose,
+        dose_rates=dose_rate_maps(case, loaded, registrations, density),
+        regions=regions,
+        whole_field=whole_field,
+        findings=_distinct(
+            *_protocol_findings(case), *findings, *aligned, *outlined, *weighed, *recovered, *fitted,
+            *field_findings, *dosed, *massed,
+        ),
+    )  # fmt: skip
+
+
+def _write(
+    case: Case, outcome: Outcome, folder: Path, *, run_id: str, created: datetime, notify: Callable[[str], None]
+) -> Result:
+    notify("write maps and DICOM")
+    export_maps(case, outcome, folder, run_id=run_id, created=created)
+    result = assemble_result(case, outcome, run_id=run_id, created=created, files=_files(folder))
+    write_tables(result, folder / "tables")
+    result = result.model_copy(update={"files": _files(folder)})
+    images = report_images(outcome)
+    notify("write PDF")
+    write_pdf(result, images, folder / "report.pdf")
+    notify("write HTML")
+    write_html(result, images, folder / "report.html")
+    result = result.model_copy(update={"files": _files(folder)})
+    write_result_json(result, folder / RESULT_DOCUMENT)
+    return result
+
+
+def report_images(outcome: Outcome) -> ReportImages:
+    """Return the images that the report shows, all on the reference grid."""
+    reference = outcome.reference
+    return ReportImages(
+        activity=reference.activity,
+        dose=outcome.dose,
+        segmentation=reference.segmentation,
+        ct=outcome.ct,
+        dose_rates=outcome.dose_rates,
+        overlays=[_overlay(outcome, item) for item in outcome.timepoints if item.id != outcome.reference_id],
+        tias={region.region.name: region.tia for region in outcome.regions},
+    )
+
+
+def _overlay(outcome: Outcome, timepoint: TimepointOutcome) -> RegistrationOverlay:
+    grid = outcome.reference.activity.grid
+    transform = timepoint.registration.transform
+    if outcome.ct is not None and timepoint.ct is not None:
+        moving = resample_volume(timepoint.ct, grid, transform=transform, fill=_AIR_HU)
+        return RegistrationOverlay(timepoint.id, outcome.ct, moving, "ct")
+    moving = resample_volume(timepoint.activity, grid, transform=transform)
+    return RegistrationOverlay(timepoint.id, outcome.reference.activity, moving, "emission")
+
+
+def _files(folder: Path) -> tuple[FileResult, ...]:
+    return tuple(
+        FileResult(path=path.relative_to(folder).as_posix(), sha256=hash_file(path))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    )
+
+
+def _run_record(
+    run_id: str, created: datetime, input_hash: str, hashes: dict[str, str], steps: StepStore
+) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "created": created.isoformat(timespec="seconds"),
+        "input_hash": input_hash,
+        "inputs": hashes,
+        "software": software_versions(),
+        "seeds": {},
+        "steps": [
+            {"name": name, "duration_s": round(duration, 3), "reused": name in steps.reused}
+            for name, duration in steps.durations_s.items()
+        ],
+    }
+
+
+def _protocol_findings(case: Case) -> list[Finding]:
+    findings = []
+    count, wanted = len(case.study.timepoints), case.protocol.minimum_timepoints
+    if count < wanted:
+        findings.append(
+            Finding(
+                "fewer-timepoints-than-protocol",
+                "warning",
+                f"The protocol {case.protocol.name} expects at least {wanted} time points, but there are {count}.",
+            )
+        )
+    if case.protocol.nuclide not in (None, case.nuclide.name):
+        findings.append(
+            Finding(
+                "protocol-nuclide",
+                "warning",
+                f"The protocol {case.protocol.name} is for {case.protocol.nuclide}, but {case.nuclide.name} was given.",
+            )
+        )
+    if any(administration.residual is None for administration in case.study.administrations):
+        findings.append(
+            Finding(
+                "residual-not-stated",
+                "info",
+                "The residual activity is not stated: the measured activity counts as given in full.",
+            )
+        )
+    if case.study.measurement_u is None:
+        assumed = case.protocol.measurement_relative_u
+        findings.append(
+            Finding(
+                "measurement-u-assumed",
+                "info",
+                f"The repeatability of one measurement is assumed to be {assumed.value:.0%} ({case.protocol.name}).",
+            )
+        )
+    return findings
+
+
+def _distinct(*findings: Finding) -> tuple[Finding, ...]:
+    return tuple(dict.fromkeys(findings))
+
+
+def _with_engine(study_file: StudyFile, engine: str | None) -> StudyFile:
+    if engine is None:
+        return study_file
+    study = study_file.study
+    chosen = study.model_copy(update={"dose": study.dose.model_copy(update={"engine": engine})})
+    return StudyFile(chosen, study_file.path)
+
+
+def _ignore(step: str) -> None:
+    """Tell nobody."""

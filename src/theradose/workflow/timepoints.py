@@ -1,0 +1,157 @@
+"""Time points: from files to activity maps in the space of the reference time point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from theradose.acquire.load import load_ct, load_emission
+from theradose.errors import TheradoseError
+from theradose.model.activity import ActivityMap
+from theradose.model.finding import Finding
+from theradose.model.grid import Volume
+from theradose.model.study import Timepoint
+from theradose.model.transform import Registration, RigidTransform
+from theradose.quantify.activity import ActivityRecord, to_activity_map
+from theradose.quantify.check import ActivityCheck, check_activity, check_trend
+from theradose.spatial.register import RegistrationInput, register
+from theradose.store.steps import StepStore
+from theradose.workflow.case import Case, hashes_under
+
+REFERENCE_METHOD = "reference"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedTimepoint:
+    """A time point's images, quantified, on their own grids."""
+
+    timepoint: Timepoint
+    activity: ActivityMap
+    record: ActivityRecord
+    check: ActivityCheck
+    ct: Volume | None
+
+
+def load_timepoints(
+    case: Case, steps: StepStore, hashes: dict[str, str]
+) -> tuple[tuple[LoadedTimepoint, ...], tuple[Finding, ...]]:
+    """Return all time points in order of time, each with its activity check."""
+    loaded: list[LoadedTimepoint] = []
+    findings: list[Finding] = []
+    for timepoint in case.study.timepoints:
+        item, noticed = _load(case, timepoint, steps, hashes)
+        loaded.append(item)
+        findings += noticed
+    loaded.sort(key=lambda item: item.activity.t_h)
+    findings += check_trend([item.check for item in loaded], names=[item.timepoint.id for item in loaded])
+    return tuple(loaded), tuple(findings)
+
+
+def align_timepoints(
+    case: Case, loaded: tuple[LoadedTimepoint, ...], steps: StepStore, hashes: dict[str, str]
+) -> tuple[dict[str, Registration], tuple[Finding, ...]]:
+    """Return the registration of every time point to the reference, by id."""
+    reference = next(item for item in loaded if item.timepoint.id == case.reference_id)
+    registrations = {case.reference_id: Registration(RigidTransform.identity(), REFERENCE_METHOD)}
+    findings: list[Finding] = []
+    for item in loaded:
+        if item is reference:
+            continue
+        name = item.timepoint.id
+        files = [part for point in (reference.timepoint, item.timepoint) for part in _image_names(point)]
+        inputs = {
+            "files": hashes_under(hashes, (*files, item.timepoint.transform), case.study_file.folder),
+            "declare": [point.declare.model_dump(mode="json") for point in (reference.timepoint, item.timepoint)],
+            "method": case.study.registration.method,
+            "given": item.timepoint.transform is not None,
+            **_activity_inputs(case),
+        }
+        registration, noticed = steps.run(
+            f"register {name}",
+            inputs,
+            lambda reference=reference, item=item: register(
+                _registration_input(case, reference),
+                _registration_input(case, item),
+                method=case.study.registration.method,
+            ),
+        )
+        registrations[name] = registration
+        findings += placed(noticed, name)
+    return registrations, tuple(findings)
+
+
+def placed(findings: tuple[Finding, ...], where: str) -> list[Finding]:
+    """Return the findings with `where` filled in where it is empty."""
+    return [f if f.where else Finding(f.code, f.severity, f.message, where) for f in findings]
+
+
+def _load(
+    case: Case, timepoint: Timepoint, steps: StepStore, hashes: dict[str, str]
+) -> tuple[LoadedTimepoint, list[Finding]]:
+    inputs = {
+        "files": hashes_under(hashes, (timepoint.activity,), case.study_file.folder),
+        "declare": timepoint.declare.model_dump(mode="json"),
+        **_activity_inputs(case),
+    }
+    try:
+        activity, record, noticed = steps.run(
+            f"activity {timepoint.id}", inputs, lambda: _quantify(case, timepoint)
+        )
+        ct = None
+        if timepoint.ct is not None:
+            ct, ct_findings = load_ct(case.study_file.resolve(timepoint.ct))
+            noticed = (*noticed, *ct_findings)
+        check, check_findings = check_activity(
+            activity,
+            administrations=case.study.administrations,
+            nuclide=case.nuclide,
+            timezone=case.study.timezone,
+        )
+    except TheradoseError as error:
+        # The sentence is the layer's own; only the place is added.
+        raise type(error)(f"Time point '{timepoint.id}': {error}", code=error.code) from None
+    findings = placed((*noticed, *check_findings), timepoint.id)
+    return LoadedTimepoint(timepoint, activity, record, check, ct), findings
+
+
+def _quantify(case: Case, timepoint: Timepoint) -> tuple[ActivityMap, ActivityRecord, tuple[Finding, ...]]:
+    image, read_findings = load_emission(
+        _emission_path(case, timepoint),
+        declaration=timepoint.declare,
+        nuclide=case.nuclide.name,
+        administration_start=case.start,
+    )
+    activity, record, findings = to_activity_map(
+        image,
+        start=case.start,
+        timezone=case.study.timezone,
+        nuclide=case.nuclide,
+        calibration=case.study.calibration,
+    )
+    return activity, record, (*read_findings, *findings)
+
+
+def _activity_inputs(case: Case) -> dict[str, Any]:
+    calibration = case.study.calibration
+    return {
+        "administrations": [item.model_dump(mode="json") for item in case.study.administrations],
+        "timezone": case.study.timezone,
+        "calibration": calibration.model_dump(mode="json") if calibration else None,
+        "nuclear_data": case.study.dose.nuclear_data,
+    }
+
+
+def _registration_input(case: Case, item: LoadedTimepoint) -> RegistrationInput:
+    given = item.timepoint.transform
+    return RegistrationInput(
+        item.timepoint.id, item.activity, item.ct, case.study_file.resolve(given) if given else None
+    )
+
+
+def _image_names(timepoint: Timepoint) -> tuple[str | None, ...]:
+    return (timepoint.activity, timepoint.ct)
+
+
+def _emission_path(case: Case, timepoint: Timepoint) -> Path:
+    return case.study_file.resolve(timepoint.activity or "")
