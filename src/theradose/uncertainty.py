@@ -47,6 +47,11 @@ class Uncertain:
         kept = {name: float(u) for name, u in self.contributions.items() if u != 0.0}
         object.__setattr__(self, "value", float(self.value))
         object.__setattr__(self, "contributions", MappingProxyType(kept))
+        object.__setattr__(self, "not_stated", frozenset(self.not_stated))
+
+    def __reduce__(self) -> tuple[type[Uncertain], tuple[float, dict[str, float], frozenset[str]]]:
+        # A read-only mapping cannot be copied or sent to another process; a dict can.
+        return Uncertain, (self.value, dict(self.contributions), self.not_stated)
 
     @classmethod
     def relative(cls, value: float, contributions: Mapping[str, float | None]) -> Uncertain:

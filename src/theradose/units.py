@@ -31,9 +31,7 @@ _KINDS: dict[str, dict[str, float]] = {
     "dose per activity": {"Gy/GBq": 1.0, "mGy/MBq": 1.0, "mGy/GBq": 1e-3},
 }
 
-UNITS = MappingProxyType(
-    {symbol: (kind, factor) for kind, table in _KINDS.items() for symbol, factor in table.items()}
-)
+UNITS = MappingProxyType({symbol: (kind, factor) for kind, table in _KINDS.items() for symbol, factor in table.items()})
 """Every known symbol with its kind and its factor to the unit used inside."""
 
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.*?)?\s*")
@@ -97,8 +95,8 @@ def parse_quantity(text: object, to_unit: str) -> float:
                         f"for example '1 {to_unit}'.", code="unit-missing")  # fmt: skip
     if "," in text:
         raise UnitError(
-            f"'{text}' has a comma, which is ambiguous: write the number with a decimal point and no "
-            f"thousands separator, for example '{text.replace(',', '.')}'.",
+            f"'{text}' has a comma, which may be a decimal comma or a thousands separator: write the number with a "
+            "decimal point and no thousands separator, as in '7.4' or '7400'.",
             code="unit-comma",
         )
     match = _QUANTITY.fullmatch(text.replace("\N{MICRO SIGN}", "u").replace("\N{GREEK SMALL LETTER MU}", "u"))
@@ -108,9 +106,7 @@ def parse_quantity(text: object, to_unit: str) -> float:
     number, unit = match.groups()
     if unit is None:
         if kind != "fraction":
-            raise UnitError(
-                f"'{text.strip()}' has no unit: add one of {', '.join(_KINDS[kind])}.", code="unit-missing"
-            )
+            raise UnitError(f"'{text.strip()}' has no unit: add one of {', '.join(_KINDS[kind])}.", code="unit-missing")
         unit = "1"
     value = float(number) * conversion_factor(unit, to_unit)
     if not math.isfinite(value):

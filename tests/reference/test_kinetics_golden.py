@@ -42,9 +42,7 @@ def test_mono_exponential_fit():
 
 def test_physical_tail_model_is_rejected_three_ways():
     """A(α exp(-(λ1+λp)t) + (1-α) exp(-λp t)): a model that this package does not have, built from its parts."""
-    model = ExponentialModel(
-        "tail", ((1.0, 0.0), (0.0, 1.0)), fixed_biological_rates_per_h=(0.0,), nonnegative=False
-    )
+    model = ExponentialModel("tail", ((1.0, 0.0), (0.0, 1.0)), fixed_biological_rates_per_h=(0.0,), nonnegative=False)
     fit = fit_model(CURVE, model, decay_constant_per_h=DECAY)
     first, second = fit.parameters["amplitude_1_mbq"], fit.parameters["amplitude_2_mbq"]
     assert first / (first + second) == pytest.approx(1.0376, abs=5e-5)

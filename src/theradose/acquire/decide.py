@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from theradose.errors import PhysicsError, StudyError
+from theradose.formats.dicom.values import hours_between
 from theradose.formats.facts import AdministrationFacts, Effect, EmissionFacts, Problem
 from theradose.model.activity import DecayKind, DecayReference, EmissionImage, Evidence, ImageUnit
 from theradose.model.finding import Finding
@@ -19,6 +20,7 @@ from theradose.model.study import Declaration
 from theradose.nuclides import canonical_nuclide
 
 _SAME_TIME_S = 1.0
+_SAME_ADMINISTRATION_MIN = 5.0
 _INFORMATION = frozenset({"slices-resampled", "administration-undated", "duplicate-files", "header-warning"})
 
 
@@ -49,8 +51,8 @@ def decide(
     *,
     declaration: Declaration,
     nuclide: str | None = None,
+    administration_start: datetime | None = None,
     calibrated: bool = False,
-    where: str = "",
 ) -> Decision:
     """Combine what the file says with what the user declares.
 
@@ -62,11 +64,11 @@ def decide(
         The user's statements about this image.
     nuclide : str or None
         What was administered, by the study.
+    administration_start : datetime or None
+        From the study, for values corrected to an administration that the file does not date.
     calibrated : bool
         The study has a calibration factor for counts: a nuclear medicine volume without a unit is then taken
         as counts, which is an assumption.
-    where : str
-        Time point or file, for the findings.
 
     Raises
     ------
@@ -74,53 +76,41 @@ def decide(
         For a decay reference that is no known word and no time, and for contradicting nuclides.
     """
     overridden: list[Finding] = []
-    facts = _decide_unit(facts, declaration, calibrated, where, overridden)
-    facts = _decide_time(facts, declaration, where, overridden)
-    facts = _decide_decay(facts, declaration, where, overridden)
+    facts = _decide_unit(facts, declaration, calibrated, overridden)
+    facts = _decide_time(facts, declaration, overridden)
+    facts = _decide_decay(facts, declaration, overridden)
+    facts = _decide_administration(facts, administration_start, overridden)
     name = _decide_nuclide(facts.administration, declaration, nuclide)
     problems = (*facts.problems, *_missing(facts, name))
-    notes = [_note(problem, where) for problem in facts.problems if problem.effect is Effect.NOTE]
-    return Decision(facts, name, problems, (*overridden, *notes, *_inferences(facts, where)))
+    findings = (*overridden, *problem_findings(facts.problems), *_inferences(facts))
+    return Decision(facts, name, problems, findings)
 
 
-def build_image(decision: Decision, *, administration_start: datetime | None, where: str) -> EmissionImage:
+def build_image(decision: Decision, *, where: str) -> EmissionImage:
     """Read the values and return the image.
 
     Parameters
     ----------
     decision : Decision
-        Without open problems.
-    administration_start : datetime or None
-        From the study, for values corrected to an administration that the file does not date.
+        From :func:`decide`.
     where : str
         File or folder, for messages.
 
     Raises
     ------
     StudyError
-        For the first missing value, naming all of them.
+        If the image is refused, or values are missing, naming all of them.
     DicomError
-        If the image is refused or its pixels cannot be read.
+        If the pixels cannot be read.
     """
     require_usable(decision.problems, where=where)
     facts = decision.facts
     if facts.geometry.grid is None or facts.unit is None or facts.decay_kind is None or facts.acquired_at is None:
         raise ValueError("an image with missing values has problems")
-    moment = facts.decay_moment
-    evidence = facts.evidence
-    if facts.decay_kind is DecayKind.ADMINISTRATION and moment is None:
-        if administration_start is None:
-            raise StudyError(
-                f"The values of '{where}' are decay-corrected to the administration, whose time is not known: add "
-                "'start' to the administration in the study.",
-                code="missing-administration",
-            )
-        moment = administration_start
-        evidence = (*evidence, Evidence("administration start", moment.isoformat(sep=" "), "study"))
     return EmissionImage(
         volume=Volume(facts.values(), facts.geometry.grid),
         unit=facts.unit,
-        decay_reference=DecayReference(facts.decay_kind, moment),
+        decay_reference=DecayReference(facts.decay_kind, facts.decay_moment),
         acquired_at=facts.acquired_at,
         frame_duration_s=facts.frame_duration_s,
         slice_delay_s=facts.slice_delay_s,
@@ -128,7 +118,7 @@ def build_image(decision: Decision, *, administration_start: datetime | None, wh
         total_counts=facts.total_counts,
         nuclide=decision.nuclide,
         modality=facts.modality,
-        evidence=evidence,
+        evidence=facts.evidence,
     )
 
 
@@ -149,6 +139,24 @@ def require_usable(problems: Sequence[Problem], *, where: str) -> None:
         raise StudyError(f"For '{where}' more must be stated: {sentences}.", code=missing[0].code)
 
 
+def assumption_findings(evidence: Sequence[Evidence]) -> tuple[Finding, ...]:
+    """Return a finding for each conclusion that its source only suggests."""
+    return tuple(
+        Finding("assumption", "info", f"The {item.quantity} is assumed: {item.value} ({item.source}).")
+        for item in evidence
+        if item.assumed
+    )
+
+
+def problem_findings(problems: Sequence[Problem]) -> tuple[Finding, ...]:
+    """Return a finding for each problem that does not prevent the use of an image."""
+    return tuple(
+        Finding(problem.code, "info" if problem.code in _INFORMATION else "warning", problem.message)
+        for problem in problems
+        if problem.effect is Effect.NOTE
+    )
+
+
 def missing_geometry(missing: Sequence[str]) -> tuple[Problem, ...]:
     """Return the problem of an incomplete geometry, empty if nothing is missing."""
     if not missing:
@@ -165,13 +173,13 @@ def missing_geometry(missing: Sequence[str]) -> tuple[Problem, ...]:
 
 
 def _decide_unit(
-    facts: EmissionFacts, declaration: Declaration, calibrated: bool, where: str, overridden: list[Finding]
+    facts: EmissionFacts, declaration: Declaration, calibrated: bool, overridden: list[Finding]
 ) -> EmissionFacts:
     if declaration.unit is not None:
         unit = ImageUnit(declaration.unit)
         if facts.unit_stated and facts.unit is not unit:
             stated = facts.unit.value if facts.unit else facts.unit_stated
-            overridden.append(_override("unit", f"the file states '{stated}'", unit.value, where))
+            overridden.append(_override("unit", f"the file states '{stated}'", unit.value))
         evidence = Evidence("unit", unit.value, "study")
     elif facts.unit is None and not facts.unit_stated and calibrated and facts.modality == "NM":
         unit = ImageUnit.COUNTS
@@ -181,9 +189,7 @@ def _decide_unit(
     return replace(facts, unit=unit, evidence=_replaced(facts.evidence, evidence))
 
 
-def _decide_time(
-    facts: EmissionFacts, declaration: Declaration, where: str, overridden: list[Finding]
-) -> EmissionFacts:
+def _decide_time(facts: EmissionFacts, declaration: Declaration, overridden: list[Finding]) -> EmissionFacts:
     if declaration.frame_duration is not None:
         seconds = declaration.frame_duration * 3600
         evidence = Evidence("frame duration", f"{seconds:g} s", "study")
@@ -201,23 +207,19 @@ def _decide_time(
         same_kind = (stated.tzinfo is None) == (moment.tzinfo is None)
         if not same_kind or abs((stated - moment).total_seconds()) > _SAME_TIME_S:
             overridden.append(
-                _override(
-                    "acquisition start", f"the file states {stated.isoformat(sep=' ')}", moment.isoformat(), where
-                )
+                _override("acquisition start", f"the file states {stated.isoformat(sep=' ')}", moment.isoformat())
             )
     evidence = Evidence("acquisition start", moment.isoformat(sep=" "), "study")
     return replace(facts, acquired_at=moment, evidence=_replaced(facts.evidence, evidence))
 
 
-def _decide_decay(
-    facts: EmissionFacts, declaration: Declaration, where: str, overridden: list[Finding]
-) -> EmissionFacts:
+def _decide_decay(facts: EmissionFacts, declaration: Declaration, overridden: list[Finding]) -> EmissionFacts:
     text = declaration.decay_reference
     if text is None:
         return facts
     kind, moment = _parse_decay_reference(text)
     if facts.decay_kind is not None and facts.decay_kind is not kind:
-        overridden.append(_override("decay reference", f"the file states '{facts.decay_kind}'", text, where))
+        overridden.append(_override("decay reference", f"the file states '{facts.decay_kind}'", text))
     if moment is None and kind is facts.decay_kind:
         moment = facts.decay_moment
     elif kind is DecayKind.ADMINISTRATION:
@@ -240,6 +242,26 @@ def _parse_decay_reference(text: str) -> tuple[DecayKind, datetime | None]:
             "2026-03-03T10:30:00.",
             code="decay-reference-invalid",
         ) from None
+
+
+def _decide_administration(facts: EmissionFacts, start: datetime | None, overridden: list[Finding]) -> EmissionFacts:
+    """Date the administration to which values are corrected; the file's own date is what the scanner used."""
+    if facts.decay_kind is not DecayKind.ADMINISTRATION or start is None:
+        return facts
+    stated = facts.decay_moment
+    if stated is None:
+        evidence = Evidence("decay reference moment", start.isoformat(sep=" "), "study")
+        return replace(facts, decay_moment=start, evidence=_replaced(facts.evidence, evidence))
+    if abs(hours_between(stated, start)) * 60 > _SAME_ADMINISTRATION_MIN:
+        overridden.append(
+            Finding(
+                "administration-time-differs",
+                "warning",
+                f"The study starts the administration at {start.isoformat(sep=' ')}, the file at "
+                f"{stated.isoformat(sep=' ')}: decay correction is undone from the file's time, check which is right.",
+            )
+        )
+    return facts
 
 
 def _decide_nuclide(administration: AdministrationFacts, declaration: Declaration, nuclide: str | None) -> str | None:
@@ -272,7 +294,16 @@ def _missing(facts: EmissionFacts, nuclide: str | None) -> tuple[Problem, ...]:
                 "decay_reference: acquisition",
             )  # fmt: skip
         )
-    elif facts.decay_kind is DecayKind.SERIES_START and facts.decay_moment is None and facts.acquired_at is None:
+    elif facts.decay_kind is DecayKind.ADMINISTRATION and facts.decay_moment is None:
+        problems.append(
+            Problem(
+                "missing-administration",
+                "The values are decay-corrected to the administration, whose time the file does not state: add 'start' "
+                "to the administration in the study.",
+                Effect.NEEDS_INPUT,
+            )
+        )
+    elif facts.decay_kind is DecayKind.SERIES_START and facts.decay_moment is None:
         problems.append(
             _ask("missing-decay-reference", "the moment of the series start", "decay_reference: 2026-03-03T10:30:00")
         )
@@ -297,26 +328,16 @@ def _ask(code: str, what: str, declaration: str) -> Problem:
     )
 
 
-def _override(quantity: str, stated: str, declared: str, where: str) -> Finding:
+def _override(quantity: str, stated: str, declared: str) -> Finding:
     message = f"The study declares the {quantity} as {declared}, but {stated}: the study is followed."
-    return Finding(f"{quantity.replace(' ', '-')}-overridden", "warning", message, where)
+    return Finding(f"{quantity.replace(' ', '-')}-overridden", "warning", message)
 
 
-def _note(problem: Problem, where: str) -> Finding:
-    severity = "info" if problem.code in _INFORMATION else "warning"
-    return Finding(problem.code, severity, problem.message, where)  # type: ignore[arg-type]
-
-
-def _inferences(facts: EmissionFacts, where: str) -> list[Finding]:
+def _inferences(facts: EmissionFacts) -> tuple[Finding, ...]:
     """Turn conclusions that a reader of the result must see into findings."""
-    findings = []
-    for evidence in facts.evidence:
-        if evidence.quantity == "acquisition":
-            findings.append(Finding("spect-in-pet-object", "info", f"This is {evidence.value}.", where))
-        elif evidence.assumed:
-            message = f"The {evidence.quantity} is assumed: {evidence.value} (from {evidence.source})."
-            findings.append(Finding("assumption", "info", message, where))
-    return findings
+    spect = [item for item in facts.evidence if item.quantity == "acquisition"]
+    found = tuple(Finding("spect-in-pet-object", "info", f"This is {item.value}.") for item in spect)
+    return (*found, *assumption_findings(facts.evidence))
 
 
 def _replaced(evidence: tuple[Evidence, ...], new: Evidence) -> tuple[Evidence, ...]:

@@ -7,18 +7,25 @@ from pathlib import Path
 
 import numpy as np
 
+from theradose.acquire.decide import assumption_findings
 from theradose.errors import GeometryError, StudyError
 from theradose.formats.facts import NOTHING_DECLARED
 from theradose.formats.interfile import is_interfile, read_interfile
 from theradose.formats.nifti import is_nifti, read_nifti
+from theradose.model.finding import Finding
 from theradose.model.grid import Volume
 from theradose.model.region import Region, RegionVoxels, Segmentation
 from theradose.model.study import Declaration
 
 
+def is_label_image(path: Path) -> bool:
+    """Return whether `path` is a file in a format that label images come in."""
+    return path.is_file() and (is_nifti(path) or is_interfile(path))
+
+
 def read_label_segmentation(
     path: Path, labels: Mapping[int, str], *, declaration: Declaration = NOTHING_DECLARED
-) -> Segmentation:
+) -> tuple[Segmentation, tuple[Finding, ...]]:
     """Read regions from an Interfile or NIfTI image of labels.
 
     Parameters
@@ -34,20 +41,19 @@ def read_label_segmentation(
     -------
     Segmentation
         One region per label, in the order of `labels`.
+    tuple of Finding
+        What had to be assumed about the grid.
 
     Raises
     ------
     StudyError
-        ``label-format``, ``label-missing``.
+        ``label-format``, ``label-missing``, ``missing-geometry``.
     DicomError
         If the file cannot be read.
     """
-    if is_nifti(path):
-        volume = read_nifti(path, declaration)
-    elif is_interfile(path):
-        volume = read_interfile(path, declaration)
-    else:
+    if not is_label_image(path):
         raise StudyError(f"'{path.name}' is neither NIfTI nor Interfile: give a label image.", code="label-format")
+    volume, evidence = read_nifti(path, declaration) if is_nifti(path) else read_interfile(path, declaration)
     absent = [label for label in labels if not np.any(volume.data == label)]
     if absent:
         raise StudyError(
@@ -56,7 +62,7 @@ def read_label_segmentation(
         )
     regions = tuple(Region(name, drafted_by=path.name, method="labels") for name in labels.values())
     voxels = tuple(RegionVoxels.from_mask(volume.data == label) for label in labels)
-    return Segmentation(volume.grid, regions, voxels)
+    return Segmentation(volume.grid, regions, voxels), assumption_findings(evidence)
 
 
 def distribute_activity(segmentation: Segmentation, activity_mbq: Mapping[str, float]) -> Volume:

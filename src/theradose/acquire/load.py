@@ -6,12 +6,19 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from theradose.acquire.decide import build_image, decide, missing_geometry, require_usable
+from theradose.acquire.decide import (
+    assumption_findings,
+    build_image,
+    decide,
+    missing_geometry,
+    problem_findings,
+    require_usable,
+)
 from theradose.acquire.sources import Content, Source, choose, describe_ct, describe_emission, find_sources
 from theradose.errors import StudyError
 from theradose.formats.dicom.context import ImageReference
 from theradose.formats.dicom.geometry import stack_of_files, stack_of_frames
-from theradose.formats.facts import NOTHING_DECLARED, Effect
+from theradose.formats.facts import NOTHING_DECLARED
 from theradose.model.activity import EmissionImage
 from theradose.model.finding import Finding
 from theradose.model.grid import Volume
@@ -62,9 +69,14 @@ def load_emission(
     source = find_source(path, Content.EMISSION)
     facts = describe_emission(source, declaration)
     facts = replace(facts, problems=(*source.problems, *facts.problems))
-    decision = decide(facts, declaration=declaration, nuclide=nuclide, calibrated=calibrated, where=path.name)
-    image = build_image(decision, administration_start=administration_start, where=path.name)
-    return image, decision.findings
+    decision = decide(
+        facts,
+        declaration=declaration,
+        nuclide=nuclide,
+        administration_start=administration_start,
+        calibrated=calibrated,
+    )
+    return build_image(decision, where=path.name), decision.findings
 
 
 def load_ct(path: Path, *, declaration: Declaration = NOTHING_DECLARED) -> tuple[Volume, tuple[Finding, ...]]:
@@ -91,16 +103,9 @@ def load_ct(path: Path, *, declaration: Declaration = NOTHING_DECLARED) -> tuple
     if facts.geometry.grid is None:
         raise ValueError("a CT without grid has problems")
     volume = Volume(facts.values(), facts.geometry.grid)
-    findings = [
-        Finding(problem.code, "info", problem.message, path.name)
-        for problem in problems
-        if problem.effect is Effect.NOTE
-    ]
-    findings += [
-        Finding("assumption", "info", f"The {item.quantity} is assumed: {item.value} (from {item.source}).", path.name)
-        for item in facts.evidence
-        if item.assumed and source.series is None
-    ]
+    findings = [*problem_findings(problems)]
+    if source.series is None:
+        findings += assumption_findings(facts.evidence)
     lowest = float(volume.data.min())
     if lowest > _AIR_BELOW_HU:
         findings.append(
@@ -108,7 +113,6 @@ def load_ct(path: Path, *, declaration: Declaration = NOTHING_DECLARED) -> tuple
                 "ct-without-air",
                 "warning",
                 f"The lowest CT number is {lowest:.0f}, but air is -1000 HU: check that the values are in HU.",
-                path.name,
             )
         )
     return volume, tuple(findings)

@@ -36,7 +36,7 @@ def load_regions(
         If the file is neither.
     """
     if is_label_image(path):
-        return read_label_segmentation(path, labels=_labels(path, names))
+        return read_label_segmentation(path, _labels(path, names))
     file = _only_region_object(path) if path.is_dir() else path
     kind = str(read_header(file).dataset.SOPClassUID)
     if kind == RT_STRUCTURE_SET:

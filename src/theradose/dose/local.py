@@ -11,7 +11,6 @@ References
 from __future__ import annotations
 
 import numpy as np
-from scipy.constants import electron_volt
 
 from theradose.data import load_yaml
 from theradose.dose.engines import DoseRequest, dose_engines
@@ -20,10 +19,11 @@ from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.dose import DoseMap, RegionDose
 from theradose.model.finding import Finding
 from theradose.model.grid import DensityMap, Volume
-from theradose.nuclides import Nuclide
+from theradose.nuclides import Nuclide, load_constant
 from theradose.uncertainty import Uncertain
 
-_J_PER_KEV = 1e3 * electron_volt
+
+_EV_PER_KEV = 1e3
 _DECAYS_PER_MBQ_H = 1e6 * 3600.0
 _G_PER_KG = 1e3
 
@@ -43,9 +43,10 @@ def local_dose_constant(*, electron_energy_kev: float) -> float:
 
     References
     ----------
-    [Bolch1999]_
+    [Bolch1999]_, [SIBrochure9]_
     """
-    return electron_energy_kev * _J_PER_KEV * _DECAYS_PER_MBQ_H * _G_PER_KG
+    joule_per_ev = load_constant("elementary-charge").value
+    return electron_energy_kev * _EV_PER_KEV * joule_per_ev * _DECAYS_PER_MBQ_H * _G_PER_KG
 
 
 @dose_engines.register(
@@ -113,8 +114,7 @@ def local_dose_rate(*, activity: Volume, density: DensityMap, nuclide: Nuclide) 
     ----------
     [Bolch1999]_
     """
-    constant = local_dose_constant(electron_energy_kev=nuclide.electron_energy_kev.value)
-    rate, _ = _per_mass(activity, density, constant)
+    rate, _ = _per_mass(activity, density, local_dose_constant(electron_energy_kev=nuclide.electron_energy_kev.value))
     return Volume(rate, activity.grid)
 
 
@@ -128,8 +128,7 @@ def region_dose(*, tia: TimeIntegratedActivity, mass_g: Uncertain, nuclide: Nucl
     ----------
     [Bolch1999]_, [Gear2018]_
     """
-    constant = local_dose_constant(electron_energy_kev=nuclide.electron_energy_kev.value)
-    dose = tia.value * constant / mass_g
+    dose = tia.value * local_dose_constant(electron_energy_kev=nuclide.electron_energy_kev.value) / mass_g
     return RegionDose(tia.region, mass_g, dose, {"self": dose})
 
 

@@ -82,7 +82,9 @@ def is_interfile(path: Path) -> bool:
         return b"INTERFILE" in stream.read(64).upper()
 
 
-def read_interfile(path: Path, declaration: Declaration = NOTHING_DECLARED) -> Volume:
+def read_interfile(
+    path: Path, declaration: Declaration = NOTHING_DECLARED
+) -> tuple[Volume, tuple[Evidence, ...]]:
     """Read the stored values with their grid.
 
     Parameters
@@ -97,6 +99,8 @@ def read_interfile(path: Path, declaration: Declaration = NOTHING_DECLARED) -> V
     Volume
         Stored values, unscaled, with axes (z, y, x) as stored. Without a declaration the patient lies head
         first and supine and the grid is centred on the origin; both are assumptions.
+    tuple of Evidence
+        Where the grid came from.
 
     Raises
     ------
@@ -111,7 +115,7 @@ def read_interfile(path: Path, declaration: Declaration = NOTHING_DECLARED) -> V
             "add declare: {spacing_mm: [z, y, x]} to the study.",
             code="missing-geometry",
         )
-    return Volume(_stored(header), geometry.grid)
+    return Volume(_stored(header), geometry.grid), geometry.evidence
 
 
 def describe_interfile_emission(

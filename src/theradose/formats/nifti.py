@@ -34,7 +34,9 @@ def is_nifti(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def read_nifti(path: Path, declaration: Declaration = NOTHING_DECLARED) -> Volume:
+def read_nifti(
+    path: Path, declaration: Declaration = NOTHING_DECLARED
+) -> tuple[Volume, tuple[Evidence, ...]]:
     """Read a volume with its scaling applied.
 
     Parameters
@@ -48,6 +50,8 @@ def read_nifti(path: Path, declaration: Declaration = NOTHING_DECLARED) -> Volum
     -------
     Volume
         Integers stay integers where the file has no scaling; otherwise float32.
+    tuple of Evidence
+        Where the grid came from.
 
     Raises
     ------
@@ -61,7 +65,7 @@ def read_nifti(path: Path, declaration: Declaration = NOTHING_DECLARED) -> Volum
             f"{path.name} does not state {' and '.join(geometry.missing)}: declare them in the study.",
             code="missing-geometry",
         )
-    return Volume(_values(path), geometry.grid)
+    return Volume(_values(path), geometry.grid), geometry.evidence
 
 
 def describe_nifti_emission(path: Path, declaration: Declaration = NOTHING_DECLARED) -> EmissionFacts:

@@ -123,7 +123,8 @@ def _versor(right: Array) -> Array:
     scalar = math.sqrt(max(0.0, 1.0 - float(right @ right)))
     x, y, z = right
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + 2.0 * (scalar * cross + cross @ cross)
+    rotation: Array = np.eye(3) + 2.0 * (scalar * cross + cross @ cross)
+    return rotation
 
 
 def _unreadable(path: Path, why: str) -> GeometryError:

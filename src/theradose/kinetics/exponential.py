@@ -75,7 +75,7 @@ class ExponentialForm:
         """
         count = self.n_rates
         gap = math.log(bounds.minimum_ratio)
-        lowest, upper = math.log(bounds.slowest_per_h), math.log(bounds.fastest_per_h)
+        lowest, upper = 0.0, math.log(bounds.fastest_per_h / bounds.slowest_per_h)
         logarithms = np.empty(count)
         jacobian = np.zeros((count, count))
         for k in range(count):
@@ -85,7 +85,8 @@ class ExponentialForm:
             highest = upper - (count - 1 - k) * gap
             logarithms[k] = highest if unit[k] == 1.0 else lowest + unit[k] * (highest - lowest)
             jacobian[k, k] = highest - lowest
-        rates = np.clip(np.exp(logarithms), bounds.slowest_per_h, bounds.fastest_per_h)
+        rates = bounds.slowest_per_h * np.exp(logarithms)
+        rates[logarithms == upper] = bounds.fastest_per_h
         return rates, rates[:, None] * jacobian
 
     def terminal_rate(self, linear: Array, nonlinear: Array) -> tuple[float, int | None]:

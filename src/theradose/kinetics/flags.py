@@ -41,6 +41,7 @@ from theradose.model.arrays import Array
 from theradose.model.curve import CurveFit, TimeActivityCurve
 from theradose.model.finding import Finding, Severity
 
+_SLOWER = "clearance-slower-than-decay"
 # One-sided 5 % level of the normal distribution.
 _SIGNIFICANT = 1.645
 _ROUNDING = 1e-9
@@ -127,9 +128,6 @@ def flag_findings(fit: CurveFit, curve: TimeActivityCurve, *, settings: Kinetics
             severity = "critical"
         findings.append(Finding(flag, severity, template.format(**values), curve.region))
     return tuple(findings)
-
-
-_SLOWER = "clearance-slower-than-decay"
 
 
 def is_rejected(fit: CurveFit, *, n_points: int, settings: KineticsSettings) -> bool:

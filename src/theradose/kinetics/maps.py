@@ -8,14 +8,12 @@ map holds the imaged activity, not a corrected one.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from theradose.errors import FitError, GeometryError
 from theradose.kinetics.evaluate import evaluate_tia
-from theradose.kinetics.models import curve_models
 from theradose.model.activity import ActivityMap
 from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.grid import Volume
@@ -101,30 +99,3 @@ def tia_map(
         factor_h += unclaimed
     factor_h *= reference.data
     return Volume(factor_h, reference.grid)
-
-
-def voxelwise_trapezoid(images: Sequence[ActivityMap], *, decay_constant_per_h: float) -> Volume:
-    """Return the trapezoid integral of every voxel in MBq·h/mL, float32, as a cross-check of :func:`tia_map`.
-
-    Parameters
-    ----------
-    images : sequence of ActivityMap
-        Registered images on one grid, in order of time.
-    decay_constant_per_h : float
-        Physical decay constant, for the tail.
-
-    Raises
-    ------
-    GeometryError
-        ``grid-mismatch`` if the images are on different grids.
-    """
-    grid = images[0].grid
-    if not all(image.grid.matches(grid) for image in images):
-        raise GeometryError("The images are not on one grid: register and resample them first.", code="grid-mismatch")
-    times = np.array([image.t_h for image in images])
-    form = curve_models.get("trapezoid").bind(t_h=times, decay_constant_per_h=decay_constant_per_h)
-    total = np.zeros(grid.shape, np.float32)
-    # The rule is linear in the activities, so that each image enters with one weight.
-    for image, weight_h in zip(images, form.integral(0.0, math.inf, np.zeros(0)), strict=True):
-        total += np.float32(weight_h) * image.data
-    return Volume(total, grid)

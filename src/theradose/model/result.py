@@ -207,7 +207,7 @@ class ConstantResult(Part):
 class Result(Part):
     """The whole document."""
 
-    schema_: Literal["theradose/result/1"] = Field("theradose/result/1", alias="schema")
+    schema_: Literal["theradose/result/1"] = Field(default="theradose/result/1", alias="schema")
     run_id: str
     created: str
     software: dict[str, str]

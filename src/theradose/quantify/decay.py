@@ -113,9 +113,9 @@ def _from_frame_means(image: EmissionImage, slices: int, rate: float) -> tuple[D
         finding = Finding(
             "frame-duration-missing",
             "warning",
-            "The values are means over the acquisition, but its duration is not known: activities are too low "
-            f"by about {100 * (example - 1):.2g} % per {_MINUTES_OF_EXAMPLE} minutes; add 'declare: {{frame_duration: …}}' "
-            "to the time point.",
+            "The values are means over the acquisition, but its duration is not known: activities are too low by "
+            f"about {100 * (example - 1):.2g} % per {_MINUTES_OF_EXAMPLE} minutes; add "
+            "'declare: {frame_duration: …}' to the time point.",
         )
         evidence = (Evidence("decay correction", "none: duration of the frame unknown", "image", True),)
         return DecayCorrection(to_first_frame, evidence), (finding,)

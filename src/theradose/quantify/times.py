@@ -31,6 +31,10 @@ def hours_since(start: datetime, moment: datetime, *, timezone: str | None) -> t
     ------
     StudyError
         If the time zone is unknown.
+
+    References
+    ----------
+    [IANATZ]_ for the rules of the time zones.
     """
     if start.tzinfo is not None and moment.tzinfo is not None:
         return _hours(start, moment), ()

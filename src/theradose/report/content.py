@@ -183,15 +183,16 @@ def _fit_table(result: Result) -> Table:
         for number, fit in enumerate(region.models):
             rows.append(
                 row(
-                    Cell(region.name if number == 0 else "", strong=True), Cell(fit.model, strong=fit.weight > 0),
+                    Cell(fit.model, strong=fit.weight > 0),
                     Cell("used" if fit.weight > 0 else "", "good"), format_fixed(fit.weight, 2),
-                    format_fixed(fit.aicc, 1), format_number(fit.chi_squared), format_estimate(fit.tia_mbq_h),
-                    Cell(", ".join(fit.flags), "muted"),
+                    format_fixed(fit.aicc, 1), format_fixed(fit.chi_squared, 2),
+                    format_estimate(fit.tia_mbq_h), Cell(", ".join(fit.flags), "muted"),
+                    group=region.name if number == 0 else "",
                 )
             )  # fmt: skip
     return Table(
         "Fitted models",
-        (Column("Region", stretch=1.2), Column("Model"), Column(""), Column("Weight", "", "right"),
+        (Column("Model"), Column(""), Column("Weight", "", "right"),
          Column("AICc", "", "right"), Column("χ²", "", "right"), Column("Integrated activity", "MBq·h", "estimate"),
          Column("Flags", stretch=1.0)),
         tuple(rows),

@@ -5,7 +5,14 @@ from __future__ import annotations
 from theradose.model.result import Result
 from theradose.report.inputs import ReportImages
 from theradose.report.plots import draw_budgets, draw_curves, draw_histograms
-from theradose.report.slices import Scene, draw_dose_rates, draw_overlays, draw_overview, draw_targets
+from theradose.report.scene import Scene
+from theradose.report.slices import (
+    draw_axial_overview,
+    draw_dose_rates,
+    draw_overlays,
+    draw_overview,
+    draw_targets,
+)
 from theradose.report.style import Picture
 
 
@@ -15,11 +22,12 @@ def draw_pictures(result: Result, images: ReportImages) -> tuple[Picture, ...]:
     Returns
     -------
     tuple of Picture
-        ``overview``, ``slices-1`` …, ``dose-rates``, ``registration``, ``curves-1`` …, ``histograms``, ``budget``.
+        ``overview``, ``overview-axial``, ``slices-1`` …, ``dose-rates``, ``registration``, ``curves-1`` …, ``histograms``, ``budget``.
     """
     scene = Scene.of(images)
     drawn = (
         draw_overview(result, images, scene),
+        draw_axial_overview(result, images, scene),
         *draw_targets(result, images, scene),
         draw_dose_rates(images, scene),
         draw_overlays(images, scene),

@@ -166,11 +166,11 @@ def body_window(
     return window[0], window[1], window[2]
 
 
-def limited(window: slice, *, centre: float, length: float, available: int) -> slice:
+def limited(window: slice, *, centre: float, length: float) -> slice:
     """Return the part of `window` of at most `length` voxels around `centre`, shifted to stay inside."""
-    size = min(window.stop - window.start, max(1, round(length)), available)
+    size = min(window.stop - window.start, max(1, round(length)))
     start = min(max(round(centre - size / 2), window.start), window.stop - size)
-    return slice(max(start, 0), max(start, 0) + size)
+    return slice(start, start + size)
 
 
 def _best_assignment(strengths: Array) -> tuple[int, int, int]:

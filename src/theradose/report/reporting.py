@@ -207,7 +207,7 @@ def _curve_parameters(result: Result) -> str | None:
 
 def _goodness(result: Result) -> str | None:
     fitted = [region for region in result.regions if region.fit is not None]
-    return _per_region(fitted, lambda region: f"χ² {format_number(region.fit.chi_squared)}" if region.fit else "")
+    return _per_region(fitted, lambda region: f"χ² {format_fixed(region.fit.chi_squared, 2)}" if region.fit else "")
 
 
 def _extrapolation(result: Result) -> str | None:

@@ -198,10 +198,8 @@ def _administration(given: Mapping[str, Any], number: str) -> list[tuple[str, An
 def _critical(findings: Sequence[FindingResult]) -> Block:
     critical = remarks(findings, only="critical")
     if not critical:
-        counts = {severity: sum(f.severity == severity for f in findings) for severity in ("warning", "info")}
-        return Paragraph(
-            f"No critical findings; {counts['warning']} warnings and {counts['info']} notes are listed below."
-        )
+        warnings = sum(finding.severity == "warning" for finding in findings)
+        return Paragraph(f"No critical findings. Warnings: {warnings}; notes: {len(findings) - warnings}.")
     return Remarks(critical[:_CRITICAL_ON_FIRST_PAGE], max(0, len(critical) - _CRITICAL_ON_FIRST_PAGE))
 
 

@@ -100,13 +100,14 @@ class Anatomy:
 
     def region_level(self, region: str, points_mm: Array) -> Array:
         """Return a function of (…, 3) points that is negative inside a region and zero on its outline."""
-        members = self.parts_of(region)
+        flat = points_mm.reshape(-1, 3)
+        low, high = flat.min(axis=0), flat.max(axis=0)
         level = np.full(points_mm.shape[:-1], np.inf)
-        for member in members:
-            part_level = _union_level(self.parts[member], points_mm)
-            for other in self.parts[member + 1 :]:
-                if other.region != region:
-                    part_level = np.maximum(part_level, -_union_level(other, points_mm))
+        for member in self.parts_of(region):
+            part_level = np.min([solid.level(points_mm) for solid in self.parts[member].solids], axis=0)
+            later = (part for part in self.parts[member + 1 :] if part.region != region)
+            for solid in (solid for part in later for solid in part.solids if solid.reaches(low, high)):
+                part_level = np.maximum(part_level, -solid.level(points_mm))
             level = np.minimum(level, part_level)
         return level
 
@@ -289,10 +290,6 @@ def _touches(solid: Solid, surface: Array, obstacles: Iterable[Part]) -> bool:
         for part in obstacles
         for obstacle in part.solids
     )
-
-
-def _union_level(part: Part, points_mm: Array) -> Array:
-    return np.asarray(np.min([solid.level(points_mm) for solid in part.solids], axis=0))
 
 
 def random_pose(rng: np.random.Generator, *, shift_mm: float, rotation_deg: float) -> RigidTransform:

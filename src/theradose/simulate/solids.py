@@ -73,6 +73,11 @@ class Solid:
             return np.asarray(np.linalg.norm(scaled, axis=1))
         return np.asarray(np.linalg.norm(scaled[:, :2], axis=1) + np.abs(scaled[:, 2]))
 
+    def reaches(self, low_mm: Array, high_mm: Array) -> bool:
+        """Return whether the box that holds the solid meets the box between two corners."""
+        half = self.half_extent_mm()
+        return bool((self.centre_mm + half >= low_mm).all() and (self.centre_mm - half <= high_mm).all())
+
     def level(self, points_mm: Array) -> Array:
         """Return a smooth function of (…, 3) points that is negative inside, zero on the surface."""
         local = ((np.asarray(points_mm, float) - self.centre_mm) @ self.axes) / self.semi_axes_mm

@@ -29,13 +29,13 @@ _CT_RANGE_HU = (-1024, 3071)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SpectImage:
-    """A simulated quantitative SPECT image.
+class CountImage:
+    """Reconstructed counts.
 
     Attributes
     ----------
-    counts : Volume
-        Reconstructed counts per voxel over the acquisition, not decay-corrected, not negative.
+    counts : ndarray, shape (z, y, x)
+        Counts per voxel over the acquisition, corrected for attenuation but not for decay; not negative.
     accumulated_counts : int
         Counts recorded by both heads, after attenuation and dead time.
     live_fraction : float
@@ -57,13 +57,13 @@ def blurred_activity(labels: Array, concentrations_mbq_ml: Array, fine: Grid, ca
     concentrations_mbq_ml : ndarray, shape (labels,)
         Concentration by label.
     fine : Grid
-        From :meth:`Camera.fine_grid`; its axial margins are blurred in and cut off.
+        Four steps per emission voxel; it must reach so far beyond the wanted voxels that nothing else blurs in.
     camera : Camera
         Resolution.
 
     Returns
     -------
-    ndarray, shape (z, y, x) of the covered emission voxels
+    ndarray of float32, shape (z, y, x) of `fine` over four
         The blur conserves activity: it is split by the distance of its source from the axis of rotation into a
         part with the resolution of the centre and one with that of the edge.
     """
@@ -71,32 +71,30 @@ def blurred_activity(labels: Array, concentrations_mbq_ml: Array, fine: Grid, ca
 
     activity = _binned_activity(labels, concentrations_mbq_ml * fine.voxel_volume_ml)
     step = camera.voxel_mm / BLUR_PER_VOXEL
-    y, x = (step * (np.arange(n) - (n - 1) / 2) for n in activity.shape[1:])
+    x, y = (fine.affine_mm[axis, 3] - fine.spacing_mm[0] / 2 + step * (np.arange(n) + 0.5)
+            for axis, n in ((0, activity.shape[2]), (1, activity.shape[1])))  # fmt: skip
     share = np.minimum(np.hypot(y[:, None], x[None, :]) / camera.edge_mm, 1).astype(np.float32)
     blurred = np.zeros_like(activity)
     for weight, fwhm_mm in ((1 - share, camera.fwhm_centre_mm), (share, camera.fwhm_edge_mm)):
         sigma = fwhm_mm / _FWHM_PER_SIGMA / step
         blurred += gaussian_filter(weight * activity, sigma, mode="constant", truncate=_BLUR_REACH_SIGMA)
-    margin = (activity.shape[0] // BLUR_PER_VOXEL - camera.shape[0]) // 2
-    voxels = _block_sum(blurred, (BLUR_PER_VOXEL,) * 3)
-    return voxels[margin : margin + camera.shape[0]]
+    return block_sum(blurred, (BLUR_PER_VOXEL,) * 3)
 
 
-def spect_image(
+def count_image(
     activity_mbq: Array,
     camera: Camera,
     *,
     transmission: Array,
     rng: np.random.Generator | None,
     dead_time: bool = True,
-    frame_of_reference: str | None = None,
-) -> SpectImage:
-    """Return the count image of a blurred activity distribution.
+) -> CountImage:
+    """Return the reconstructed counts of a blurred activity distribution.
 
     Parameters
     ----------
     activity_mbq : ndarray, shape (z, y, x)
-        From :func:`blurred_activity`, the middle of the field of view in the middle of the array.
+        Mean activity per voxel over the acquisition, all that the camera sees.
     camera : Camera
         Sensitivity, dead time and noise.
     transmission : ndarray, shape (y, x) or (z, y, x)
@@ -105,8 +103,6 @@ def spect_image(
         Source of noise; ``None`` gives the expectation.
     dead_time : bool
         Whether events are lost; systems that write Bq/mL correct for it themselves.
-    frame_of_reference : str, optional
-        For the grid.
     """
     expected = activity_mbq * (camera.sensitivity_cps_per_mbq * camera.duration_s)
     detected = float((expected * transmission).sum(dtype=np.float64))
@@ -115,34 +111,30 @@ def spect_image(
     counts = expected * live
     if rng is not None:
         counts = np.maximum(counts + _noise(counts, transmission, camera, rng), 0)
-    full = np.zeros(camera.shape, np.float32)
-    rows, columns = ((n - m) // 2 for n, m in zip(camera.shape[1:], counts.shape[1:], strict=True))
-    full[:, rows : rows + counts.shape[1], columns : columns + counts.shape[2]] = counts
-    return SpectImage(Volume(full, camera.emission_grid(frame_of_reference)), round(detected * live), live)
+    return CountImage(counts, round(detected * live), live)
 
 
-def ellipse_transmission(
-    semi_axes_mm: tuple[float, float], shape: tuple[int, int], camera: Camera
-) -> Array:
-    """Return the mean transmission from each pixel out of a water-like ellipse, over all directions.
+def ellipse_transmission(semi_axes_mm: tuple[float, float], *, x_mm: Array, y_mm: Array, camera: Camera) -> Array:
+    """Return the mean transmission from points in a water-like ellipse around the axis, over all directions.
 
     Parameters
     ----------
     semi_axes_mm : tuple of float
-        Along (x, y), about the middle.
-    shape : tuple of int
-        Pixels (y, x) of the emission voxel size.
+        Along (x, y).
+    x_mm, y_mm : ndarray, shape (columns,) and (rows,)
+        Coordinates of the pixel centres.
+    camera : Camera
+        Attenuation coefficient.
 
     Returns
     -------
-    ndarray, shape (y, x)
+    ndarray, shape (rows, columns)
         1 outside the ellipse.
     """
     a, b = semi_axes_mm
-    rows, columns = (camera.voxel_mm * (np.arange(n) - (n - 1) / 2) for n in shape)
-    x, y = columns[None, :] / a, rows[:, None] / b
+    x, y = x_mm[None, :] / a, y_mm[:, None] / b
     inside = np.maximum(1 - x**2 - y**2, 0)
-    transmission = np.zeros(shape)
+    transmission = np.zeros(inside.shape)
     for angle in np.arange(_DIRECTIONS) * (2 * math.pi / _DIRECTIONS):
         u, v = math.cos(angle) / a, math.sin(angle) / b
         along, square = u * x + v * y, u**2 + v**2
@@ -152,33 +144,53 @@ def ellipse_transmission(
 
 
 def ct_image(
-    labels: Array, hu_by_label: Array, fine: Grid, camera: Camera, *, rng: np.random.Generator,
+    labels: Array,
+    hu_by_label: Array,
+    camera: Camera,
+    *,
+    rng: np.random.Generator,
     frame_of_reference: str | None = None,
 ) -> Volume:
-    """Return the CT of a sampled anatomy, in HU, int16.
+    """Return the CT of a sampled anatomy: the mean HU of each voxel's fine samples plus white noise, int16.
 
-    The mean HU of each voxel's fine samples plus white noise; `fine` must not have axial margins less than 0.
+    Parameters
+    ----------
+    labels : ndarray of uint8
+        Anatomy on a grid of :meth:`Camera.fine_grid`, whose axial margins are cut off.
+    hu_by_label : ndarray, shape (labels,)
+        CT number by label; label 0 fills the field of view around the grid.
+    camera : Camera
+        Grid and noise of the CT.
+    rng : numpy.random.Generator
+        Source of noise.
+    frame_of_reference : str, optional
+        For the grid.
     """
-    per_slice = int(camera.ct["slice_fine_voxels"])
+    block = (int(camera.ct["slice_fine_voxels"]), FINE_PER_CT_PIXEL, FINE_PER_CT_PIXEL)
     margin = (labels.shape[0] - camera.shape[0] * FINE_PER_VOXEL) // 2
-    table = hu_by_label.astype(np.float32) / (per_slice * FINE_PER_CT_PIXEL**2)
+    table = (hu_by_label / math.prod(block)).astype(np.float32)
     grid = camera.ct_grid(frame_of_reference)
-    image = np.full(grid.shape, hu_by_label[0], np.float32)
-    rows, columns = (
-        (n - m // FINE_PER_CT_PIXEL) // 2 for n, m in zip(grid.shape[1:], labels.shape[1:], strict=True)
-    )
-    inner = image[
-        :,
-        rows : rows + labels.shape[1] // FINE_PER_CT_PIXEL,
-        columns : columns + labels.shape[2] // FINE_PER_CT_PIXEL,
-    ]
-    for number in range(grid.shape[0]):
-        first = margin + number * per_slice
-        inner[number] = _block_sum(
-            table[labels[first : first + per_slice]], (per_slice, FINE_PER_CT_PIXEL, FINE_PER_CT_PIXEL)
-        )[0]
+    firsts = range(margin, margin + grid.shape[0] * block[0], block[0])
+    slices = np.concatenate([block_sum(table[labels[first : first + block[0]]], block) for first in firsts])
+    image = embed(slices, grid.shape, fill=float(hu_by_label[0]))
     image += camera.ct["noise_hu"] * rng.standard_normal(grid.shape, np.float32)
     return Volume(np.clip(np.rint(image), *_CT_RANGE_HU).astype(np.int16), grid)
+
+
+def embed(values: Array, shape: tuple[int, int, int], *, fill: float = 0.0) -> Array:
+    """Return `values` in the middle of an array of `shape`, float32."""
+    full = np.full(shape, fill, np.float32)
+    firsts = [(whole - part) // 2 for whole, part in zip(shape, values.shape, strict=True)]
+    full[tuple(slice(first, first + part) for first, part in zip(firsts, values.shape, strict=True))] = values
+    return full
+
+
+def block_sum(values: Array, factors: tuple[int, int, int]) -> Array:
+    """Return the sums over blocks of voxels."""
+    for axis, factor in enumerate(factors):
+        shape = (*values.shape[:axis], values.shape[axis] // factor, factor, *values.shape[axis + 1 :])
+        values = values.reshape(shape).sum(axis=axis + 1)
+    return values
 
 
 def _noise(counts: Array, transmission: Array, camera: Camera, rng: np.random.Generator) -> Array:
@@ -197,15 +209,7 @@ def _binned_activity(labels: Array, activity_by_label: Array) -> Array:
     factor = FINE_PER_VOXEL // BLUR_PER_VOXEL
     table = activity_by_label.astype(np.float32)
     slabs = [
-        _block_sum(table[labels[start : start + factor]], (factor,) * 3)
+        block_sum(table[labels[start : start + factor]], (factor,) * 3)
         for start in range(0, labels.shape[0], factor)
     ]
     return np.concatenate(slabs)
-
-
-def _block_sum(values: Array, factors: tuple[int, int, int]) -> Array:
-    """Sums over blocks of voxels."""
-    for axis, factor in enumerate(factors):
-        slices = [np.take(values, range(k, values.shape[axis], factor), axis=axis) for k in range(factor)]
-        values = np.sum(slices, axis=0)
-    return values

@@ -14,7 +14,7 @@ import numpy as np
 from theradose.model.arrays import Array
 from theradose.model.grid import Volume
 from theradose.model.transform import RigidTransform
-from theradose.spatial.density import body_mask
+from theradose.spatial.body import body_mask
 from theradose.spatial.resample import block_mean, resample_volume
 
 _WORKING_STEP_MM = 3.0
@@ -89,23 +89,24 @@ def alignment_quality(reference: Feature, moving: Feature, transform: RigidTrans
     """
     moved = resample_volume(moving.volume, reference.volume.grid, transform=transform, fill=-1.0).data
     inside = reference.mask & (moved >= 0.0)
-    overlap = np.count_nonzero(inside) / max(1, np.count_nonzero(reference.mask))
+    overlap = float(inside.sum()) / max(1.0, float(reference.mask.sum()))
     quality = {
         "overlap_fraction": overlap,
         "mutual_information": 0.0,
         "normalised_mutual_information": 1.0,
         "edge_correlation": 0.0,
     }
-    if np.count_nonzero(inside) < _BINS**2:
+    if inside.sum() < _BINS**2:
         return quality
     first, second = reference.volume.data[inside], moved[inside]
     joint, _, _ = np.histogram2d(first, second, bins=_BINS, range=((0.0, 1.0), (0.0, 1.0)))
     h_first, h_second, h_joint = (_entropy(counts) for counts in (joint.sum(axis=1), joint.sum(axis=0), joint))
     quality["mutual_information"] = h_first + h_second - h_joint
     quality["normalised_mutual_information"] = (h_first + h_second) / h_joint if h_joint > 0 else 1.0
-    edges = [_edges(values, reference.volume)[inside] for values in (reference.volume.data, moved)]
-    if all(float(edge.std()) > 0 for edge in edges):
-        quality["edge_correlation"] = float(np.corrcoef(*edges)[0, 1])
+    first_edges = _edges(reference.volume.data, reference.volume)[inside]
+    second_edges = _edges(moved, reference.volume)[inside]
+    if first_edges.std() > 0 and second_edges.std() > 0:
+        quality["edge_correlation"] = float(np.corrcoef(first_edges, second_edges)[0, 1])
     return quality
 
 

@@ -1,4 +1,4 @@
-"""Mass density from CT, or assumed, and the outline of the body.
+"""Mass density from CT, or assumed.
 
 References
 ----------
@@ -22,14 +22,9 @@ from theradose.model.finding import Finding
 from theradose.model.grid import DensityMap, Grid, Volume
 from theradose.model.region import RegionVoxels
 from theradose.model.transform import RigidTransform
+from theradose.spatial.body import body_mask
 from theradose.spatial.resample import average_volume, index_map
 
-# Half-way between air and soft tissue: with the blurring of a CT the outline keeps its volume.
-_BODY_THRESHOLD_HU = -500.0
-# Shells and sheets thinner than twice this are no part of the body: table, blanket, tubes.
-_OPENING_MM = 6.0
-# An arm beside the trunk is a component of its own, but a table top is never this thick on both sides.
-_DEPTH_MM = 16.0
 _UNCOVERED_INFO = 0.001
 
 
@@ -71,8 +66,8 @@ class HuDensityTable:
     def density_of(self, hu: Array) -> Array:
         """Return the density in g/mL of CT numbers of any shape, float32."""
         density = np.empty(hu.shape, np.float32)
-        for part, values in zip(density, hu, strict=True):
-            part[...] = np.interp(values, self.hu, self.density_g_per_ml)
+        for index, values in enumerate(hu):
+            density[index] = np.interp(values, self.hu, self.density_g_per_ml)
         return density
 
     @property
@@ -193,59 +188,6 @@ def assumed_density(grid: Grid, value: float, source: str) -> DensityMap:
         raise PhysicsError(f"A density of {value:g} g/mL is not possible: give a positive one.", code="density-invalid")
     data = np.full(grid.shape, value, np.float32)
     return DensityMap(data, grid, method=f"assumed {value:g} g/mL ({source})")
-
-
-def body_mask(ct: Volume) -> RegionVoxels:
-    """Return the voxels of the body on the CT's grid, with lungs and bowel gas, without the table.
-
-    Tissue by threshold; thin shells are removed by an erosion, and what remains thick somewhere is grown back
-    to its own surface; enclosed air is filled slice by slice. If nothing is thick (a small phantom), the
-    largest part is kept.
-    """
-    from scipy import ndimage
-
-    tissue = ct.data > _BODY_THRESHOLD_HU
-    steps = _voxels(_OPENING_MM, ct.grid)
-    labels, count = ndimage.label(_eroded(tissue, steps))
-    if count == 0:
-        return RegionVoxels.from_mask(np.zeros(ct.grid.shape, bool))
-    kept = np.zeros(count + 1, bool)
-    kept[labels[_eroded(tissue, _voxels(_DEPTH_MM, ct.grid))]] = True
-    if not kept.any():
-        kept[1 + np.argmax(np.bincount(labels.ravel())[1:])] = True
-    body = kept[labels]
-    del labels
-    # One voxel more than was taken off: rounded corners come back, limited by the tissue itself.
-    body = tissue & ndimage.maximum_filter(body, [2 * n + 3 for n in steps])
-    for plane in body:
-        _fill_enclosed(plane)
-    return RegionVoxels.from_mask(body)
-
-
-def _voxels(length_mm: float, grid: Grid) -> list[int]:
-    return [max(1, round(length_mm / step)) for step in grid.spacing_mm]
-
-
-def _eroded(mask: Array, steps: list[int]) -> Array:
-    from scipy import ndimage
-
-    # Beyond the first and last slice the body goes on.
-    padded = np.pad(mask, [(n, n) for n in steps], mode="edge")
-    eroded = ndimage.minimum_filter(padded, [2 * n + 1 for n in steps])
-    inner: Array = eroded[tuple(slice(n, -n) for n in steps)]
-    return inner
-
-
-def _fill_enclosed(plane: Array) -> None:
-    """Fill the holes of one slice in place: everything that is not connected to its border."""
-    from scipy import ndimage
-
-    labels, count = ndimage.label(~plane)
-    outside = np.zeros(count + 1, bool)
-    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        outside[edge] = True
-    outside[0] = False
-    plane |= ~outside[labels]
 
 
 def _table_of(record: Any) -> HuDensityTable:

@@ -14,9 +14,7 @@ _SUBPIXELS = 8
 _SNAP_DECIMALS = 6
 
 
-def coverage(
-    polygons: Sequence[Array], *, origin: tuple[int, int], shape: tuple[int, ...], fractional: bool
-) -> Array:
+def coverage(polygons: Sequence[Array], *, origin: tuple[int, int], shape: tuple[int, ...], fractional: bool) -> Array:
     """Return which pixels lie inside an odd number of polygons.
 
     Parameters

@@ -171,9 +171,7 @@ def _slabs(levels: Array, spacing: float) -> tuple[Array, Array]:
     return lower, upper
 
 
-def _fill(
-    stack: _Stack, grid: Grid, *, spacing: float, fractional: bool
-) -> tuple[RegionVoxels, tuple[Finding, ...]]:
+def _fill(stack: _Stack, grid: Grid, *, spacing: float, fractional: bool) -> tuple[RegionVoxels, tuple[Finding, ...]]:
     """Rasterise the planes of one region within the box that holds them."""
     findings = _stack_findings(stack, grid, spacing)
     box = _box(stack, grid, spacing)
@@ -235,9 +233,7 @@ def _stack_findings(stack: _Stack, grid: Grid, spacing: float) -> tuple[Finding,
     return tuple(findings)
 
 
-def _oblique(
-    region: ContourRegion, grid: Grid, *, fractional: bool
-) -> tuple[RegionVoxels, tuple[Finding, ...]]:
+def _oblique(region: ContourRegion, grid: Grid, *, fractional: bool) -> tuple[RegionVoxels, tuple[Finding, ...]]:
     """Rasterise contours that are oblique to `grid` on planes of their own and sample these at voxel centres."""
     from scipy.ndimage import map_coordinates
 
@@ -258,9 +254,7 @@ def _oblique(
     for position in range(len(fraction)):
         index = np.stack([np.full(rows.shape, starts[0] + position), rows, columns], axis=-1)
         place = np.moveaxis(own.to_index(grid.to_lps(index)), -1, 0) - np.reshape(voxels.origin, (3, 1, 1))
-        fraction[position] = map_coordinates(
-            drawn, place, order=1 if fractional else 0, mode="grid-constant", cval=0.0
-        )
+        fraction[position] = map_coordinates(drawn, place, order=1 if fractional else 0, mode="grid-constant", cval=0.0)
     finding = Finding(
         "contours-oblique", "info",
         f"'{region.name}' was drawn on planes oblique to the image: it was rasterised there with pixels of "

@@ -70,9 +70,7 @@ def register_automatic(
     if reference.hybrid and moving.hybrid:
         return register_ct(reference, moving)
     registration, findings = register_emission(reference, moving)
-    apart = [
-        side.timepoint for side in (reference, moving) if side.ct is not None and not side.hybrid
-    ]
+    apart = [side.timepoint for side in (reference, moving) if side.ct is not None and not side.hybrid]
     if not apart:
         return registration, findings
     unused = Finding(
@@ -88,9 +86,7 @@ def register_automatic(
 @registration_methods.register(
     "ct", summary="Rigid registration of the CTs by mutual information", citation="Mattes2003"
 )
-def register_ct(
-    reference: RegistrationInput, moving: RegistrationInput
-) -> tuple[Registration, tuple[Finding, ...]]:
+def register_ct(reference: RegistrationInput, moving: RegistrationInput) -> tuple[Registration, tuple[Finding, ...]]:
     """Register CT to CT by mutual information.
 
     Raises
@@ -131,7 +127,7 @@ def register_emission(
 @registration_methods.register(
     "identity",
     summary="No motion, stated by the user; needs one frame of reference",
-    citation="DICOMPS33",
+    citation="DICOMPS3.3",
 )
 def register_identity(
     reference: RegistrationInput, moving: RegistrationInput
@@ -171,11 +167,9 @@ def register_identity(
 
 
 @registration_methods.register(
-    "file", summary="The rigid transform of a file (ITK text or 4 × 4 matrix), given by the user", citation="DICOMPS33"
+    "file", summary="The rigid transform of a file (ITK text or 4 × 4 matrix), given by the user", citation="DICOMPS3.3"
 )
-def register_file(
-    reference: RegistrationInput, moving: RegistrationInput
-) -> tuple[Registration, tuple[Finding, ...]]:
+def register_file(reference: RegistrationInput, moving: RegistrationInput) -> tuple[Registration, tuple[Finding, ...]]:
     """Take the transform of a file.
 
     Raises

@@ -76,9 +76,7 @@ def resample_volume(
     return Volume(data, grid)
 
 
-def average_volume(
-    volume: Volume, grid: Grid, *, transform: RigidTransform | None = None, fill: float = 0.0
-) -> Volume:
+def average_volume(volume: Volume, grid: Grid, *, transform: RigidTransform | None = None, fill: float = 0.0) -> Volume:
     """Return the mean of a volume over each voxel of another grid.
 
     Parameters
@@ -102,9 +100,7 @@ def average_volume(
     return Volume(_averages(volume.data, volume.grid, grid, transform, fill), grid)
 
 
-def resample_activity(
-    activity: ActivityMap, grid: Grid, *, transform: RigidTransform | None = None
-) -> ActivityMap:
+def resample_activity(activity: ActivityMap, grid: Grid, *, transform: RigidTransform | None = None) -> ActivityMap:
     """Return an activity map on another grid; activity inside the target's field of view is conserved.
 
     Nothing is rescaled afterwards: the sum is conserved because each target voxel holds the mean of the
@@ -226,9 +222,7 @@ def block_mean(volume: Volume, factors: tuple[int, int, int], *, fill: float = 0
     return Volume(data, Grid(data.shape, affine, volume.grid.frame_of_reference))
 
 
-def _averages(
-    data: Array, source: Grid, target: Grid, transform: RigidTransform | None, fill: float
-) -> Array:
+def _averages(data: Array, source: Grid, target: Grid, transform: RigidTransform | None, fill: float) -> Array:
     """Midpoint sums over sub-voxels that are small enough for the source's voxels."""
     from scipy.ndimage import affine_transform
 
@@ -238,8 +232,7 @@ def _averages(
     reduced = block_mean(Volume(data, source), (z, y, x), fill=fill)
     matrix, offset = index_map(reduced.grid, target, transform)
     parts = [
-        _parts(step, blurred=block > 1)
-        for step, block in zip(np.linalg.norm(matrix, axis=0), (z, y, x), strict=True)
+        _parts(step, blurred=block > 1) for step, block in zip(np.linalg.norm(matrix, axis=0), (z, y, x), strict=True)
     ]
     shifts = list(product(*((np.arange(n) + 0.5) / n - 0.5 for n in parts)))
     total = np.zeros(target.shape, np.float32)
@@ -262,8 +255,8 @@ def _parts(step: float, *, blurred: bool) -> int:
     """Number of sub-voxels along a target axis whose step is `step` source voxels.
 
     Points that are one source voxel apart sum the interpolated field exactly, at any phase. Other distances
-    beat with the grid of the source; from half a voxel on the beat is below 0.2 % even for the smallest lesions. Sources
-    averaged in blocks have too little at that frequency to need it.
+    beat with the grid of the source; from half a voxel on the beat is below 0.2 % even for the smallest
+    lesions. Sources averaged in blocks have too little at that frequency to need it.
     """
     if abs(step - 1.0) <= _EQUAL_STEP:
         return 1

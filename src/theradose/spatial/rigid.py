@@ -45,9 +45,7 @@ class RigidFit:
     converged: bool
 
 
-def register_rigid(
-    reference: Volume, moving: Volume, *, mask: Array, starts: Sequence[RigidTransform]
-) -> RigidFit:
+def register_rigid(reference: Volume, moving: Volume, *, mask: Array, starts: Sequence[RigidTransform]) -> RigidFit:
     """Maximise mutual information over the rigid motions, from coarse to fine.
 
     The coarse level is run from every start, the fine levels from the best outcome. Sampling is seeded and
@@ -174,8 +172,7 @@ def _bounding_grid(grid: Grid) -> Grid:
     lowest, highest = corners.min(axis=0), corners.max(axis=0)
     spacing = grid.spacing_mm
     nz, ny, nx = (
-        math.ceil((high - low) / step)
-        for low, high, step in zip(lowest[::-1], highest[::-1], spacing, strict=True)
+        math.ceil((high - low) / step) for low, high, step in zip(lowest[::-1], highest[::-1], spacing, strict=True)
     )
     x, y, z = (float(low + step / 2) for low, step in zip(lowest, spacing[::-1], strict=True))
     return Grid.axis_aligned((nz, ny, nx), spacing, (x, y, z), grid.frame_of_reference)

@@ -131,12 +131,12 @@ def _registration(timepoint: TimepointOutcome, outcome: Outcome) -> Registration
     centre = outcome.reference.activity.grid.centre_mm
     # The shift of the middle of the image: the matrix's own last column depends on where a scanner puts its origin.
     x, y, z = (float(value) for value in registration.transform.apply(centre) - centre)
-    rows = tuple(tuple(float(value) for value in row) for row in registration.transform.matrix)
+    matrix: Any = registration.transform.matrix.tolist()
     return RegistrationResult(
         method=registration.method,
         translation_mm=(x, y, z),
         rotation_deg=registration.transform.rotation_deg,
-        matrix=rows,
+        matrix=tuple(map(tuple, matrix)),
         quality={name: float(value) for name, value in registration.quality.items()},
     )
 

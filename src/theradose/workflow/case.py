@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from theradose.acquire.load import series_files
+from theradose.acquire.sources import Content
 from theradose.errors import StudyError
 from theradose.model.study import Override, Study, Timepoint
 from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
@@ -99,35 +101,41 @@ def open_case(study_file: StudyFile) -> Case:
     )
 
 
-def input_files(study_file: StudyFile) -> tuple[Path, ...]:
-    """Return every file that the study names, folders expanded, sorted."""
+InputHashes = dict[str, dict[str, str]]
+"""SHA-256 by file, by the path that the study names; file paths are relative to the study."""
+
+
+def hash_inputs(study_file: StudyFile) -> InputHashes:
+    """Return the SHA-256 of every file behind every path that the study names."""
+    known: dict[Path, str] = {}
+    hashes: InputHashes = {}
+    for name, files in _named_files(study_file).items():
+        for file in files:
+            if file not in known:
+                known[file] = hash_file(file)
+        hashes[name] = {_relative(file, study_file.folder): known[file] for file in files}
+    return hashes
+
+
+def _named_files(study_file: StudyFile) -> dict[str, tuple[Path, ...]]:
     study = study_file.study
-    named = [name for timepoint in study.timepoints for name in _files_of(timepoint)]
+    named: dict[str, tuple[Path, ...]] = {}
+    for timepoint in study.timepoints:
+        for name, wanted in ((timepoint.activity, Content.EMISSION), (timepoint.ct, Content.CT)):
+            if name is not None:
+                named[name] = series_files(study_file.resolve(name), wanted=wanted)
+        for name in (timepoint.regions, timepoint.transform):
+            if name is not None:
+                named[name] = _all_files(study_file.resolve(name))
     if study.calibration is not None:
-        named += [name for name in (study.calibration.recovery, study.calibration.record) if name]
-    found: set[Path] = set()
-    for name in named:
-        path = study_file.resolve(name)
-        found.update(member for member in path.rglob("*") if member.is_file()) if path.is_dir() else found.add(path)
-    return tuple(sorted(found))
+        for name in (study.calibration.recovery, study.calibration.record):
+            if name is not None:
+                named[name] = _all_files(study_file.resolve(name))
+    return named
 
 
-def hash_inputs(study_file: StudyFile) -> dict[str, str]:
-    """Return the SHA-256 of every input file by its path relative to the study."""
-    folder = study_file.folder.resolve()
-    return {_relative(path.resolve(), folder): hash_file(path) for path in input_files(study_file)}
-
-
-def hashes_under(hashes: dict[str, str], names: tuple[str | None, ...], folder: Path) -> list[str]:
-    """Return the hashes of the files at or below the paths `names` of the study."""
-    wanted = [_relative((folder / name).resolve(), folder.resolve()) for name in names if name]
-    return [
-        digest for path, digest in hashes.items() if any(path == name or path.startswith(f"{name}/") for name in wanted)
-    ]
-
-
-def _files_of(timepoint: Timepoint) -> list[str]:
-    return [name for name in (timepoint.activity, timepoint.ct, timepoint.regions, timepoint.transform) if name]
+def _all_files(path: Path) -> tuple[Path, ...]:
+    return tuple(sorted(file for file in path.rglob("*") if file.is_file())) if path.is_dir() else (path,)
 
 
 def _relative(path: Path, folder: Path) -> str:

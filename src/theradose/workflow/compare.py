@@ -61,7 +61,7 @@ def _compare(name: str, quantity: str, one: RegionResult | None, two: RegionResu
     second = getattr(two, quantity) if two is not None else None
     a = first.value if first is not None else None
     b = second.value if second is not None else None
-    if a is None or b is None or not a:
+    if first is None or second is None or a is None or b is None or not a:
         return ComparedQuantity(name, quantity, a, b, None, None)
     # The larger of the two uncertainties: the results share their data, so that adding them would count it twice.
     u = max(first.u or 0.0, second.u or 0.0)

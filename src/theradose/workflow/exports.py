@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from theradose.acquire.source import image_reference
+from theradose.acquire.load import image_reference
 from theradose.formats.dicom.context import DicomContext, StructureSetReference
 from theradose.formats.dicom.rtdose_write import write_rtdose
 from theradose.formats.dicom.rtstruct_write import write_rtstruct
@@ -62,12 +62,12 @@ def label_image(segmentation: Segmentation) -> Volume:
     return Volume(labels, segmentation.grid)
 
 
-def _export_dicom(
-    case: Case, outcome: Outcome, folder: Path, *, run_id: str, created: datetime
-) -> tuple[Finding, ...]:
+def _export_dicom(case: Case, outcome: Outcome, folder: Path, *, run_id: str, created: datetime) -> tuple[Finding, ...]:
     folder.mkdir()
     reference = outcome.reference
-    image = image_reference(case.study_file.resolve(case.timepoint(reference.id).activity or ""), reference.activity.grid)
+    image = image_reference(
+        case.study_file.resolve(case.timepoint(reference.id).activity or ""), reference.activity.grid
+    )
     context = _context(case, run_id=run_id, created=created, study_uid=image.study_uid if image else None)
     findings = list(write_seg(folder / "seg.dcm", reference.segmentation, context=context, image=image))
     structures: StructureSetReference | None = None
@@ -76,14 +76,13 @@ def _export_dicom(
         structures = write_rtstruct(folder / "rtstruct.dcm", contours, context=context, image=image)
         findings += noticed
     dvhs = {region.region.name: region.doses.histogram() for region in outcome.regions} if structures else None
-    heterogeneity = "IMAGE" if outcome.ct is not None else "WATER"
     findings += write_rtdose(
         folder / "rtdose.dcm",
         outcome.dose,
         context=context,
         dvhs=dvhs,
         structure_set=structures,
-        heterogeneity=heterogeneity,
+        heterogeneity="IMAGE" if outcome.ct is not None else "WATER",
     )
     return tuple(findings)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from theradose.acquire.inspect import READABLE_FORMATS
+from theradose.acquire.sources import READABLE_FORMATS
 from theradose.dose.engines import dose_engines
 from theradose.kinetics.models import curve_models
 from theradose.nuclides import load_nuclide, nuclide_names

@@ -36,15 +36,14 @@ def segment_timepoints(
     findings: list[Finding] = []
     given: dict[str, Segmentation] = {}
     for item in loaded:
-        segmentation, noticed = _given_regions(case, item)
-        given[item.timepoint.id] = segmentation
+        given[item.timepoint.id], noticed = _given_regions(case, item)
         findings += noticed
     for draft in case.study.drafts:
         home = draft.timepoint or case.reference_id
         activity = next(item.activity for item in loaded if item.timepoint.id == home)
-        region, voxels, noticed = draft_region(draft, activity, given[home])
+        region, voxels, remarks = draft_region(draft, activity, given[home])
         given[home] = given[home].with_regions([(region, voxels)])
-        findings += placed(noticed, region.name)
+        findings += placed(remarks, region.name)
     order = [case.reference_id, *(item.timepoint.id for item in loaded if item.timepoint.id != case.reference_id)]
     names = list(dict.fromkeys(name for home in order for name in given[home].names))
     complete: dict[str, Segmentation] = {}
@@ -65,17 +64,14 @@ def _given_regions(case: Case, item: LoadedTimepoint) -> tuple[Segmentation, lis
     where = item.timepoint.id
     try:
         source, noticed = load_regions(case.study_file.resolve(name), names=case.study.names)
-        if isinstance(source, ContourSet):
-            home = _drawing_grid(source, item)
-            segmentation, drawn = rasterise(source, home)
-            noticed = (*noticed, *drawn)
-        else:
-            segmentation = source
+        segmentation, drawn = (
+            rasterise(source, _drawing_grid(source, item)) if isinstance(source, ContourSet) else (source, ())
+        )
     except TheradoseError as error:
         raise type(error)(f"Regions of time point '{where}': {error}", code=error.code) from None
     on_grid = resample_segmentation(segmentation, grid)
-    noticed = (*noticed, *truncated_regions(segmentation, on_grid))
-    return _named(case, on_grid), placed(noticed, where)
+    findings = (*noticed, *drawn, *truncated_regions(segmentation, on_grid))
+    return _named(case, on_grid), placed(findings, where)
 
 
 def _drawing_grid(contours: ContourSet, item: LoadedTimepoint) -> Grid:
@@ -131,7 +127,6 @@ def _complete(
     return segmentation, findings
 
 
-
 def _in_order(segmentation: Segmentation, names: list[str]) -> Segmentation:
     regions: list[Region] = [segmentation.region(name) for name in names]
     voxels: list[RegionVoxels] = [segmentation.voxels_of(name) for name in names]
@@ -143,7 +138,7 @@ def _check_names(case: Case, names: list[str]) -> None:
         raise GeometryError(
             "The region files of the study hold no closed region: draw one or add 'drafts'.", code="no-regions"
         )
-    mentioned = [item.region for item in (*case.study.verified, *case.study.overrides)]
+    mentioned = [item.region for item in case.study.verified] + [item.region for item in case.study.overrides]
     for name in mentioned:
         if name not in names:
             raise StudyError(

@@ -10,7 +10,6 @@ from typing import Any
 
 from theradose.dose.engines import dose_engines
 from theradose.model.finding import Finding
-from theradose.model.grid import Volume
 from theradose.model.result import FileResult, Result
 from theradose.provenance import hash_file, hash_package, hash_parameters, software_versions
 from theradose.report.document import read_result, write_result_json
@@ -22,7 +21,7 @@ from theradose.spatial.resample import average_volume, resample_volume
 from theradose.store.runs import RESULT_DOCUMENT, RUN_DOCUMENT, find_run, make_run_id, new_run, write_json
 from theradose.store.steps import StepStore
 from theradose.workflow.assemble import assemble_result
-from theradose.workflow.case import Case, hash_inputs, open_case
+from theradose.workflow.case import Case, InputHashes, hash_inputs, open_case
 from theradose.workflow.doses import (
     dose_map,
     dose_rate_maps,
@@ -108,7 +107,7 @@ def run_study(
     return Run(results / run_id, result, reused=False)
 
 
-def compute(case: Case, steps: StepStore, hashes: dict[str, str]) -> Outcome:
+def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
     """Return everything that the main job computes, without writing a result."""
     loaded, findings = load_timepoints(case, steps, hashes)
     registrations, aligned = align_timepoints(case, loaded, steps, hashes)
@@ -202,7 +201,7 @@ def _files(folder: Path) -> tuple[FileResult, ...]:
 
 
 def _run_record(
-    run_id: str, created: datetime, input_hash: str, hashes: dict[str, str], steps: StepStore
+    run_id: str, created: datetime, input_hash: str, hashes: InputHashes, steps: StepStore
 ) -> dict[str, Any]:
     return {
         "run_id": run_id,

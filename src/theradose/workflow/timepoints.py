@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from theradose.quantify.activity import ActivityRecord, to_activity_map
 from theradose.quantify.check import ActivityCheck, check_activity, check_trend
 from theradose.spatial.register import RegistrationInput, register
 from theradose.store.steps import StepStore
-from theradose.workflow.case import Case, hashes_under
+from theradose.workflow.case import Case, InputHashes
 
 REFERENCE_METHOD = "reference"
 
@@ -34,7 +36,7 @@ class LoadedTimepoint:
 
 
 def load_timepoints(
-    case: Case, steps: StepStore, hashes: dict[str, str]
+    case: Case, steps: StepStore, hashes: InputHashes
 ) -> tuple[tuple[LoadedTimepoint, ...], tuple[Finding, ...]]:
     """Return all time points in order of time, each with its activity check."""
     loaded: list[LoadedTimepoint] = []
@@ -49,7 +51,7 @@ def load_timepoints(
 
 
 def align_timepoints(
-    case: Case, loaded: tuple[LoadedTimepoint, ...], steps: StepStore, hashes: dict[str, str]
+    case: Case, loaded: tuple[LoadedTimepoint, ...], steps: StepStore, hashes: InputHashes
 ) -> tuple[dict[str, Registration], tuple[Finding, ...]]:
     """Return the registration of every time point to the reference, by id."""
     reference = next(item for item in loaded if item.timepoint.id == case.reference_id)
@@ -59,9 +61,9 @@ def align_timepoints(
         if item is reference:
             continue
         name = item.timepoint.id
-        files = [part for point in (reference.timepoint, item.timepoint) for part in _image_names(point)]
+        names = [part for point in (reference.timepoint, item.timepoint) for part in _image_names(point)]
         inputs = {
-            "files": hashes_under(hashes, (*files, item.timepoint.transform), case.study_file.folder),
+            "files": [hashes[part] for part in names],
             "declare": [point.declare.model_dump(mode="json") for point in (reference.timepoint, item.timepoint)],
             "method": case.study.registration.method,
             "given": item.timepoint.transform is not None,
@@ -70,7 +72,8 @@ def align_timepoints(
         registration, noticed = steps.run(
             f"register {name}",
             inputs,
-            lambda reference=reference, item=item: register(
+            partial(
+                register,
                 _registration_input(case, reference),
                 _registration_input(case, item),
                 method=case.study.registration.method,
@@ -81,23 +84,21 @@ def align_timepoints(
     return registrations, tuple(findings)
 
 
-def placed(findings: tuple[Finding, ...], where: str) -> list[Finding]:
+def placed(findings: Iterable[Finding], where: str) -> list[Finding]:
     """Return the findings with `where` filled in where it is empty."""
     return [f if f.where else Finding(f.code, f.severity, f.message, where) for f in findings]
 
 
 def _load(
-    case: Case, timepoint: Timepoint, steps: StepStore, hashes: dict[str, str]
+    case: Case, timepoint: Timepoint, steps: StepStore, hashes: InputHashes
 ) -> tuple[LoadedTimepoint, list[Finding]]:
     inputs = {
-        "files": hashes_under(hashes, (timepoint.activity,), case.study_file.folder),
+        "files": hashes[timepoint.activity or ""],
         "declare": timepoint.declare.model_dump(mode="json"),
         **_activity_inputs(case),
     }
     try:
-        activity, record, noticed = steps.run(
-            f"activity {timepoint.id}", inputs, lambda: _quantify(case, timepoint)
-        )
+        activity, record, noticed = steps.run(f"activity {timepoint.id}", inputs, lambda: _quantify(case, timepoint))
         ct = None
         if timepoint.ct is not None:
             ct, ct_findings = load_ct(case.study_file.resolve(timepoint.ct))
@@ -121,6 +122,7 @@ def _quantify(case: Case, timepoint: Timepoint) -> tuple[ActivityMap, ActivityRe
         declaration=timepoint.declare,
         nuclide=case.nuclide.name,
         administration_start=case.start,
+        calibrated=case.study.calibration is not None and case.study.calibration.sensitivity is not None,
     )
     activity, record, findings = to_activity_map(
         image,
@@ -149,8 +151,8 @@ def _registration_input(case: Case, item: LoadedTimepoint) -> RegistrationInput:
     )
 
 
-def _image_names(timepoint: Timepoint) -> tuple[str | None, ...]:
-    return (timepoint.activity, timepoint.ct)
+def _image_names(timepoint: Timepoint) -> list[str]:
+    return [name for name in (timepoint.activity, timepoint.ct, timepoint.transform) if name is not None]
 
 
 def _emission_path(case: Case, timepoint: Timepoint) -> Path:

@@ -21,7 +21,7 @@ def _request(tia, density):
 
 @pytest.mark.parametrize(
     ("nuclide", "constant"),
-    # Local energy deposition constants of the evaluated decay data (DDEP), Gy·g/(MBq·h), printed to four digits.
+    # Local energy deposition of the DDEP evaluations, Gy·g/(MBq·h), printed to four digits.
     [("Lu-177", 0.0851), ("Y-90", 0.5344), ("Ho-166", 0.4002), ("I-131", 0.1112)],
 )
 def test_dose_constants(nuclide, constant):

@@ -98,9 +98,10 @@ def test_integral_is_linear_in_activity(scale, seed):
     noise = 1 + 0.05 * np.random.default_rng(seed).standard_normal(5)
     activity = 3.5 * np.exp(-0.0154 * TIMES) * noise
     one, scaled = fit(TIMES, activity, "mono"), fit(TIMES, scale * activity, "mono")
-    assert scaled.tia_mbq_h == pytest.approx(scale * one.tia_mbq_h, rel=1e-9)
-    assert scaled.u_tia_mbq_h == pytest.approx(scale * one.u_tia_mbq_h, rel=1e-8)
-    assert scaled.effective_half_life_h == pytest.approx(one.effective_half_life_h, rel=1e-9)
+    # Chi-squared is flat at its minimum, so rates are found to about the root of double precision.
+    assert scaled.tia_mbq_h == pytest.approx(scale * one.tia_mbq_h, rel=1e-7)
+    assert scaled.u_tia_mbq_h == pytest.approx(scale * one.u_tia_mbq_h, rel=1e-7)
+    assert scaled.effective_half_life_h == pytest.approx(one.effective_half_life_h, rel=1e-7)
     assert scaled.flags == one.flags
 
 
@@ -123,9 +124,9 @@ def test_shift_in_time_rescales_the_amplitude():
     activity = 3.5 * np.exp(-0.0154 * TIMES) * (1 + 0.05 * rng.standard_normal(5))
     first, second = fit(TIMES, activity, "mono"), fit(TIMES + 10, activity, "mono")
     rate = first.parameters["rate_1_per_h"]
-    assert second.parameters["rate_1_per_h"] == pytest.approx(rate, rel=1e-9)
+    assert second.parameters["rate_1_per_h"] == pytest.approx(rate, rel=1e-7)
     assert second.parameters["amplitude_1_mbq"] == pytest.approx(
-        first.parameters["amplitude_1_mbq"] * math.exp(10 * rate), rel=1e-9
+        first.parameters["amplitude_1_mbq"] * math.exp(10 * rate), rel=1e-7
     )
 
 

@@ -36,7 +36,9 @@ def test_every_model_is_covered_here():
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-@pytest.mark.parametrize(("start", "stop"), [(0.0, 4.0), (0.0, 60.0), (30.0, 400.0), (2.0, math.inf), (170.0, math.inf)])
+@pytest.mark.parametrize(
+    ("start", "stop"), [(0.0, 4.0), (0.0, 60.0), (30.0, 400.0), (2.0, math.inf), (170.0, math.inf)]
+)
 def test_integral_is_that_of_the_curve(name, start, stop):
     """Against adaptive quadrature between the kinks, whose own error estimate is far below the tolerance."""
     form, parameters = bound(name)
@@ -103,7 +105,7 @@ def test_unit_cube_maps_onto_ordered_rates_between_the_bounds(unit):
     rates, jacobian = form.from_unit(np.array(unit), bounds)
     assert DECAY <= rates[0] < rates[1] <= 0.5
     assert rates[1] / rates[0] >= 1.02 * (1 - 1e-12)
-    assert (rates[0] == DECAY) == (unit[0] * math.log(0.5 / 1.02 / DECAY) < 1e-15)
+    assert (rates[0] == DECAY) == (unit[0] < 1e-16)
     assert jacobian[0, 1] == 0.0
     assert np.isfinite(jacobian).all()
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from theradose.kinetics.integrate import integrate_curve
 from theradose.model.activity import ActivityMap
 from theradose.model.curve import CurveFit, TimeActivityCurve, TimeIntegratedActivity
 from theradose.model.dose import DoseMap
@@ -31,9 +32,9 @@ from theradose.model.result import (
     TumourBurden,
     WholeBodyResult,
 )
+from theradose.nuclides import load_nuclide
 from theradose.report.inputs import RegistrationOverlay, ReportImages
 from theradose.report.reporting import reporting_items
-from theradose.uncertainty import Uncertain
 
 TIMES_H = (4.1, 24.2, 96.5, 167.9)
 ADMINISTERED_MBQ = 7340.0
@@ -107,40 +108,13 @@ def example_images(
 def example_tia(name: str, volume_ml: float) -> TimeIntegratedActivity:
     """Return the fitted curve of one region."""
     _, kind, _, _, concentration, half_life_h, _ = next(shape for shape in SHAPES if shape[0] == name)
-    rate = math.log(2) / half_life_h
-    amplitude = concentration * volume_ml * math.exp(rate * 24.2)
-    uptake = 0.25
+    rate, uptake = math.log(2) / half_life_h, 0.25
     t_h = np.array(TIMES_H)
-    noise = np.array([1.03, 0.985, 1.012, 0.99])
-    activity = amplitude * (np.exp(-rate * t_h) - np.exp(-uptake * t_h)) * noise
-    u = 0.04 * activity
-    tia_bi = amplitude * (1 / rate - 1 / uptake)
-    tail = amplitude / rate * math.exp(-rate * t_h[-1])
-    uptake_fit = CurveFit(
-        model="uptake",
-        parameters={"amplitude_1_mbq": amplitude, "rate_1_per_h": rate, "rate_2_per_h": uptake},
-        covariance=np.diag([(0.04 * amplitude) ** 2, (0.035 * rate) ** 2, (0.2 * uptake) ** 2]),
-        tia_mbq_h=tia_bi, u_tia_mbq_h=0.031 * tia_bi, extrapolated_fraction=tail / tia_bi,
-        before_first_fraction=0.02, effective_half_life_h=half_life_h, chi_squared=1.9, aicc=math.inf,
-        weight=0.0, flags=("aicc-undefined",),
-    )  # fmt: skip
-    mono_fit = CurveFit(
-        model="mono", parameters={"amplitude_1_mbq": 0.97 * amplitude, "rate_1_per_h": rate},
-        covariance=np.diag([(0.03 * amplitude) ** 2, (0.025 * rate) ** 2]), tia_mbq_h=0.97 * amplitude / rate,
-        u_tia_mbq_h=0.028 * amplitude / rate, extrapolated_fraction=math.exp(-rate * t_h[-1]),
-        before_first_fraction=1 - math.exp(-rate * t_h[0]), effective_half_life_h=half_life_h, chi_squared=4.4,
-        aicc=14.4, weight=1.0,
-    )  # fmt: skip
-    value = Uncertain.relative(
-        mono_fit.tia_mbq_h,
-        {"calibration:NM-A": 0.03, f"recovery:{name}": 0.06 if kind == "lesion" else 0.01, f"fit:{name}": 0.029},
-    )
-    return TimeIntegratedActivity(
-        region=name, value=value, effective_half_life_h=Uncertain(half_life_h, {f"fit:{name}": 0.03 * half_life_h}),
-        extrapolated_fraction=mono_fit.extrapolated_fraction,
-        before_first_fraction=mono_fit.before_first_fraction, chosen="mono", fits=(mono_fit, uptake_fit),
-        curve=TimeActivityCurve(name, t_h, activity, u, {"calibration:NM-A": 0.03}, "spect"),
-    )  # fmt: skip
+    shape = np.exp(-rate * t_h) - np.exp(-uptake * t_h)
+    activity = concentration * volume_ml * shape / shape[1] * np.array([1.03, 0.985, 1.012, 0.99])
+    common = {"calibration:NM-A": 0.03, f"volume:{name}": 0.06 if kind == "lesion" else 0.02}
+    curve = TimeActivityCurve(name, t_h, activity, 0.04 * activity, common, "spect")
+    return integrate_curve(curve, nuclide=load_nuclide("Lu-177"))[0]
 
 
 def example_result(images: ReportImages | None = None) -> Result:
@@ -285,7 +259,7 @@ def _region(name: str, images: ReportImages) -> RegionResult:
     cumulative = [(inside >= edge).mean() for edge in edges]
     differential = np.histogram(inside, edges)[0] * images.activity.grid.voxel_volume_ml / edges[1]
     dose = tia.value * (LOCAL_GY_G_PER_MBQ_H / mass)
-    dose = dose.with_contribution(f"volume:{name}", (0.11 if lesion else 0.05) * dose.value)
+    dose = dose.with_contribution(f"recovery:{name}", (0.11 if lesion else 0.05) * dose.value)
     relative_u = dose.relative_u
     fits = tuple(_fit(fit) for fit in tia.fits)
     return RegionResult(
@@ -296,7 +270,7 @@ def _region(name: str, images: ReportImages) -> RegionResult:
         curve=CurveResult(
             t_h=TIMES_H, activity_mbq=tuple(tia.curve.activity_mbq), u_mbq=tuple(tia.curve.u_independent_mbq)
         ),
-        fit=fits[0], models=fits, chosen_model=tia.chosen,
+        fit=next(fit for fit in fits if fit.weight == max(f.weight for f in fits)), models=fits, chosen_model=tia.chosen,
         tia_mbq_h=Estimate(value=tia.value.value, u=tia.value.u),
         tiac_h=Estimate(value=tia.value.value / ADMINISTERED_MBQ, u=tia.value.u / ADMINISTERED_MBQ),
         effective_half_life_h=Estimate(value=tia.effective_half_life_h.value, u=tia.effective_half_life_h.u),

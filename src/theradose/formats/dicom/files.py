@@ -20,6 +20,7 @@ from pydicom.uid import UID
 
 from theradose.errors import DicomError
 from theradose.formats.dicom.attributes import HEADER_KEYWORDS
+from theradose.formats.dicom.values import tag_name
 
 Progress = Callable[[int, int], None]
 
@@ -98,6 +99,7 @@ def read_header(path: Path) -> FileHeader:
         try:
             with path.open("rb") as stream:
                 dataset, (pixel_bytes, encapsulated) = _parse(stream, path)
+                notes = _convert(dataset)
         except DicomError:
             raise
         except OSError as error:
@@ -108,8 +110,8 @@ def read_header(path: Path) -> FileHeader:
             ) from None
     meta = getattr(dataset, "file_meta", None)
     syntax = str(meta.get("TransferSyntaxUID", "")) if meta is not None else ""
-    notes = tuple(dict.fromkeys(_first_line(warning.message) for warning in caught))
-    return FileHeader(path, dataset, syntax, pixel_bytes, encapsulated, notes)
+    parser_notes = dict.fromkeys(_first_line(warning.message) for warning in caught)
+    return FileHeader(path, dataset, syntax, pixel_bytes, encapsulated, (*parser_notes, *notes))
 
 
 def read_frames(header: FileHeader) -> Any:
@@ -243,6 +245,30 @@ def _parse(stream: BinaryIO, path: Path) -> tuple[Any, tuple[int | None, bool]]:
         code = "not-dicom" if not has_preamble and len(dataset) == 0 else "no-sop-class"
         raise DicomError("The file does not say what it is (no SOP Class UID): export it again.", code=code)
     return dataset, _pixel_element(stream, dataset)
+
+
+def _convert(dataset: Any) -> list[str]:
+    """Turn raw values into numbers and text now, so that no later access can fail.
+
+    A malformed element is removed, as if it were absent; the notes name it without its value, which may
+    identify the patient.
+    """
+    notes = []
+    for tag in list(dataset.keys()):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                element = dataset[tag]
+                for item in element.value if element.VR == "SQ" else ():
+                    for _ in item.iterall():
+                        pass
+            except Exception as error:  # noqa: BLE001 - a converter may fail in any way on a malformed value
+                del dataset[tag]
+                notes.append(f"{tag_name(tag)} is malformed ({type(error).__name__}) and was ignored")
+                continue
+        if caught:
+            notes.append(f"{tag_name(tag)} breaks the rules of its value type but was read")
+    return notes
 
 
 def _stated_syntax(path: Path) -> str:

@@ -253,7 +253,7 @@ def _axes(orientation: tuple[float, ...]) -> tuple[Array, Array] | None:
     if len(orientation) != 6:
         return None
     row, column = np.array(orientation[:3]), np.array(orientation[3:])
-    lengths = np.linalg.norm(row), np.linalg.norm(column)
+    lengths = float(np.linalg.norm(row)), float(np.linalg.norm(column))
     if max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(float(row @ column))) > _ORTHONORMAL:
         return None
     row = row / lengths[0]

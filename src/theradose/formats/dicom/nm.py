@@ -12,7 +12,7 @@ from theradose.formats.dicom.series import Series
 from theradose.formats.dicom.timing import corrected_for_decay, first_acquisition, read_timing
 from theradose.formats.dicom.values import read_items, read_number, read_numbers, read_text, read_texts, tag_label
 from theradose.formats.facts import NOTHING_DECLARED, EmissionFacts, Problem
-from theradose.model.activity import DecayKind, Evidence
+from theradose.model.activity import DecayKind, Evidence, ImageUnit
 from theradose.model.study import Declaration
 
 _SINGLE_VECTORS = {
@@ -63,7 +63,9 @@ def read_nm(series: Series, declaration: Declaration = NOTHING_DECLARED) -> Emis
     stack = stack_of_files(series, declaration) if single_files else stack_of_frames(series, declaration)
     scale = read_scale(series)
     administration = read_administration(series.dataset, first_acquisition(series))
-    timing = read_timing(series, stack.order if single_files else (0,), administration)
+    timing = read_timing(
+        series, stack.order if single_files else (0,), administration, in_activity=scale.unit is ImageUnit.BQ_PER_ML
+    )
     kind = timing.decay_kind
     decay_evidence: tuple[Evidence, ...] = ()
     if kind is None and read_text(series.dataset, "CorrectedImage") and not corrected_for_decay(series):

@@ -48,9 +48,7 @@ def read_object(path: Path, *, sop_class: str, kind: str) -> tuple[FileHeader, D
     header = read_header(path)
     found = UID(str(header.dataset.SOPClassUID))
     if found != sop_class:
-        raise DicomError(
-            f"{path.name} holds {found.name}, not an {kind}: give another file.", code="other-class"
-        )
+        raise DicomError(f"{path.name} holds {found.name}, not an {kind}: give another file.", code="other-class")
     return header, pydicom.dcmread(path, force=True)
 
 
@@ -65,9 +63,7 @@ def guarded(path: Path) -> Iterator[None]:
             raise
         except Exception as error:  # noqa: BLE001 - a parser may fail in any way on a damaged file
             reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
-            raise DicomError(
-                f"{path.name} is damaged ({reason}): export the file again.", code="unreadable"
-            ) from error
+            raise DicomError(f"{path.name} is damaged ({reason}): export the file again.", code="unreadable") from error
 
 
 def new_object(

@@ -30,7 +30,7 @@ def read_pt(series: Series, declaration: Declaration = NOTHING_DECLARED) -> Emis
     stack = stack_of_files(series, declaration)
     scale = read_scale(series)
     administration = read_administration(series.dataset, first_acquisition(series))
-    timing = read_timing(series, stack.order, administration)
+    timing = read_timing(series, stack.order, administration, in_activity=scale.unit is ImageUnit.BQ_PER_ML)
     counts = [instance.counts for instance in series.instances]
     total_counts = None if None in counts else sum(count for count in counts if count is not None)
     evidence = (*scale.evidence, *timing.evidence, *administration.evidence, *stack.geometry.evidence)

@@ -102,9 +102,7 @@ def _frame_step(dataset: Dataset, count: int, position: Array, normal: Array) ->
         offsets = (offsets - position[2]) * np.sign(normal[2])
     steps = np.diff(offsets)
     if np.ptp(steps) > _UNEVEN_MM or abs(steps[0]) < _UNEVEN_MM:
-        raise DicomError(
-            "The frames of the dose are not evenly spaced: export it on an even grid.", code="dose-uneven"
-        )
+        raise DicomError("The frames of the dose are not evenly spaced: export it on an even grid.", code="dose-uneven")
     return float((offsets[-1] - offsets[0]) / (count - 1)), float(offsets[0])
 
 
@@ -135,6 +133,9 @@ def _findings(dataset: Dataset, path: Path) -> tuple[Finding, ...]:
             path.name))  # fmt: skip
     summation = read_text(dataset, "DoseSummationType")
     if summation not in ("PLAN", "PLAN_OVERVIEW", "MULTI_PLAN"):
-        findings.append(Finding(
-            "dose-partial", "info", f"The dose is summed over {summation or 'something not stated'}.", path.name))
+        findings.append(
+            Finding(
+                "dose-partial", "info", f"The dose is summed over {summation or 'something not stated'}.", path.name
+            )
+        )
     return tuple(findings)

@@ -123,9 +123,7 @@ def _roi_contour(region: ContourRegion, image: ImageReference, *, colour: tuple[
     item = Dataset()
     item.ReferencedROINumber = region.number
     item.ROIDisplayColor = list(colour)
-    item.ContourSequence = [
-        _contour(contour, number, image) for number, contour in enumerate(region.contours, start=1)
-    ]
+    item.ContourSequence = [_contour(contour, number, image) for number, contour in enumerate(region.contours, start=1)]
     return item
 
 

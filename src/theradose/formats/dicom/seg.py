@@ -79,9 +79,7 @@ def _frames(dataset: Dataset) -> list[_Frame]:
     shared = (*read_items(dataset, "SharedFunctionalGroupsSequence"), Dataset())[0]
     frames = [_frame(item, shared) for item in read_items(dataset, "PerFrameFunctionalGroupsSequence")]
     if not frames or len(frames) != read_integer(dataset, "NumberOfFrames", default=1):
-        raise DicomError(
-            "The segmentation does not describe each of its frames: export it again.", code="seg-frames"
-        )
+        raise DicomError("The segmentation does not describe each of its frames: export it again.", code="seg-frames")
     return frames
 
 
@@ -109,9 +107,7 @@ def _group(own: Dataset, shared: Dataset, keyword: str) -> Dataset:
     return next(iter(items))
 
 
-def _grid(
-    dataset: Dataset, frames: list[_Frame], where: str
-) -> tuple[Grid, Array, tuple[Finding, ...]]:
+def _grid(dataset: Dataset, frames: list[_Frame], where: str) -> tuple[Grid, Array, tuple[Finding, ...]]:
     """Return the regular grid that holds all frames, and the slice of each frame."""
     orientation = np.array([frame.orientation for frame in frames])
     pixel_spacing = np.array([frame.spacing for frame in frames])
@@ -174,10 +170,8 @@ def _pixels(dataset: Dataset, stored: Array, where: str) -> tuple[Array, float, 
         )
     maximum = read_number(dataset, "MaximumFractionalValue")
     if not maximum:
-        raise DicomError(
-            "The fractional segmentation states no maximum value: export it again.", code="seg-maximum"
-        )
-    findings = ()
+        raise DicomError("The fractional segmentation states no maximum value: export it again.", code="seg-maximum")
+    findings: tuple[Finding, ...] = ()
     if read_text(dataset, "SegmentationFractionalType") != "OCCUPANCY":
         findings = (Finding(
             "seg-probability", "warning",
@@ -201,8 +195,9 @@ def _regions(
         name = label if labels[label] <= 1 else f"{label} ({number})"
         voxels = _voxels(slices[segment_of == number], pixels[segment_of == number], scale)
         if voxels is None:
-            findings.append(Finding(
-                "region-empty", "warning", f"Segment '{name}' holds no voxel and is left out.", name))
+            findings.append(
+                Finding("region-empty", "warning", f"Segment '{name}' holds no voxel and is left out.", name)
+            )
             continue
         pairs.append((_region(dataset, item, name), voxels))
     undefined = sorted(set(segment_of.tolist()) - {read_integer(item, "SegmentNumber") for item in items})

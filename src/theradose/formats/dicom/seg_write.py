@@ -185,9 +185,7 @@ def _describe_pixels(dataset: Dataset, planes: list[_Plane], grid: Grid) -> None
     dataset.PixelRepresentation = 0
 
 
-def _describe_place(
-    dataset: Dataset, grid: Grid, image: ImageReference | None, context: DicomContext
-) -> None:
+def _describe_place(dataset: Dataset, grid: Grid, image: ImageReference | None, context: DicomContext) -> None:
     """State the frame of reference, the shared geometry, the dimensions and the source image."""
     frame_of_reference = grid.frame_of_reference or (image.frame_of_reference if image else None)
     dataset.FrameOfReferenceUID = frame_of_reference or derive_uid(context.study_uid, "frame of reference")

@@ -43,7 +43,9 @@ def first_acquisition(series: Series) -> datetime | None:
     return min(times) if times and all(time is not None for time in times) else None  # type: ignore[type-var]
 
 
-def read_timing(series: Series, order: Sequence[int], administration: AdministrationFacts) -> Timing:
+def read_timing(
+    series: Series, order: Sequence[int], administration: AdministrationFacts, *, in_activity: bool
+) -> Timing:
     """Read the times of a series with one slice per file.
 
     Parameters
@@ -54,6 +56,8 @@ def read_timing(series: Series, order: Sequence[int], administration: Administra
         File of each slice of the stack.
     administration : AdministrationFacts
         For the moment of ADMIN and the half-life of the decay-factor check.
+    in_activity : bool
+        Whether the values are in Bq/mL; only then do decay factors have a meaning here.
     """
     evidence: list[Evidence] = []
     problems: list[Problem] = []
@@ -64,7 +68,7 @@ def read_timing(series: Series, order: Sequence[int], administration: Administra
     duration = _common_duration(series.instances, evidence)
     delay = _slice_delay(series.instances, order, acquired_at, evidence)
     kind, moment = _decay_reference(series, acquired_at, administration, evidence)
-    if kind is DecayKind.SERIES_START or kind is DecayKind.ADMINISTRATION:
+    if in_activity and kind in (DecayKind.SERIES_START, DecayKind.ADMINISTRATION):
         _check_decay_factor(series, kind, moment, acquired_at, delay, order, administration, problems)
     return Timing(acquired_at, duration, delay, kind, moment, tuple(evidence), tuple(problems))
 
@@ -146,7 +150,7 @@ def _decay_reference(
 
 def _check_decay_factor(
     series: Series,
-    kind: DecayKind,
+    kind: DecayKind | None,
     moment: datetime | None,
     acquired_at: datetime | None,
     delay: Array | None,

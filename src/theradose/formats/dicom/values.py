@@ -7,7 +7,7 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import keyword_for_tag, tag_for_keyword
 
 _DATE = re.compile(r"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})")
 _TIME = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(?:\.(\d{1,6}))?)?)?")
@@ -20,7 +20,12 @@ def tag_label(keyword: str) -> str:
     tag = tag_for_keyword(keyword)
     if tag is None:
         raise ValueError(f"{keyword} is not a DICOM keyword")
-    return f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {keyword}"
+    return tag_name(tag)
+
+
+def tag_name(tag: int) -> str:
+    """Return a tag with its keyword, as ``(0054,1001) Units``."""
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {keyword_for_tag(tag)}".rstrip()
 
 
 def read_text(dataset: Any, keyword: str) -> str:

@@ -1,0 +1,399 @@
+"""Building a study file from DICOM headers: each value with the tag that it came from."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from theradose.acquire.decide import decide
+from theradose.acquire.pairing import Candidate, Scan, group_scans, series_path
+from theradose.acquire.sources import Content, Source, describe_ct, describe_emission, find_sources
+from theradose.errors import StudyError
+from theradose.formats.dicom.values import hours_between, read_number, read_text, tag_label
+from theradose.formats.facts import NOTHING_DECLARED, Effect, EmissionFacts, worst_effect
+from theradose.model.activity import Evidence, ImageUnit
+from theradose.model.study import Study
+from theradose.provenance import package_version
+
+_SAME_ACTIVITY = 1e-3
+_SAME_START_H = 1 / 60
+_EXAMPLES = {
+    "missing-unit": ("unit", "Bq/mL, counts or cps"),
+    "missing-time": ("acquired_at", "start of the acquisition, as 2026-03-03T10:30:00"),
+    "missing-decay-reference": ("decay_reference", "acquisition, series-start, administration or a date and time"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedValue:
+    """One conclusion of the import.
+
+    Attributes
+    ----------
+    key : str
+        Place in the study file, or the quantity concluded about an image.
+    value : str
+        The conclusion.
+    source : str
+        Tag and keyword.
+    assumed : bool
+        True if the source only suggests it.
+    where : str
+        Time point; empty for the whole study.
+    """
+
+    key: str
+    value: str
+    source: str
+    assumed: bool = False
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedSource:
+    """A series or file that the study does not use, with the reason."""
+
+    id: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What :func:`import_study` wrote.
+
+    Attributes
+    ----------
+    study : Path
+        The file.
+    values : tuple of ImportedValue
+        Everything concluded from the headers.
+    missing : tuple of str
+        Key and explanation of each value that must be filled in.
+    skipped : tuple of SkippedSource
+        What was left out and why.
+    """
+
+    study: Path
+    values: tuple[ImportedValue, ...]
+    missing: tuple[str, ...]
+    skipped: tuple[SkippedSource, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON-compatible values."""
+        return {
+            "study": str(self.study),
+            "values": [
+                {
+                    "key": item.key,
+                    "value": item.value,
+                    "tag": item.source,
+                    "assumed": item.assumed,
+                    "where": item.where,
+                }
+                for item in self.values
+            ],
+            "missing": list(self.missing),
+            "skipped": [{"id": item.id, "code": item.code, "message": item.message} for item in self.skipped],
+        }
+
+
+@dataclass(slots=True)
+class _Draft:
+    """Lines of the study file with what was learned while writing them."""
+
+    lines: list[str] = field(default_factory=list)
+    values: list[ImportedValue] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def text(self, line: str) -> None:
+        """Add a line as it is."""
+        self.lines.append(line)
+
+    def stated(self, prefix: str, key: str, value: str, source: str, *, path: str, assumed: bool = False) -> None:
+        """Add a value with the tag it came from."""
+        self.lines.append(f"{prefix}{key}: {value}  # {source}{' (assumed)' if assumed else ''}")
+        self.values.append(ImportedValue(f"{path}{key}", value, source, assumed))
+
+    def absent(self, prefix: str, key: str, reason: str) -> None:
+        """Add an optional value that nobody stated."""
+        self.lines.append(f"{prefix}{key}: null  # {reason}")
+
+    def needed(self, prefix: str, key: str, what: str, *, path: str) -> None:
+        """Add a value that must be filled in."""
+        self.lines.append(f"{prefix}{key}: null  # needed: {what}")
+        self.missing.append(f"{path}{key} ({what})")
+
+
+def import_study(dicom_dir: Path, out: Path, *, progress: Callable[[int, int], None] | None = None) -> ImportReport:
+    """Write a study file for the DICOM of one treatment cycle.
+
+    Patient name and birth date are not written. An existing file is kept beside the new one as ``.bak``.
+
+    Parameters
+    ----------
+    dicom_dir : Path
+        Folder that is searched recursively.
+    out : Path
+        Study file to write; paths in it are relative to its folder.
+    progress : callable, optional
+        Called with the number of headers read and their total.
+
+    Returns
+    -------
+    ImportReport
+        What was concluded from which tag, what is missing and what was left out.
+
+    Raises
+    ------
+    StudyError
+        If there is no emission image, or images of several patients.
+    """
+    sources, quarantined = find_sources(dicom_dir, progress=progress)
+    skipped = [SkippedSource(q.path.name, q.code, q.message) for q in quarantined if q.code != "not-dicom"]
+    candidates = _candidates(sources, skipped)
+    if not candidates:
+        reasons = "; ".join(f"{item.id}: {item.message}" for item in skipped[:3]) or "no emission image was found"
+        raise StudyError(f"There is no usable emission image in '{dicom_dir}': {reasons}", code="no-series")
+    _require_one_patient(candidates)
+    cts = [source for source in sources if source.content is Content.CT and _usable_ct(source, skipped)]
+    regions = [source for source in sources if source.content is Content.REGIONS and _usable(source, skipped)]
+    skipped += _unused(sources)
+    scans = group_scans(candidates, cts, regions)
+    draft = _Draft()
+    _write_head(draft)
+    _write_patient(draft, candidates[0])
+    _write_administration(draft, [candidate.decision.facts for candidate in candidates])
+    _write_calibration(draft, candidates)
+    _write_timepoints(draft, scans, sources, out.parent)
+    text = "\n".join(draft.lines) + "\n"
+    Study.model_validate(yaml.safe_load(text))
+    _write(out, text)
+    return ImportReport(out, tuple(draft.values), tuple(draft.missing), tuple(skipped))
+
+
+def _candidates(sources: Sequence[Source], skipped: list[SkippedSource]) -> list[Candidate]:
+    candidates = []
+    for source in sources:
+        if source.content is not Content.EMISSION or not _usable(source, skipped):
+            continue
+        decision = decide(describe_emission(source), declaration=NOTHING_DECLARED)
+        refused = [problem for problem in decision.problems if problem.effect is Effect.REFUSED]
+        if refused:
+            skipped.append(SkippedSource(source.id, refused[0].code, refused[0].message))
+        else:
+            candidates.append(Candidate(source, decision))
+    return candidates
+
+
+def _usable(source: Source, skipped: list[SkippedSource]) -> bool:
+    refused = [problem for problem in source.problems if problem.effect is Effect.REFUSED]
+    skipped += [SkippedSource(source.id, problem.code, problem.message) for problem in refused[:1]]
+    return not refused
+
+
+def _usable_ct(source: Source, skipped: list[SkippedSource]) -> bool:
+    if not _usable(source, skipped):
+        return False
+    facts = describe_ct(source)
+    if facts.geometry.grid is None or worst_effect(facts.problems) is Effect.REFUSED:
+        reasons = [*facts.problems, *facts.geometry.problems]
+        code, message = (
+            (reasons[0].code, reasons[0].message) if reasons else ("missing-geometry", "The CT has no grid.")
+        )
+        skipped.append(SkippedSource(source.id, code, message))
+        return False
+    return True
+
+
+def _unused(sources: Iterable[Source]) -> list[SkippedSource]:
+    unused = []
+    for source in sources:
+        if source.content in (Content.PLANAR, Content.PROJECTIONS, Content.DOSE, Content.VOLUME, Content.OTHER):
+            message = f"The study does not use this {source.content.value} object."
+            if source.problems:
+                message = source.problems[0].message
+            unused.append(SkippedSource(source.id, "not-used", message))
+    return unused
+
+
+def _require_one_patient(candidates: Sequence[Candidate]) -> None:
+    ids = sorted({read_text(candidate.series.dataset, "PatientID") for candidate in candidates})
+    if len(ids) > 1:
+        raise StudyError(
+            f"The folder holds images of {len(ids)} patients ({', '.join(name or 'without id' for name in ids)}): "
+            "import one patient at a time.",
+            code="several-patients",
+        )
+
+
+def _write_head(draft: _Draft) -> None:
+    draft.text(f"# Written by theradose {package_version()} from DICOM headers: each value names the tag it came from.")
+    draft.text("# A value marked 'needed' must be filled in before 'theradose run'.")
+    draft.text("schema_version: 1")
+    draft.absent("", "timezone", "not stated: IANA name, as Europe/Paris")
+
+
+def _write_patient(draft: _Draft, candidate: Candidate) -> None:
+    dataset = candidate.series.dataset
+    draft.text("patient:")
+    patient_id, sex = read_text(dataset, "PatientID"), read_text(dataset, "PatientSex")
+    weight, height = read_number(dataset, "PatientWeight"), read_number(dataset, "PatientSize")
+    entries = (
+        ("id", json.dumps(patient_id, ensure_ascii=False) if patient_id else None, "PatientID"),
+        ("sex", sex if sex in ("F", "M", "O") else None, "PatientSex"),
+        ("weight", f"{weight:.6g} kg" if weight else None, "PatientWeight"),
+        ("height", f"{height * 100:.6g} cm" if height else None, "PatientSize"),
+    )
+    for key, value, keyword in entries:
+        if value is None:
+            draft.absent("  ", key, "not stated")
+        else:
+            draft.stated("  ", key, value, tag_label(keyword), path="patient.")
+    for key in ("therapy", "protocol", "cycle"):
+        draft.absent("", key, "not stated")
+
+
+def _write_administration(draft: _Draft, facts: Sequence[EmissionFacts]) -> None:
+    stated = [item.administration for item in facts]
+    path = "administrations[0]."
+    draft.text("administrations:")
+    nuclides = sorted({item.nuclide for item in stated if item.nuclide is not None})
+    evidence = [piece for item in stated for piece in item.evidence]
+    _one_value(draft, "  - ", "nuclide", nuclides, "nuclide", evidence, "what was administered, as Lu-177", path)
+    activities = [item.activity_mbq for item in stated if item.activity_mbq is not None]
+    if activities and max(activities) <= min(activities) * (1 + _SAME_ACTIVITY):
+        activities = activities[:1]
+    texts = [f"{activity:.6g} MBq" for activity in dict.fromkeys(activities)]
+    _one_value(
+        draft, "    ", "activity", texts, "administered activity", evidence, "measured activity, as 7.4 GBq", path
+    )
+    draft.absent("    ", "residual", "not stated")
+    starts = [item.start for item in stated if item.start is not None]
+    if starts and max(abs(hours_between(starts[0], start)) for start in starts) <= _SAME_START_H:
+        starts = starts[:1]
+    undated = [
+        problem.message for item in stated for problem in item.problems if problem.code == "administration-undated"
+    ]
+    what = undated[0].rstrip(".") if undated and not starts else "date and time, as 2026-03-02T10:00:00"
+    _one_value(
+        draft, "    ", "start", [start.isoformat() for start in dict.fromkeys(starts)], "administration start", evidence,
+        what, path,
+    )  # fmt: skip
+    draft.absent("    ", "duration", "not stated")
+
+
+def _one_value(
+    draft: _Draft,
+    prefix: str,
+    key: str,
+    values: Sequence[str],
+    quantity: str,
+    evidence: Sequence[Evidence],
+    what: str,
+    path: str,
+) -> None:
+    """Write the value on which all images agree, or ask."""
+    if len(values) == 1:
+        piece = next(item for item in evidence if item.quantity == quantity)
+        draft.stated(prefix, key, values[0], piece.source, path=path, assumed=piece.assumed)
+    elif values:
+        draft.needed(prefix, key, f"the headers contradict each other: {' or '.join(values)}", path=path)
+    else:
+        draft.needed(prefix, key, what, path=path)
+
+
+def _write_calibration(draft: _Draft, candidates: Sequence[Candidate]) -> None:
+    if all(candidate.decision.facts.unit is ImageUnit.BQ_PER_ML for candidate in candidates):
+        draft.absent("", "calibration", "not stated: the images are in Bq/mL")
+    else:
+        draft.needed("", "calibration", "{camera: …, sensitivity: … cps/MBq, u: … %}, unless the values are Bq/mL",
+                     path="")  # fmt: skip
+
+
+def _write_timepoints(draft: _Draft, scans: Sequence[Scan], sources: Sequence[Source], folder: Path) -> None:
+    draft.text("timepoints:")
+    any_regions = any(len(scan.regions) == 1 for scan in scans)
+    for number, scan in enumerate(scans, start=1):
+        path, indent = f"timepoints[{number - 1}].", "    "
+        draft.text(f"  - id: tp{number}")
+        _write_emission(draft, scan, sources, folder, path, f"tp{number}")
+        if scan.ct is None:
+            draft.absent(indent, "ct", scan.ct_reason)
+        else:
+            _write_path(draft, "ct", scan.ct, sources, folder, path, scan.ct_reason)
+        if len(scan.regions) == 1:
+            _write_path(draft, "regions", scan.regions[0], sources, folder, path, scan.regions_reason)
+        elif scan.regions:
+            names = " or ".join(_relative(source.files[0], folder) for source in scan.regions)
+            draft.needed(indent, "regions", f"choose {names}", path=path)
+        elif not any_regions and number == 1:
+            draft.needed(indent, "regions", "an RTSTRUCT or SEG at one time point, or 'drafts'", path=path)
+        else:
+            draft.absent(indent, "regions", scan.regions_reason)
+
+
+def _write_emission(draft: _Draft, scan: Scan, sources: Sequence[Source], folder: Path, path: str, where: str) -> None:
+    chosen = scan.chosen
+    if chosen is None:
+        names = [_relative(candidate.source.files[0], folder) for candidate in scan.candidates]
+        draft.needed("    ", "activity", f"choose the reconstruction: {' or '.join(names)}", path=path)
+        return
+    facts = chosen.decision.facts
+    acquired = (
+        "" if facts.acquired_at is None else f", acquired {facts.acquired_at.isoformat(sep=' ', timespec='seconds')}"
+    )
+    reason = f"{chosen.series.modality} {facts.unit.value if facts.unit else 'without unit'}{acquired}"
+    _write_path(draft, "activity", chosen.source, sources, folder, path, reason)
+    draft.values += [
+        ImportedValue(item.quantity, item.value, item.source, item.assumed, where) for item in facts.evidence
+    ]
+    _write_declarations(draft, chosen, path)
+
+
+def _write_declarations(draft: _Draft, chosen: Candidate, path: str) -> None:
+    asked = [_EXAMPLES[problem.code] for problem in chosen.decision.problems if problem.code in _EXAMPLES]
+    geometry = chosen.decision.facts.geometry
+    if geometry.missing:
+        words = " and ".join(geometry.missing)
+        for key, example in (
+            ("orientation", "[1, 0, 0, 0, 1, 0]"),
+            ("position_mm", "[x, y, z]"),
+            ("spacing_mm", "[z, y, x]"),
+        ):
+            noun = {"orientation": "orientation", "position_mm": "position", "spacing_mm": "spacing"}[key]
+            if noun in words or (key == "spacing_mm" and "pixel size" in words):
+                asked.append((key, f"{example}, because the file does not state {words}"))
+    if asked:
+        draft.text("    declare:")
+    for key, what in asked:
+        draft.needed("      ", key, what, path=f"{path}declare.")
+
+
+def _write_path(
+    draft: _Draft, key: str, source: Source, sources: Sequence[Source], folder: Path, path: str, reason: str
+) -> None:
+    found = series_path(source, sources, study_folder=folder)
+    if found is None:
+        draft.needed("    ", key, "a folder of its own: its files are spread among those of other series", path=path)
+    else:
+        draft.stated("    ", key, json.dumps(_relative(found, folder), ensure_ascii=False), reason, path=path)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+
+
+def _write(out: Path, text: str) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.exists() and out.read_text(encoding="utf-8") != text:
+        out.replace(out.with_name(f"{out.name}.bak"))
+    partial = out.with_name(f".{out.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(out)

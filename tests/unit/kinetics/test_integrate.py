@@ -1,0 +1,168 @@
+import math
+
+import numpy as np
+import pytest
+
+from theradose.errors import FitError
+from theradose.kinetics.evaluate import evaluate_fit, evaluate_tia
+from theradose.kinetics.integrate import integrate_curve
+from theradose.model.curve import TimeActivityCurve
+from theradose.nuclides import load_nuclide
+
+LUTETIUM = load_nuclide("Lu-177")
+COMMON = {"calibration:camera": 0.03, "recovery:kidney": -0.04, "volume:kidney": None}
+
+
+def curve(t_h, activity, relative_u=0.05, common=None):
+    activity = np.asarray(activity, float)
+    return TimeActivityCurve(
+        "kidney", np.asarray(t_h, float), activity, relative_u * np.abs(activity), common or {}, "spect"
+    )
+
+
+def codes(findings):
+    return {finding.code for finding in findings}
+
+
+TIMES = np.array([1.0, 4.0, 24.0, 48.0, 96.0, 168.0])
+TWO_PHASES = 60 * np.exp(-0.2 * TIMES) + 40 * np.exp(-0.01 * TIMES)
+
+
+def test_common_sources_act_once_and_signed():
+    noise = 1 + 0.05 * np.random.default_rng(1).standard_normal(5)
+    times = np.array([4.0, 24.0, 48.0, 96.0, 168.0])
+    tia, _ = integrate_curve(curve(times, 100 * np.exp(-0.015 * times) * noise, common=COMMON), nuclide=LUTETIUM)
+    value = tia.value
+    assert value.contributions["calibration:camera"] == pytest.approx(0.03 * value.value)
+    assert value.contributions["recovery:kidney"] == pytest.approx(-0.04 * value.value)
+    assert value.not_stated == {"volume:kidney"}
+    assert not {"calibration:camera", "recovery:kidney"} & set(tia.effective_half_life_h.contributions)
+
+
+def test_average_is_within_plus_between_models():
+    """A fast phase of a quarter that eight points can neither prove nor exclude."""
+    times = np.array([1.0, 4.0, 8.0, 24.0, 48.0, 72.0, 96.0, 168.0])
+    activity = 25 * np.exp(-0.2 * times) + 75 * np.exp(-0.015 * times)
+    tia, _ = integrate_curve(curve(times, activity), nuclide=LUTETIUM)
+    used = [fit for fit in tia.fits if fit.weight > 0.1]
+    assert tia.chosen == "average"
+    assert len(used) > 1
+    assert sum(fit.weight for fit in tia.fits) == pytest.approx(1.0)
+    mean = sum(fit.weight * fit.tia_mbq_h for fit in tia.fits)
+    variance = sum(fit.weight * (fit.u_tia_mbq_h**2 + (fit.tia_mbq_h - mean) ** 2) for fit in tia.fits)
+    assert tia.value.value == pytest.approx(mean, rel=1e-12)
+    assert tia.value.u == pytest.approx(math.sqrt(variance), rel=1e-9)
+    assert tia.value.contributions["model:kidney"] > 0
+    half_life = sum(fit.weight * fit.effective_half_life_h for fit in tia.fits)
+    assert tia.effective_half_life_h.value == pytest.approx(half_life, rel=1e-12)
+
+
+def test_half_life_and_integral_keep_their_correlation():
+    """For the line through two points: T = ln2/k, and both depend on the same two noises (closed form)."""
+    from theradose.uncertainty import covariance
+
+    tia, _ = integrate_curve(curve([24, 96], [100, 30]), nuclide=LUTETIUM)
+    rate = math.log(100 / 30) / 72
+    half_life = math.log(2) / rate
+    integral_by = np.array([1 + 24 / 72 - 1 / (72 * rate), -24 / 72 + 1 / (72 * rate)]) * 0.05 * tia.value.value
+    half_life_by = np.array([-1, 1]) / (72 * rate) * 0.05 * half_life
+    assert tia.effective_half_life_h.value == pytest.approx(half_life, rel=1e-9)
+    assert tia.effective_half_life_h.u == pytest.approx(np.linalg.norm(half_life_by), rel=1e-6)
+    assert covariance(tia.value, tia.effective_half_life_h) == pytest.approx(integral_by @ half_life_by, rel=1e-6)
+
+
+def test_one_point_names_the_methods_that_would_be_needed():
+    with pytest.raises(FitError, match=r"second time point.*Haenscheid, Madsen, population") as refusal:
+        integrate_curve(curve([96], [30]), nuclide=LUTETIUM)
+    assert refusal.value.code == "one-time-point"
+
+
+def test_two_points_say_what_they_cannot_know():
+    tia, findings = integrate_curve(curve([24, 96], [100, 30]), nuclide=LUTETIUM)
+    assert tia.chosen == "mono"
+    assert {"model-not-compared", "no-degrees-of-freedom"} <= codes(findings)
+    assert [fit.model for fit in tia.fits] == ["mono", "trapezoid"]
+
+
+@pytest.mark.parametrize("times", [[4, 24, 96], [4, 24, 96, 168]])
+def test_a_rise_between_the_first_points_is_uptake(times):
+    times = np.array(times, float)
+    truth = 100 * (np.exp(-0.014 * times) - np.exp(-0.1 * times))
+    tia, findings = integrate_curve(curve(times, truth, 0.03), nuclide=LUTETIUM)
+    assert tia.chosen == "uptake"
+    assert tia.value.value == pytest.approx(100 * (1 / 0.014 - 1 / 0.1), rel=1e-5)
+    assert "model-outside-average" in codes(findings)
+
+
+def test_four_points_of_one_phase_stay_mono():
+    times = np.array([4.0, 24.0, 96.0, 168.0])
+    tia, findings = integrate_curve(curve(times, 100 * np.exp(-0.02 * times)), nuclide=LUTETIUM)
+    assert (tia.chosen, findings) == ("mono", ())
+    assert tia.value.value == pytest.approx(5000, rel=1e-6)
+
+
+def test_two_phases_are_found_where_the_points_allow_it():
+    tia, _ = integrate_curve(curve(TIMES, TWO_PHASES, 0.03), nuclide=LUTETIUM)
+    assert max(tia.fits, key=lambda fit: fit.weight).model == "bi"
+    assert tia.value.value == pytest.approx(60 / 0.2 + 40 / 0.01, rel=1e-4)
+
+
+def test_too_large_models_of_a_list_become_findings():
+    tia, findings = integrate_curve(curve([4, 24, 96], [90, 80, 35]), nuclide=LUTETIUM, models=("mono", "bi"))
+    assert tia.chosen == "mono"
+    refused = [finding for finding in findings if finding.code == "model-refused"]
+    assert "4 parameters" in refused[0].message
+
+
+def test_a_too_large_prescribed_model_is_refused():
+    with pytest.raises(FitError) as refusal:
+        integrate_curve(curve([4, 24, 96], [90, 80, 35]), nuclide=LUTETIUM, force_model="bi")
+    assert refusal.value.code == "too-few-points"
+
+
+def test_a_prescribed_model_is_used_and_said():
+    tia, findings = integrate_curve(curve([4, 24, 96], [90, 80, 35]), nuclide=LUTETIUM, force_model="trapezoid")
+    assert tia.chosen == "trapezoid"
+    assert "model-prescribed" in codes(findings)
+    by_hand = 4 * 90 / 2 + 20 * 85 + 72 * 57.5 + 35 / LUTETIUM.decay_constant_per_h
+    assert tia.value.value == pytest.approx(by_hand, rel=1e-12)
+
+
+@pytest.mark.parametrize("activity", [[100, 130], [100, 101, 99, 130], [90, 60, 20, 25]])
+def test_a_rise_at_the_end_is_never_silent(activity):
+    times = [4.0, 24.0, 96.0, 168.0][-len(activity) :]
+    _, findings = integrate_curve(curve(times, activity), nuclide=LUTETIUM)
+    severity = {finding.code: finding.severity for finding in findings}
+    assert severity["clearance-slower-than-decay"] == "critical"
+
+
+def test_negative_points_are_used_and_said():
+    tia, findings = integrate_curve(
+        TimeActivityCurve("kidney", [4, 24, 96, 168], [90, 60, 10, -0.5], [4, 3, 1, 1], {}, "spect"), nuclide=LUTETIUM
+    )
+    assert "non-positive-activity" in codes(findings)
+    assert tia.value.value > 0
+
+
+def test_evaluated_curve_and_band():
+    tia, _ = integrate_curve(curve([24, 96], [100, 30]), nuclide=LUTETIUM)
+    value, u = evaluate_tia(tia, np.array([24.0, 96.0]))
+    np.testing.assert_allclose(value, [100, 30], rtol=1e-8)
+    # An exact interpolation has the uncertainty of the points.
+    np.testing.assert_allclose(u, [5, 1.5], rtol=1e-6)
+
+
+def test_average_curve_integrates_to_the_integral():
+    tia, _ = integrate_curve(curve(TIMES, TWO_PHASES), nuclide=LUTETIUM)
+    t_h = np.linspace(0, 3000, 300_001)
+    value, _ = evaluate_tia(tia, t_h)
+    # Trapezoid rule with 0.01 h steps: relative error (rate x step)^2/12 below 1e-6; the tail beyond is negligible.
+    assert np.trapezoid(value, t_h) == pytest.approx(tia.value.value, rel=1e-5)
+
+
+def test_every_fit_in_the_table_can_be_evaluated():
+    tia, _ = integrate_curve(curve(TIMES, TWO_PHASES), nuclide=LUTETIUM)
+    for fit in tia.fits:
+        value, u = evaluate_fit(fit, np.array([0.0, 10.0, 300.0]))
+        assert (value >= 0).all()
+        assert (u >= 0).all()
