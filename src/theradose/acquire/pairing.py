@@ -12,7 +12,7 @@ from theradose.acquire.decide import Decision
 from theradose.acquire.sources import Source
 from theradose.formats.dicom.series import Series, referenced_frames, referenced_series
 from theradose.formats.dicom.timing import first_acquisition
-from theradose.formats.dicom.values import hours_between
+from theradose.formats.dicom.values import hours_between, tag_label
 from theradose.model.activity import ImageUnit
 
 _SAME_SCAN_H = 1 / 60
@@ -122,7 +122,8 @@ def _find_ct(candidate: Candidate, cts: Sequence[Source]) -> tuple[Source | None
     if not ranked:
         return None, "no CT with the same frame of reference or of the same visit"
     best = min(ranked, key=lambda entry: entry[:5])
-    reason = "same frame of reference" if not best[0] else f"{best[2]:.2g} h apart, another frame of reference"
+    frame_label = tag_label("FrameOfReferenceUID")
+    reason = f"same {frame_label}" if not best[0] else f"{best[2]:.2g} h apart, another {frame_label}"
     others = f", chosen among {len(ranked)} by study, time and number of slices" if len(ranked) > 1 else ""
     return best[5], reason + others
 
@@ -135,9 +136,9 @@ def _find_regions(
     frames = {candidate.series.frame_of_reference for candidate in group} - {None}
     drawn = [(source, source.series) for source in regions if source.series is not None]
     rules = (
-        ("refers to the emission series", [s for s, part in drawn if referenced_series(part) & emission]),
-        ("refers to the CT series", [s for s, part in drawn if referenced_series(part) & ct_uid]),
-        ("same frame of reference", [s for s, part in drawn if referenced_frames(part) & frames]),
+        ("its references name the emission series", [s for s, part in drawn if referenced_series(part) & emission]),
+        ("its references name the CT series", [s for s, part in drawn if referenced_series(part) & ct_uid]),
+        (f"same {tag_label('FrameOfReferenceUID')}", [s for s, part in drawn if referenced_frames(part) & frames]),
         ("only scan of its study", [s for s, part in drawn if alone and part.study_uid == group[0].series.study_uid]),
     )
     for reason, found in rules:

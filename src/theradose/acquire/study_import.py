@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import yaml
 from theradose.acquire.decide import decide
 from theradose.acquire.pairing import Candidate, Scan, group_scans, series_path
 from theradose.acquire.sources import Content, Source, describe_ct, describe_emission, find_sources
+from theradose.acquire.study_draft import ImportedValue, StudyDraft
 from theradose.errors import StudyError
 from theradose.formats.dicom.values import hours_between, read_number, read_text, tag_label
 from theradose.formats.facts import NOTHING_DECLARED, Effect, EmissionFacts, worst_effect
@@ -23,36 +24,21 @@ from theradose.provenance import package_version
 
 _SAME_ACTIVITY = 1e-3
 _SAME_START_H = 1 / 60
+_ADMINISTRATION_EVIDENCE = {
+    "nuclide": "nuclide",
+    "activity": "administered activity",
+    "start": "administration start",
+}
+_GEOMETRY_EXAMPLES = {
+    "orientation": ("orientation", "[1, 0, 0, 0, 1, 0]"),
+    "position_mm": ("position", "[x, y, z]"),
+    "spacing_mm": ("spacing", "[z, y, x]"),
+}
 _EXAMPLES = {
     "missing-unit": ("unit", "Bq/mL, counts or cps"),
     "missing-time": ("acquired_at", "start of the acquisition, as 2026-03-03T10:30:00"),
     "missing-decay-reference": ("decay_reference", "acquisition, series-start, administration or a date and time"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedValue:
-    """One conclusion of the import.
-
-    Attributes
-    ----------
-    key : str
-        Place in the study file, or the quantity concluded about an image.
-    value : str
-        The conclusion.
-    source : str
-        Tag and keyword.
-    assumed : bool
-        True if the source only suggests it.
-    where : str
-        Time point; empty for the whole study.
-    """
-
-    key: str
-    value: str
-    source: str
-    assumed: bool = False
-    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,33 +90,6 @@ class ImportReport:
         }
 
 
-@dataclass(slots=True)
-class _Draft:
-    """Lines of the study file with what was learned while writing them."""
-
-    lines: list[str] = field(default_factory=list)
-    values: list[ImportedValue] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-
-    def text(self, line: str) -> None:
-        """Add a line as it is."""
-        self.lines.append(line)
-
-    def stated(self, prefix: str, key: str, value: str, source: str, *, path: str, assumed: bool = False) -> None:
-        """Add a value with the tag it came from."""
-        self.lines.append(f"{prefix}{key}: {value}  # {source}{' (assumed)' if assumed else ''}")
-        self.values.append(ImportedValue(f"{path}{key}", value, source, assumed))
-
-    def absent(self, prefix: str, key: str, reason: str) -> None:
-        """Add an optional value that nobody stated."""
-        self.lines.append(f"{prefix}{key}: null  # {reason}")
-
-    def needed(self, prefix: str, key: str, what: str, *, path: str) -> None:
-        """Add a value that must be filled in."""
-        self.lines.append(f"{prefix}{key}: null  # needed: {what}")
-        self.missing.append(f"{path}{key} ({what})")
-
-
 def import_study(dicom_dir: Path, out: Path, *, progress: Callable[[int, int], None] | None = None) -> ImportReport:
     """Write a study file for the DICOM of one treatment cycle.
 
@@ -166,7 +125,7 @@ def import_study(dicom_dir: Path, out: Path, *, progress: Callable[[int, int], N
     regions = [source for source in sources if source.content is Content.REGIONS and _usable(source, skipped)]
     skipped += _unused(sources)
     scans = group_scans(candidates, cts, regions)
-    draft = _Draft()
+    draft = StudyDraft()
     _write_head(draft)
     _write_patient(draft, candidates[0])
     _write_administration(draft, [candidate.decision.facts for candidate in candidates])
@@ -233,14 +192,14 @@ def _require_one_patient(candidates: Sequence[Candidate]) -> None:
         )
 
 
-def _write_head(draft: _Draft) -> None:
+def _write_head(draft: StudyDraft) -> None:
     draft.text(f"# Written by theradose {package_version()} from DICOM headers: each value names the tag it came from.")
     draft.text("# A value marked 'needed' must be filled in before 'theradose run'.")
     draft.text("schema_version: 1")
     draft.absent("", "timezone", "not stated: IANA name, as Europe/Paris")
 
 
-def _write_patient(draft: _Draft, candidate: Candidate) -> None:
+def _write_patient(draft: StudyDraft, candidate: Candidate) -> None:
     dataset = candidate.series.dataset
     draft.text("patient:")
     patient_id, sex = read_text(dataset, "PatientID"), read_text(dataset, "PatientSex")
@@ -260,56 +219,44 @@ def _write_patient(draft: _Draft, candidate: Candidate) -> None:
         draft.absent("", key, "not stated")
 
 
-def _write_administration(draft: _Draft, facts: Sequence[EmissionFacts]) -> None:
+def _write_administration(draft: StudyDraft, facts: Sequence[EmissionFacts]) -> None:
     stated = [item.administration for item in facts]
-    path = "administrations[0]."
-    draft.text("administrations:")
-    nuclides = sorted({item.nuclide for item in stated if item.nuclide is not None})
     evidence = [piece for item in stated for piece in item.evidence]
-    _one_value(draft, "  - ", "nuclide", nuclides, "nuclide", evidence, "what was administered, as Lu-177", path)
+    undated = [note.message for item in stated for note in item.problems if note.code == "administration-undated"]
+    nuclides = sorted({item.nuclide for item in stated if item.nuclide is not None})
     activities = [item.activity_mbq for item in stated if item.activity_mbq is not None]
     if activities and max(activities) <= min(activities) * (1 + _SAME_ACTIVITY):
         activities = activities[:1]
-    texts = [f"{activity:.6g} MBq" for activity in dict.fromkeys(activities)]
-    _one_value(
-        draft, "    ", "activity", texts, "administered activity", evidence, "measured activity, as 7.4 GBq", path
-    )
-    draft.absent("    ", "residual", "not stated")
     starts = [item.start for item in stated if item.start is not None]
     if starts and max(abs(hours_between(starts[0], start)) for start in starts) <= _SAME_START_H:
         starts = starts[:1]
-    undated = [
-        problem.message for item in stated for problem in item.problems if problem.code == "administration-undated"
-    ]
-    what = undated[0].rstrip(".") if undated and not starts else "date and time, as 2026-03-02T10:00:00"
-    _one_value(
-        draft, "    ", "start", [start.isoformat() for start in dict.fromkeys(starts)], "administration start", evidence,
-        what, path,
-    )  # fmt: skip
+    activity_texts = [f"{activity:.6g} MBq" for activity in activities]
+    start_texts = [start.isoformat() for start in starts]
+    start_advice = undated[0].rstrip(".") if undated else "date and time, as 2026-03-02T10:00:00"
+    draft.text("administrations:")
+    _one_value(draft, "  - ", "nuclide", nuclides, evidence, "what was administered, as Lu-177")
+    _one_value(draft, "    ", "activity", activity_texts, evidence, "measured activity, as 7.4 GBq")
+    draft.absent("    ", "residual", "not stated")
+    _one_value(draft, "    ", "start", start_texts, evidence, start_advice)
     draft.absent("    ", "duration", "not stated")
 
 
 def _one_value(
-    draft: _Draft,
-    prefix: str,
-    key: str,
-    values: Sequence[str],
-    quantity: str,
-    evidence: Sequence[Evidence],
-    what: str,
-    path: str,
+    draft: StudyDraft, prefix: str, key: str, values: Sequence[str], evidence: Sequence[Evidence], advice: str
 ) -> None:
-    """Write the value on which all images agree, or ask."""
+    """Write the value of the administration on which all images agree, or ask."""
+    path = "administrations[0]."
     if len(values) == 1:
-        piece = next(item for item in evidence if item.quantity == quantity)
+        piece = next(item for item in evidence if item.quantity == _ADMINISTRATION_EVIDENCE[key])
         draft.stated(prefix, key, values[0], piece.source, path=path, assumed=piece.assumed)
     elif values:
-        draft.needed(prefix, key, f"the headers contradict each other: {' or '.join(values)}", path=path)
+        contradiction = " or ".join(dict.fromkeys(values))
+        draft.needed(prefix, key, f"the headers contradict each other: {contradiction}", path=path)
     else:
-        draft.needed(prefix, key, what, path=path)
+        draft.needed(prefix, key, advice, path=path)
 
 
-def _write_calibration(draft: _Draft, candidates: Sequence[Candidate]) -> None:
+def _write_calibration(draft: StudyDraft, candidates: Sequence[Candidate]) -> None:
     if all(candidate.decision.facts.unit is ImageUnit.BQ_PER_ML for candidate in candidates):
         draft.absent("", "calibration", "not stated: the images are in Bq/mL")
     else:
@@ -317,7 +264,7 @@ def _write_calibration(draft: _Draft, candidates: Sequence[Candidate]) -> None:
                      path="")  # fmt: skip
 
 
-def _write_timepoints(draft: _Draft, scans: Sequence[Scan], sources: Sequence[Source], folder: Path) -> None:
+def _write_timepoints(draft: StudyDraft, scans: Sequence[Scan], sources: Sequence[Source], folder: Path) -> None:
     draft.text("timepoints:")
     any_regions = any(len(scan.regions) == 1 for scan in scans)
     for number, scan in enumerate(scans, start=1):
@@ -339,17 +286,18 @@ def _write_timepoints(draft: _Draft, scans: Sequence[Scan], sources: Sequence[So
             draft.absent(indent, "regions", scan.regions_reason)
 
 
-def _write_emission(draft: _Draft, scan: Scan, sources: Sequence[Source], folder: Path, path: str, where: str) -> None:
+def _write_emission(
+    draft: StudyDraft, scan: Scan, sources: Sequence[Source], folder: Path, path: str, where: str
+) -> None:
     chosen = scan.chosen
     if chosen is None:
         names = [_relative(candidate.source.files[0], folder) for candidate in scan.candidates]
         draft.needed("    ", "activity", f"choose the reconstruction: {' or '.join(names)}", path=path)
         return
     facts = chosen.decision.facts
-    acquired = (
-        "" if facts.acquired_at is None else f", acquired {facts.acquired_at.isoformat(sep=' ', timespec='seconds')}"
-    )
-    reason = f"{chosen.series.modality} {facts.unit.value if facts.unit else 'without unit'}{acquired}"
+    unit = facts.unit.value if facts.unit else "unknown unit"
+    when = "at an unknown time" if facts.acquired_at is None else f"on {facts.acquired_at.isoformat(' ', 'seconds')}"
+    reason = f"{tag_label('SeriesInstanceUID')}: {chosen.series.modality} in {unit}, acquired {when}"
     _write_path(draft, "activity", chosen.source, sources, folder, path, reason)
     draft.values += [
         ImportedValue(item.quantity, item.value, item.source, item.assumed, where) for item in facts.evidence
@@ -357,19 +305,12 @@ def _write_emission(draft: _Draft, scan: Scan, sources: Sequence[Source], folder
     _write_declarations(draft, chosen, path)
 
 
-def _write_declarations(draft: _Draft, chosen: Candidate, path: str) -> None:
+def _write_declarations(draft: StudyDraft, chosen: Candidate, path: str) -> None:
     asked = [_EXAMPLES[problem.code] for problem in chosen.decision.problems if problem.code in _EXAMPLES]
-    geometry = chosen.decision.facts.geometry
-    if geometry.missing:
-        words = " and ".join(geometry.missing)
-        for key, example in (
-            ("orientation", "[1, 0, 0, 0, 1, 0]"),
-            ("position_mm", "[x, y, z]"),
-            ("spacing_mm", "[z, y, x]"),
-        ):
-            noun = {"orientation": "orientation", "position_mm": "position", "spacing_mm": "spacing"}[key]
-            if noun in words or (key == "spacing_mm" and "pixel size" in words):
-                asked.append((key, f"{example}, because the file does not state {words}"))
+    words = " and ".join(chosen.decision.facts.geometry.missing).replace("pixel size", "pixel spacing")
+    for key, (noun, example) in _GEOMETRY_EXAMPLES.items():
+        if noun in words:
+            asked.append((key, f"{example}, because the file does not state {words}"))
     if asked:
         draft.text("    declare:")
     for key, what in asked:
@@ -377,7 +318,7 @@ def _write_declarations(draft: _Draft, chosen: Candidate, path: str) -> None:
 
 
 def _write_path(
-    draft: _Draft, key: str, source: Source, sources: Sequence[Source], folder: Path, path: str, reason: str
+    draft: StudyDraft, key: str, source: Source, sources: Sequence[Source], folder: Path, path: str, reason: str
 ) -> None:
     found = series_path(source, sources, study_folder=folder)
     if found is None:

@@ -5,7 +5,7 @@ already smears the dose more than transport would; photon dose between organs is
 
 References
 ----------
-[Bolch1999]_ and the numbers of the nuclide's record.
+[Bolch2009]_ and the numbers of the nuclide's record.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def local_dose_constant(*, electron_energy_kev: float) -> float:
 
     References
     ----------
-    [Bolch1999]_, [SIBrochure9]_
+    [Bolch2009]_, [SIBrochure9]_
     """
     joule_per_ev = load_constant("elementary-charge").value
     return electron_energy_kev * _EV_PER_KEV * joule_per_ev * _DECAYS_PER_MBQ_H * _G_PER_KG
@@ -52,7 +52,7 @@ def local_dose_constant(*, electron_energy_kev: float) -> float:
 @dose_engines.register(
     "local",
     summary="All electron energy is absorbed where it is emitted; photons are left out",
-    citation="Bolch1999",
+    citation="Bolch2009",
 )
 def local_dose(request: DoseRequest) -> tuple[DoseMap, tuple[Finding, ...]]:
     """Return the dose map of local deposition with the density of each voxel.
@@ -61,7 +61,7 @@ def local_dose(request: DoseRequest) -> tuple[DoseMap, tuple[Finding, ...]]:
 
     References
     ----------
-    [Bolch1999]_
+    [Bolch2009]_
     """
     energy = request.nuclide.electron_energy_kev
     constant = local_dose_constant(electron_energy_kev=energy.value)
@@ -112,7 +112,7 @@ def local_dose_rate(*, activity: Volume, density: DensityMap, nuclide: Nuclide) 
 
     References
     ----------
-    [Bolch1999]_
+    [Bolch2009]_
     """
     rate, _ = _per_mass(activity, density, local_dose_constant(electron_energy_kev=nuclide.electron_energy_kev.value))
     return Volume(rate, activity.grid)
@@ -126,7 +126,7 @@ def region_dose(*, tia: TimeIntegratedActivity, mass_g: Uncertain, nuclide: Nucl
 
     References
     ----------
-    [Bolch1999]_, [Gear2018]_
+    [Bolch2009]_, [Gear2018]_
     """
     dose = tia.value * local_dose_constant(electron_energy_kev=nuclide.electron_energy_kev.value) / mass_g
     return RegionDose(tia.region, mass_g, dose, {"self": dose})

@@ -82,9 +82,7 @@ def is_interfile(path: Path) -> bool:
         return b"INTERFILE" in stream.read(64).upper()
 
 
-def read_interfile(
-    path: Path, declaration: Declaration = NOTHING_DECLARED
-) -> tuple[Volume, tuple[Evidence, ...]]:
+def read_interfile(path: Path, declaration: Declaration = NOTHING_DECLARED) -> tuple[Volume, tuple[Evidence, ...]]:
     """Read the stored values with their grid.
 
     Parameters

@@ -34,9 +34,7 @@ def is_nifti(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def read_nifti(
-    path: Path, declaration: Declaration = NOTHING_DECLARED
-) -> tuple[Volume, tuple[Evidence, ...]]:
+def read_nifti(path: Path, declaration: Declaration = NOTHING_DECLARED) -> tuple[Volume, tuple[Evidence, ...]]:
     """Read a volume with its scaling applied.
 
     Parameters

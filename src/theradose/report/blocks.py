@@ -156,8 +156,4 @@ def row(*cells: Cell | str, group: str = "") -> Row:
 
 def present(blocks: Sequence[Block | None]) -> tuple[Block, ...]:
     """Return the blocks that are there and not empty."""
-    return tuple(
-        block
-        for block in blocks
-        if block is not None and not (isinstance(block, Table) and not block.rows)
-    )
+    return tuple(block for block in blocks if block is not None and not (isinstance(block, Table) and not block.rows))

@@ -53,7 +53,7 @@ def build_document(result: Result, images: ReportImages, pictures: Sequence[Pict
         Section("slices", "Dose in the patient", present((*_named(places, "slices-"), *_named(places, "dose-rates")))),
         Section("curves", "Time-activity curves", present((*_named(places, "curves-"), _fit_table(result)))),
         Section("dvh", "Dose-volume histograms", present((*_named(places, "histograms"), _dvh_table(result)))),
-        Section("budget", "Uncertainty budget", present((*_named(places, "budget"), _region_table(result)))),
+        Section("budget", "Uncertainty budget", present((*_named(places, "budget-"), _region_table(result)))),
         Section("limits", "Limits", present((_limit_table(result),))),
         Section("method", "Method and software", _method(result, images)),
         Section("reporting", "Reporting list", _reporting(result)),
@@ -81,7 +81,8 @@ def _image_table(result: Result) -> Table:
     columns = (
         Column("Time point"), Column("Time", "h", "right"), Column("Modality"), Column("Matrix", "z × y × x"),
         Column("Voxel", "mm"), Column("Unit, decay reference", stretch=1.0), Column("Dead time", "factor", "right"),
-        Column("Image total", "MBq", "right"), Column("Expected", "MBq", "right"), Column("Found", "of expected", "right"),
+        Column("Image total", "MBq", "right"), Column("Expected", "MBq", "right"),
+        Column("Found", "of expected", "right"),
     )  # fmt: skip
     return Table(
         "Images and activity check",
@@ -118,7 +119,8 @@ def _evidence(result: Result) -> Table:
     ordered = sorted(lines.items(), key=lambda item: not item[0].assumed)
     return Table(
         "What was read and what was assumed",
-        (Column("Quantity"), Column("Value", stretch=1.0), Column("Source", stretch=1.6), Column("Status"), Column("Time points")),
+        (Column("Quantity"), Column("Value", stretch=1.0), Column("Source", stretch=1.6), Column("Status"),
+         Column("Time points")),
         tuple(
             row(
                 line.quantity, line.value, line.source,
@@ -206,10 +208,9 @@ def _dvh_table(result: Result) -> Table:
         if region.dvh is None:
             continue
         at = "; ".join(f"V{dose} Gy {format_percent(v)}" for dose, v in region.dvh.volume_fraction_at_gy.items())
-        figures = (region.dvh.mean_gy, region.dvh.d95_gy, region.dvh.d50_gy, region.dvh.d2_gy)
-        rows.append(
-            row(Cell(region.name, strong=True), *(format_number(value) for value in figures), at or UNKNOWN, group=group)
-        )
+        doses_gy = (region.dvh.mean_gy, region.dvh.d95_gy, region.dvh.d50_gy, region.dvh.d2_gy)
+        figures = (format_number(dose) for dose in doses_gy)
+        rows.append(row(Cell(region.name, strong=True), *figures, at or UNKNOWN, group=group))
     return Table(
         "Dose-volume figures of the dose map",
         (Column("Region", stretch=1.0), Column("Mean", "Gy", "right"), Column("D95", "Gy", "right"),
@@ -269,7 +270,8 @@ def _method(result: Result, images: ReportImages) -> tuple[Block, ...]:
     ]
     constants = Table(
         "Constants",
-        (Column("Constant", stretch=1.0), Column("Value", "", "right"), Column("Unit"), Column("Source", stretch=1.6), Column("Status")),
+        (Column("Constant", stretch=1.0), Column("Value", "", "right"), Column("Unit"),
+         Column("Source", stretch=1.6), Column("Status")),
         tuple(
             row(Cell(c.name, strong=True), format_given(c.value), c.unit, c.source, _status(c.status))
             for c in result.constants
@@ -298,6 +300,8 @@ def _method(result: Result, images: ReportImages) -> tuple[Block, ...]:
 def _reporting(result: Result) -> tuple[Block, ...]:
     reporting = load_reporting_list()
     stated, total = count_stated(result.reporting), len(result.reporting)
+    count = f"{stated} of {total} items are stated, {total - stated} are not"
+    columns = (Column("", "", "right"), Column("Item", stretch=0.8), Column("Value", stretch=1.4))
     rows = [
         row(
             Cell(str(number), "muted"), Cell(item.item, strong=True),
@@ -307,8 +311,8 @@ def _reporting(result: Result) -> tuple[Block, ...]:
     ]  # fmt: skip
     return present(
         (
-            Paragraph(f"{stated} of {total} items are stated, {total - stated} are not. {reporting.source} ({reporting.status})."),
-            Table("Reporting list", (Column("", "", "right"), Column("Item", stretch=0.8), Column("Value", stretch=1.4)), tuple(rows)),
+            Paragraph(f"{count}. {reporting.source} ({reporting.status})."),
+            Table("Reporting list", columns, tuple(rows)),
         )
     )  # fmt: skip
 

@@ -22,7 +22,8 @@ def draw_pictures(result: Result, images: ReportImages) -> tuple[Picture, ...]:
     Returns
     -------
     tuple of Picture
-        ``overview``, ``overview-axial``, ``slices-1`` …, ``dose-rates``, ``registration``, ``curves-1`` …, ``histograms``, ``budget``.
+        ``overview``, ``overview-axial``, ``slices-1`` …, ``dose-rates``, ``registration``, ``curves-1`` …,
+        ``histograms``, ``budget-1`` ….
     """
     scene = Scene.of(images)
     drawn = (
@@ -33,6 +34,6 @@ def draw_pictures(result: Result, images: ReportImages) -> tuple[Picture, ...]:
         draw_overlays(images, scene),
         *draw_curves(result, images),
         draw_histograms(result),
-        draw_budgets(result),
+        *draw_budgets(result),
     )
     return tuple(picture for picture in drawn if picture is not None)

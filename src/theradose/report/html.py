@@ -15,9 +15,7 @@ from theradose.report.inputs import ReportImages
 from theradose.report.style import Picture
 
 
-def write_html(
-    result: Result, images: ReportImages, path: Path, *, pictures: Sequence[Picture] | None = None
-) -> None:
+def write_html(result: Result, images: ReportImages, path: Path, *, pictures: Sequence[Picture] | None = None) -> None:
     """Write the report as one HTML file with its figures inside.
 
     Parameters

@@ -139,9 +139,7 @@ def frame(panels: Sequence[Panel], scene: Scene, *, square: bool = False) -> Non
         axes.plot([x, x + _SCALE_MM], [y, y], color=colour, linewidth=1.5, path_effects=halo, solid_capstyle="butt")
 
 
-def bar_below(
-    figure: Figure, panel: Panel, colours: str, top: float, unit: str, levels: Sequence[float] = ()
-) -> None:
+def bar_below(figure: Figure, panel: Panel, colours: str, top: float, unit: str, levels: Sequence[float] = ()) -> None:
     """Draw a colour bar under a panel, with the isodoses marked in their colours."""
     from matplotlib import colormaps
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from theradose.model.result import Result
-from theradose.report.blocks import Document
 from theradose.report.content import build_document
 from theradose.report.figures import draw_pictures
 from theradose.report.inputs import ReportImages
@@ -28,9 +27,7 @@ _FOREIGN_SCRIPT = re.compile(r"[\u0600-\u1dff\u2e80-\ud7ff\uf900-\ufaff\U0001000
 """Scripts beyond the Latin, Greek, Cyrillic and Hebrew of the embedded fonts."""
 
 
-def write_pdf(
-    result: Result, images: ReportImages, path: Path, *, pictures: Sequence[Picture] | None = None
-) -> None:
+def write_pdf(result: Result, images: ReportImages, path: Path, *, pictures: Sequence[Picture] | None = None) -> None:
     """Write the report as A4 sheets.
 
     Parameters

@@ -26,10 +26,13 @@ from theradose.report.style import (
     line_style,
     new_figure,
     render,
+    shortened,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.container import BarContainer
+    from matplotlib.lines import Line2D
 
 _CURVE_COLUMNS, _CURVE_ROWS = 3, 5
 _CURVE_ROW_IN, _CURVE_IN = 1.7, 1.08
@@ -37,7 +40,8 @@ _HISTOGRAM_IN, _LEGEND_ROW_IN = 1.75, 0.155
 _WHOLE_BODY = "whole-body"
 _SAMPLES = 240
 _TIME_BEYOND_LAST = 1.6
-_TITLE_LENGTH = 34
+_TITLE_LENGTH, _LEGEND_LENGTH, _ROW_LENGTH, _REMARK_LENGTH = 30, 23, 27, 44
+_BUDGETS_PER_SHEET = 40
 
 SOURCE_GROUPS = {
     "calibration": "calibration",
@@ -64,9 +68,7 @@ def draw_curves(result: Result, images: ReportImages) -> tuple[Picture, ...]:
     if result.whole_body is not None and _WHOLE_BODY in images.tias:
         regions.append((_WHOLE_BODY, result.whole_body))
     sheets = [regions[start : start + per_sheet] for start in range(0, len(regions), per_sheet)]
-    return tuple(
-        _draw_curve_sheet(sheet, f"curves-{number}", images) for number, sheet in enumerate(sheets, 1)
-    )
+    return tuple(_draw_curve_sheet(sheet, f"curves-{number}", images) for number, sheet in enumerate(sheets, 1))
 
 
 def draw_histograms(result: Result) -> Picture | None:
@@ -100,16 +102,19 @@ def draw_histograms(result: Result) -> Picture | None:
         )
 
 
-def draw_budgets(result: Result) -> Picture | None:
+def draw_budgets(result: Result) -> tuple[Picture, ...]:
     """Draw for each region how its dose uncertainty is shared among the sources."""
     regions = [region for region in ordered_regions(result.regions) if region.budget]
-    if not regions:
-        return None
+    sheets = [regions[start : start + _BUDGETS_PER_SHEET] for start in range(0, len(regions), _BUDGETS_PER_SHEET)]
+    return tuple(_draw_budget_sheet(sheet, f"budget-{number}") for number, sheet in enumerate(sheets, 1))
+
+
+def _draw_budget_sheet(regions: Sequence[RegionResult], name: str) -> Picture:
     height_in = 0.5 + 0.2 * len(regions)
     with figure_style():
         figure = new_figure(PAGE_WIDTH_IN, height_in)
-        axes = figure.add_axes((0.2, 0.04 / height_in, 0.43, 1 - 0.46 / height_in))
-        seen: dict[str, object] = {}
+        axes = figure.add_axes((0.22, 0.04 / height_in, 0.42, 1 - 0.46 / height_in))
+        seen: dict[str, BarContainer] = {}
         for row, region in enumerate(regions):
             left = 0.0
             for group, share in _shares(region):
@@ -117,7 +122,7 @@ def draw_budgets(result: Result) -> Picture | None:
                 seen.setdefault(group, bar)
                 left += 100 * share
             _budget_remark(axes, row, region)
-        axes.set_yticks(range(len(regions)), [_shortened(region.name) for region in regions])
+        axes.set_yticks(range(len(regions)), [shortened(region.name, _ROW_LENGTH) for region in regions])
         axes.set(xlim=(0, 100), ylim=(len(regions) - 0.5, -0.5))
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
@@ -125,12 +130,12 @@ def draw_budgets(result: Result) -> Picture | None:
         axes.xaxis.tick_top()
         ordered = [group for group in _GROUP_COLOURS if group in seen]
         figure.legend(
-            [seen[group] for group in ordered], ordered, loc="upper left", bbox_to_anchor=(0.19, 1.0),
-            ncols=len(ordered), handlelength=0.9, handleheight=0.9, columnspacing=1.2, borderaxespad=0,
+            [seen[group].patches[0] for group in ordered], ordered, loc="upper left", bbox_to_anchor=(0.21, 1.0),
+            ncols=max(len(ordered), 1), handlelength=0.9, handleheight=0.9, columnspacing=1.2, borderaxespad=0,
         )  # fmt: skip
         return render(
             figure,
-            name="budget",
+            name=name,
             caption=(
                 "Uncertainty budget of the mean absorbed dose: share of the variance by source. On the right the "
                 "relative standard uncertainty (k = 1) and the sources whose size nobody stated."
@@ -165,7 +170,7 @@ def _draw_curve_sheet(
             row, column = divmod(number, _CURVE_COLUMNS)
             bottom_in = height_in - (row + 1) * _CURVE_ROW_IN + 0.28
             axes = figure.add_axes((0.065 + column * 0.34, bottom_in / height_in, 0.25, _CURVE_IN / height_in))
-            axes.set_title(_shortened(title), loc="left", fontweight="bold", pad=13)
+            axes.set_title(shortened(title, _TITLE_LENGTH), loc="left", fontweight="bold", pad=13)
             _draw_curve(axes, region, images.tias.get(title))
             axes.set_ylabel("Activity (MBq)" if column == 0 else "")
             axes.set_xlabel("Time (h)" if number + _CURVE_COLUMNS >= len(regions) else "")
@@ -229,19 +234,15 @@ def _budget_remark(axes: Axes, row: int, region: RegionResult) -> None:
     axes.text(101.5, row, f"± {format_percent(relative)}", va="center", fontsize=7.5)
     unknown = dict.fromkeys(line.source.partition(":")[0] for line in region.budget if line.share is None)
     if unknown:
-        remark = _shortened("not stated: " + ", ".join(unknown), 46)
+        remark = shortened("not stated: " + ", ".join(unknown), _REMARK_LENGTH)
         axes.text(118, row, remark, va="center", fontsize=6.8, color=WARNING)
 
 
-def _legend(axes: Axes, lines: Sequence[object], names: Sequence[str]) -> None:
+def _legend(axes: Axes, lines: Sequence[Line2D], names: Sequence[str]) -> None:
     """Draw a legend below `axes`; names that start with an underscore are labels like any other."""
     legend = axes.legend(
-        lines, [str(number) for number in range(len(names))], loc="upper left", bbox_to_anchor=(0, -0.36 / _HISTOGRAM_IN),
-        ncols=2, handlelength=2.2, columnspacing=1.0, borderaxespad=0,
+        lines, [str(number) for number in range(len(names))], loc="upper left",
+        bbox_to_anchor=(0, -0.36 / _HISTOGRAM_IN), ncols=2, handlelength=2.2, columnspacing=1.0, borderaxespad=0,
     )  # fmt: skip
     for text, name in zip(legend.get_texts(), names, strict=True):
-        text.set_text(_shortened(name))
-
-
-def _shortened(name: str, length: int = _TITLE_LENGTH) -> str:
-    return name if len(name) <= length else name[: length - 1] + "…"
+        text.set_text(shortened(name, _LEGEND_LENGTH))

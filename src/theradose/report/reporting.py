@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from theradose.data import load_yaml
@@ -106,7 +106,9 @@ def _previous_cycles(result: Result) -> str | None:
 
 
 def _radiopharmaceutical(result: Result) -> str | None:
-    return _join((*sorted({a["nuclide"] for a in administrations(result) if a.get("nuclide")}), result.study.get("therapy")))
+    return _join(
+        (*sorted({a["nuclide"] for a in administrations(result) if a.get("nuclide")}), result.study.get("therapy"))
+    )
 
 
 def _administered(result: Result) -> str | None:
@@ -188,12 +190,12 @@ def _lesions(result: Result) -> str | None:
 
 def _tumour_volume(result: Result) -> str | None:
     burden = result.tumour_burden
-    return burden and f"{format_unit(burden.volume_ml, 'mL')} in {burden.lesions} lesions"
+    return f"{format_unit(burden.volume_ml, 'mL')} in {burden.lesions} lesions" if burden else None
 
 
 def _tumour_activity(result: Result) -> str | None:
     burden = result.tumour_burden
-    return burden and format_unit(burden.activity_mbq, "MBq")
+    return format_unit(burden.activity_mbq, "MBq") if burden else None
 
 
 def _curve_model(result: Result) -> str | None:
@@ -245,7 +247,7 @@ def _bed(result: Result) -> str | None:
 
 def _whole_body(result: Result) -> str | None:
     body = result.whole_body
-    return body and f"{format_estimate(body.tia_mbq_h)} MBq·h ({body.scope})"
+    return f"{format_estimate(body.tia_mbq_h)} MBq·h ({body.scope})" if body else None
 
 
 def _limits(result: Result) -> str | None:
@@ -269,14 +271,10 @@ def _deviations(result: Result) -> str | None:
     return _join(f"{o['region']}: {o['reason']}" for o in result.study.get("overrides") or ())
 
 
-def _estimate(field: str, unit: str) -> Callable[[Result], str | None]:
-    """Return a function that lists one estimate of each region."""
-
-    def value(result: Result) -> str | None:
-        known = [r for r in result.regions if _estimate_of(r, field).value is not None]
-        return _per_region(known, lambda region: f"{format_estimate(_estimate_of(region, field))} {unit}")
-
-    return value
+def _estimates(result: Result, *, field: str, unit: str) -> str | None:
+    """List one estimate of each region."""
+    known = [region for region in result.regions if _estimate_of(region, field).value is not None]
+    return _per_region(known, lambda region: f"{format_estimate(_estimate_of(region, field))} {unit}")
 
 
 def _estimate_of(region: RegionResult, field: str) -> Estimate:
@@ -284,14 +282,10 @@ def _estimate_of(region: RegionResult, field: str) -> Estimate:
     return estimate
 
 
-def _evidence(*quantities: str) -> Callable[[Result], str | None]:
-    """Return a function that reads what the images' readers concluded on one of `quantities`."""
-
-    def value(result: Result) -> str | None:
-        lines = (line for image in result.images for line in image.assumptions)
-        return _join(dict.fromkeys(line.value for line in lines if line.quantity.lower() in quantities))
-
-    return value
+def _evidence(result: Result, *, quantities: tuple[str, ...]) -> str | None:
+    """Return what the readers of the images concluded on any of `quantities`."""
+    lines = (line for image in result.images for line in image.assumptions)
+    return _join(dict.fromkeys(line.value for line in lines if line.quantity.lower() in quantities))
 
 
 def _nothing(_: Result) -> None:
@@ -321,10 +315,24 @@ _VALUES: Mapping[str, Callable[[Result], str | None]] = {
     "administration-time": _administration_time,
     "residual-activity": _residual,
     "dose-calibrator": _nothing,
-    "imaging-system": _evidence("imaging system"),
-    "collimator": _evidence("collimator"),
-    "acquisition": _evidence("acquisition", "acquisition duration", "energy window", "frame duration"),
-    "reconstruction": _evidence("reconstruction", "corrections"),
+    "imaging-system": partial(_evidence, quantities=("imaging system",)),
+    "collimator": partial(_evidence, quantities=("collimator",)),
+    "acquisition": partial(
+        _evidence,
+        quantities=(
+            "acquisition",
+            "acquisition duration",
+            "energy window",
+            "frame duration",
+        ),
+    ),
+    "reconstruction": partial(
+        _evidence,
+        quantities=(
+            "reconstruction",
+            "corrections",
+        ),
+    ),
     "calibration-factor": _calibration_factor,
     "recovery": _recovery,
     "dead-time": _dead_time,
@@ -340,14 +348,14 @@ _VALUES: Mapping[str, Callable[[Result], str | None]] = {
     "curve-model": _curve_model,
     "curve-parameters": _curve_parameters,
     "goodness-of-fit": _goodness,
-    "tia": _estimate("tia_mbq_h", "MBq·h"),
-    "tiac": _estimate("tiac_h", "h"),
-    "effective-half-life": _estimate("effective_half_life_h", "h"),
+    "tia": partial(_estimates, field="tia_mbq_h", unit="MBq·h"),
+    "tiac": partial(_estimates, field="tiac_h", unit="h"),
+    "effective-half-life": partial(_estimates, field="effective_half_life_h", unit="h"),
     "extrapolation": _extrapolation,
     "dose-engine": _engine,
     "mass-scaling": _mass_scaling,
-    "absorbed-dose": _estimate("dose_gy", "Gy"),
-    "dose-per-activity": _estimate("dose_per_activity_gy_gbq", "Gy/GBq"),
+    "absorbed-dose": partial(_estimates, field="dose_gy", unit="Gy"),
+    "dose-per-activity": partial(_estimates, field="dose_per_activity_gy_gbq", unit="Gy/GBq"),
     "uncertainty-budget": _budget,
     "dose-volume": _dose_volume,
     "bed": _bed,

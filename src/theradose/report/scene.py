@@ -121,8 +121,8 @@ def hottest(scene: Scene, images: ReportImages, name: str | None) -> tuple[float
     voxels = images.segmentation.voxels_of(name)
     inside = np.where(voxels.fraction >= 0.5 * voxels.fraction.max(), images.dose.data[voxels.box], -np.inf)
     offset = np.unravel_index(int(np.argmax(inside)), inside.shape)
-    z, y, x = (float(start + step) for start, step in zip(voxels.origin, offset, strict=True))
-    return scene.display.position((z, y, x))
+    slice_, row, column = (float(start + step) for start, step in zip(voxels.origin, offset, strict=True))
+    return scene.display.position((slice_, row, column))
 
 
 def zoom_window(

@@ -31,7 +31,7 @@ from theradose.report.panels import (
 )
 from theradose.report.planes import Plane, View
 from theradose.report.scene import Scene, display_top, hottest, targets_of, zoom_window
-from theradose.report.style import PAGE_WIDTH_IN, Picture, figure_style, new_figure, render
+from theradose.report.style import PAGE_WIDTH_IN, Picture, figure_style, new_figure, render, shortened
 
 _COLUMNS = 3
 _GAP_IN, _EDGE_IN = 0.08, 0.01
@@ -42,6 +42,7 @@ _PROJECTION_HEIGHT_IN = 2.2
 _OVERLAY_HEIGHT_IN = 3.2
 _TARGETS, _ROWS_PER_SHEET = 6, 3
 _PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
+_TITLE_LENGTH, _HEADING_LENGTH = 30, 90
 _CONVENTION = "Radiological convention: the patient's right is on the left; the bar is 5 cm."
 
 
@@ -108,15 +109,14 @@ def draw_axial_overview(result: Result, images: ReportImages, scene: Scene) -> P
             box = (_left(column, _PANEL_IN), _EDGE_IN + tall_in - height_in, width_in, height_in)
             index = view.normal_index(hottest(scene, images, target.name))
             panels.append(add_panel(figure, box, view, index, dark=scene.has_ct))
-            panels[-1].axes.set_title(f"{target.name}, {plane}", loc="left", pad=3)
+            panels[-1].axes.set_title(f"{shortened(target.name, _TITLE_LENGTH)}, {plane}", loc="left", pad=3)
         _show_dose_panels(panels, scene, images)
         frame(panels, scene)
-        names = ", ".join(target.name for target in targets)
         return render(
             figure,
             name="overview-axial",
             caption="Absorbed dose through the highest dose in each region; colours and isodoses as above.",
-            alternative=f"Dose slices through {names}.",
+            alternative=f"Dose slices through {', '.join(target.name for target in targets)}.",
         )
 
 
@@ -209,13 +209,12 @@ def _draw_target_sheet(
                 view = View(plane, window)
                 box = (_left(column, _PANEL_IN), bottom_in, _PANEL_IN, _PANEL_IN)
                 panels.append(add_panel(figure, box, view, view.normal_index(position), dark=scene.has_ct))
-            heading = f"{region.name}, mean {format_estimate(region.dose_gy)} Gy"
+            heading = f"{shortened(region.name, _HEADING_LENGTH)}, mean {format_estimate(region.dose_gy)} Gy"
             panels[-_COLUMNS].axes.set_title(heading, loc="left", pad=3, fontweight="bold")
         _show_dose_panels(panels, scene, images)
         frame(panels, scene, square=True)
         bar_below(figure, panels[-_COLUMNS], DOSE_MAP, scene.dose_top, "Gy", scene.levels_gy)
         isodose_key(figure, scene, _left(1, _PANEL_IN), BAR_IN - 0.07)
-        names = ", ".join(region.name for region in targets)
         return render(
             figure,
             name=name,
@@ -223,7 +222,9 @@ def _draw_target_sheet(
                 f"Absorbed dose on {scene.backdrop_words}: axial, coronal and sagittal slices through the highest "
                 f"dose in each region. {_CONVENTION}{left_out}"
             ),
-            alternative=f"Dose slices through {names}; isodoses {scene.levels_words}.",
+            alternative=(
+                f"Dose slices through {', '.join(region.name for region in targets)}; isodoses {scene.levels_words}."
+            ),
         )
 
 

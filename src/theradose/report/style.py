@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
@@ -32,7 +32,7 @@ _RASTER_DPI = 190
 _MEASURED_FAMILY = "STIXGeneral"
 _SHOWN_FAMILIES = "'Libertinus Serif', 'STIX Two Text', Charter, Georgia, serif"
 
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "font.family": [_MEASURED_FAMILY],
     "font.size": 8.0,
     "text.color": INK,
@@ -108,11 +108,9 @@ def figure_style() -> Iterator[None]:
 def render(figure: Figure, *, name: str, caption: str, alternative: str) -> Picture:
     """Return a figure as SVG with live text, the same bytes for the same figure."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, facecolor="none")
     width, height = figure.get_size_inches()
-    svg = re.sub(
-        rf"(?<=[ :'])'?{_MEASURED_FAMILY}'?", _SHOWN_FAMILIES, buffer.getvalue().decode(), flags=re.MULTILINE
-    )
+    svg = re.sub(rf"(?<=[ :'])'?{_MEASURED_FAMILY}'?", _SHOWN_FAMILIES, buffer.getvalue().decode(), flags=re.MULTILINE)
     return Picture(name, svg.encode(), float(width), float(height), caption, alternative)
 
 
@@ -145,6 +143,14 @@ def fading(name: str, *, opaque_from: float, opacity: float) -> Colormap:
     colours = colormaps[name](np.linspace(0, 1, 256))
     colours[:, 3] = opacity * np.clip(np.linspace(0, 1, 256) / opaque_from, 0, 1)
     return ListedColormap(colours, name=f"{name}-fading")
+
+
+def shortened(name: str, length: int) -> str:
+    """Return a name of at most `length` characters; what is left out is in the middle."""
+    if len(name) <= length:
+        return name
+    head = (2 * length) // 3
+    return f"{name[:head]}…{name[head + 1 - length :]}"
 
 
 def line_style(index: int) -> tuple[str, str | tuple[int, tuple[float, ...]]]:

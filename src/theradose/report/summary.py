@@ -170,9 +170,7 @@ def _identity(study: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return name and birth date, only where the study asks for them."""
     if study_value(study, "report", "identify_patient") is not True:
         return []
-    return [
-        (label, study_value(study, "patient", key)) for label, key in (("Name", "name"), ("Born", "birth_date"))
-    ]
+    return [(label, study_value(study, "patient", key)) for label, key in (("Name", "name"), ("Born", "birth_date"))]
 
 
 def _cumulated(study: Mapping[str, Any]) -> str:

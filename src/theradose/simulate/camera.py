@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +71,11 @@ class Camera:
         """Length of the acquisition; the heads turn together."""
         return self.views_per_head * self.seconds_per_view
 
+    def fwhm_mm(self, distance_mm: float) -> float:
+        """Return the resolution at a distance from the axis of rotation."""
+        share = min(distance_mm / self.edge_mm, 1.0)
+        return self.fwhm_centre_mm + share * (self.fwhm_edge_mm - self.fwhm_centre_mm)
+
     def emission_grid(self, frame_of_reference: str | None = None) -> Grid:
         """Return the grid of the images, centred on the origin."""
         return _centred(self.shape, (self.voxel_mm,) * 3, frame_of_reference)
@@ -83,21 +89,22 @@ class Camera:
         pixel = step * FINE_PER_CT_PIXEL
         return _centred(shape, (step * per_slice, pixel, pixel), frame_of_reference)
 
-    def fine_grid(self, *, half_width_voxels: tuple[int, int], margin_slices: int) -> Grid:
+    def fine_grid(self, *, half_width_mm: tuple[float, float], margin_voxels: int) -> Grid:
         """Return the grid on which the anatomy is sampled.
 
         Parameters
         ----------
-        half_width_voxels : tuple of int
-            Emission voxels to either side of the middle that are kept along (y, x).
-        margin_slices : int
-            Emission slices added at either end, from which activity blurs into the field of view.
+        half_width_mm : tuple of float
+            To either side of the middle along (x, y); cut off at the field of view.
+        margin_voxels : int
+            Emission voxels added on all sides, from and into which activity blurs. Along z they lie outside the
+            field of view.
         """
-        y, x = half_width_voxels
-        shape = tuple(
-            n * FINE_PER_VOXEL for n in (self.shape[0] + 2 * margin_slices, 2 * y, 2 * x)
-        )
-        return _centred((shape[0], shape[1], shape[2]), (self.voxel_mm / FINE_PER_VOXEL,) * 3, None)
+        half = [math.ceil(width / self.voxel_mm) + margin_voxels for width in half_width_mm]
+        columns, rows = (2 * min(n, whole // 2) for n, whole in zip(half, self.shape[:0:-1], strict=True))
+        slices = self.shape[0] + 2 * margin_voxels
+        shape = slices * FINE_PER_VOXEL, rows * FINE_PER_VOXEL, columns * FINE_PER_VOXEL
+        return _centred(shape, (self.voxel_mm / FINE_PER_VOXEL,) * 3, None)
 
 
 def load_camera(spec: Mapping[str, Any] | None = None) -> Camera:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -68,16 +68,7 @@ class Anatomy:
         """Return the anatomy after a rigid motion of the whole patient."""
         return Anatomy(
             tuple(
-                Part(
-                    part.name,
-                    part.tissue,
-                    tuple(solid.moved(transform) for solid in part.solids),
-                    part.region,
-                    part.kind,
-                    part.kinetics,
-                    part.site,
-                )
-                for part in self.parts
+                replace(part, solids=tuple(solid.moved(transform) for solid in part.solids)) for part in self.parts
             )
         )
 
@@ -93,6 +84,18 @@ class Anatomy:
     def region_names(self) -> tuple[str, ...]:
         """Names of the regions in order of first appearance."""
         return tuple(dict.fromkeys(part.region for part in self.parts if part.region is not None))
+
+    @property
+    def skin(self) -> Solid:
+        """The surface of the trunk."""
+        return next(part.solids[0] for part in self.parts if part.name == "fat")
+
+    @property
+    def half_width_mm(self) -> tuple[float, float]:
+        """Largest distance from the middle along (x, y)."""
+        reach = [np.abs(solid.centre_mm) + solid.half_extent_mm() for part in self.parts for solid in part.solids]
+        x, y, _ = np.max(reach, axis=0)
+        return float(x), float(y)
 
     def parts_of(self, region: str) -> tuple[int, ...]:
         """Return the positions of the parts of a region."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from theradose.data import load_yaml
 from theradose.model.arrays import Array, frozen
-from theradose.model.grid import Grid
 from theradose.nuclides import Nuclide, load_nuclide
+from theradose.simulate.camera import Camera
 from theradose.simulate.organs import Anatomy, build_anatomy
 from theradose.simulate.sampling import draw
 
@@ -152,7 +152,7 @@ class DigitalPatient:
 def make_patient(
     *,
     seed: int,
-    view: Grid,
+    camera: Camera,
     spec: Mapping[str, Any] | None = None,
     arms: bool = False,
     without: Collection[str] = (),
@@ -163,8 +163,8 @@ def make_patient(
     ----------
     seed : int
         The same seed gives the same patient.
-    view : Grid
-        Fine axis-aligned grid over the field of view, on which volumes are measured.
+    camera : Camera
+        Whose field of view limits the parts that leave it.
     spec : mapping, optional
         What is drawn from; by default the packaged 177Lu-DOTATATE patient.
     arms : bool
@@ -180,6 +180,7 @@ def make_patient(
     anatomy = build_anatomy(spec, rng=rng, weight_kg=weight_kg, arms=arms)
     anatomy = Anatomy(tuple(part for part in anatomy.parts if part.region not in without))
     tissues = {name: Tissue(**values) for name, values in spec["tissues"].items()}
+    view = camera.fine_grid(half_width_mm=anatomy.half_width_mm, margin_voxels=0)
     counts = np.bincount(anatomy.labels(view).ravel(), minlength=len(anatomy.parts) + 1)
     volumes_ml = counts[1:] * view.voxel_volume_ml
     curves = _draw_curves(spec, rng, anatomy, volumes_ml, administered_mbq)

@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import csv
-import math
+import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
 from theradose.data import load_yaml
 from theradose.errors import StudyError
-from theradose.formats.dicom.context import DicomContext
+from theradose.formats.dicom.context import DicomContext, ImageReference
 from theradose.formats.dicom.ct_write import CtAcquisition, write_ct_series
 from theradose.formats.dicom.nm_write import NmAcquisition, write_nm_volume
 from theradose.formats.dicom.rtstruct_write import write_rtstruct
 from theradose.formats.dicom.uids import derive_uid
 from theradose.model.activity import ImageUnit
-from theradose.model.grid import Grid, Volume
 from theradose.model.recovery import RecoveryPoints
 from theradose.model.region import RegionKind
-from theradose.model.transform import RigidTransform
 from theradose.provenance import package_version
 from theradose.simulate.camera import Camera, load_camera
-from theradose.simulate.organs import random_pose
 from theradose.simulate.outlines import outline_regions
 from theradose.simulate.patient import DigitalPatient, make_patient
 from theradose.simulate.phantom import measure_recovery
-from theradose.simulate.spect import blurred_activity, count_image, ct_image, ellipse_transmission, embed
 from theradose.simulate.truth import Truth, TrueTimepoint, true_regions
+from theradose.simulate.visit import Variant, Visit, VisitImages, image_visit, plan_visits
 
 STUDY_FILE = "study.yaml"
 TRUTH_FILE = "truth.json"
@@ -45,45 +39,8 @@ _READER = "simulated reader"
 _RADIOPHARMACEUTICAL = "[177Lu]Lu-DOTATATE"
 _TIMEZONE = "Europe/Paris"
 _ADMINISTERED_AT = datetime(2026, 3, 2, 10, 0)
-_RESIDUAL_MBQ = 60.0
+_RESIDUAL_MBQ = 60
 _CT_BEFORE = timedelta(minutes=5)
-# Emission voxels beyond the field of view, and around the body, from which activity blurs in.
-_MARGIN_VOXELS = 4
-_CT_SHIFT_MM = (4.4, 0.0, 0.0)
-_WRONG_FACTOR = 10.0
-_STREAM = 3
-
-
-class Variant(StrEnum):
-    """Deliberate peculiarities of a simulated study."""
-
-    STANDARD = "standard"
-    ONE_KIDNEY = "one-kidney"
-    """The patient lacks the right kidney."""
-    ARMS_DOWN = "arms-down"
-    """The arms lie beside the trunk."""
-    WRONG_UNITS = "wrong-units"
-    """All emission images are ten times too high."""
-    SWAPPED_SIDES = "swapped-sides"
-    """Left and right kidney are exchanged in the structure set."""
-    MISSING_SLICE = "missing-slice"
-    """The CT of the last time point lacks a slice."""
-    SHIFTED_CT = "shifted-ct"
-    """The CT of the last time point lies 4.4 mm beside its SPECT."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Visit:
-    """One SPECT/CT appointment."""
-
-    id: str
-    hours: int
-    t_h: float
-    pose: RigidTransform
-    context: DicomContext
-    acquired_at: datetime
-    frame_of_reference: str
-    rng: np.random.Generator
 
 
 def simulate_study(
@@ -98,7 +55,7 @@ def simulate_study(
 
     ``dicom/nm_4h/``, ``dicom/ct_4h/`` … (SPECT and CT), ``dicom/rtstruct/tp24.dcm``, ``recovery.csv``,
     ``study.yaml`` and ``truth.json``. The same arguments give the same bytes. The SPECT images are not corrected
-    for decay (their values are means over the acquisition). Count images have lost events to dead time; images
+    for decay: their values are means over the acquisition. Count images have lost events to dead time; images
     in Bq/mL have not.
 
     Parameters
@@ -108,9 +65,9 @@ def simulate_study(
     seed : int
         From which patient, poses and noise are drawn.
     unit : {"counts", "Bq/mL"}
-        Of the SPECT images. Counts need the sensitivity in ``study.yaml``.
+        Of the SPECT images. With counts, ``study.yaml`` states sensitivity and dead time.
     variant : str
-        One of :class:`Variant`.
+        One of :class:`~theradose.simulate.visit.Variant`.
     progress : callable, optional
         Called with the name of each step.
 
@@ -136,45 +93,163 @@ def simulate_study(
     report("patient")
     camera = load_camera()
     patient = _patient(seed, chosen, camera)
-    visits = _visits(seed, chosen, patient, ImageUnit(unit), camera)
+    administered_at = _ADMINISTERED_AT.replace(tzinfo=ZoneInfo(_TIMEZONE))
+    visits = plan_visits(load_yaml("simulation/spect-ct.yaml"), seed=seed, administered_at=administered_at)
     report("phantom")
     _write_recovery(partial / RECOVERY_FILE, measure_recovery(camera, seed=seed))
-    outlined = tuple(
-        name
-        for name in patient.anatomy.region_names
-        if patient.anatomy.parts[patient.anatomy.parts_of(name)[0]].kind is not RegionKind.OTHER
-    )
-    reference = _reference_visit(visits)
+    writer = _DicomWriter(partial / DICOM_FOLDER, patient, camera, ImageUnit(unit), chosen, administered_at)
     timepoints = []
     for visit in visits:
         report(f"images at {visit.hours} h")
+        images = writer.write(visit)
         timepoints.append(
-            _write_visit(
-                partial / DICOM_FOLDER,
-                visit,
-                patient=patient,
-                camera=camera,
-                unit=ImageUnit(unit),
-                variant=chosen if visit is visits[-1] or chosen is Variant.WRONG_UNITS else Variant.STANDARD,
-                outlined=_as_drawn(outlined, chosen) if visit is reference else {},
-                to_moving=RigidTransform(visit.pose.matrix @ reference.pose.inverse().matrix),
+            TrueTimepoint(
+                visit.id,
+                visit.t_h,
+                visit.pose,
+                float(patient.body_curve().activity_mbq(visit.t_h)),
+                images.view_mbq,
+                images.live_fraction,
             )
         )
+    reference = next(visit.id for visit in visits if visit.is_reference)
     truth = Truth(
         seed=seed,
         variant=chosen.value,
         unit=unit,
         nuclide=patient.nuclide.name,
         administered_mbq=patient.administered_mbq,
-        reference_timepoint=reference.id,
-        regions=true_regions(patient, outlined),
+        reference_timepoint=reference,
+        regions=true_regions(patient, outlined_regions(patient)),
         body=patient.body_curve(),
         timepoints=tuple(timepoints),
     )
-    _write_study(partial / STUDY_FILE, patient, camera, visits, reference, ImageUnit(unit))
+    _write_study(partial / STUDY_FILE, patient, camera, visits, ImageUnit(unit), administered_at)
     truth.write(partial / TRUTH_FILE)
     _publish(partial, out)
     return truth
+
+
+def outlined_regions(patient: DigitalPatient) -> tuple[str, ...]:
+    """Return the regions that the structure set holds: organs and lesions."""
+    anatomy = patient.anatomy
+    return tuple(
+        name
+        for name in anatomy.region_names
+        if anatomy.parts[anatomy.parts_of(name)[0]].kind is not RegionKind.OTHER
+    )
+
+
+class _DicomWriter:
+    """Images the visits of one patient and writes them."""
+
+    def __init__(
+        self,
+        folder: Path,
+        patient: DigitalPatient,
+        camera: Camera,
+        unit: ImageUnit,
+        variant: Variant,
+        administered_at: datetime,
+    ) -> None:
+        self._folder = folder
+        self._patient = patient
+        self._camera = camera
+        self._unit = unit
+        self._variant = variant
+        self._administered_at = administered_at
+
+    def write(self, visit: Visit) -> VisitImages:
+        """Write SPECT and CT of a visit, and the structure set if it is the reference."""
+        context = self._context(visit)
+        images = image_visit(
+            visit,
+            patient=self._patient,
+            camera=self._camera,
+            unit=self._unit,
+            variant=self._variant,
+            frame_of_reference=derive_uid(context.study_uid, "frame of reference"),
+        )
+        write_nm_volume(
+            self._folder / f"nm_{visit.hours}h" / "nm.dcm",
+            images.spect,
+            unit=self._unit,
+            acquisition=self._nm_acquisition(visit, images.accumulated_counts),
+            context=context,
+            description="SPECT, attenuation and scatter corrected",
+        )
+        ct = write_ct_series(
+            self._folder / f"ct_{visit.hours}h",
+            images.ct,
+            acquisition=CtAcquisition(
+                visit.acquired_at - _CT_BEFORE,
+                self._camera.name,
+                self._camera.ct["kvp"],
+                self._camera.ct["tube_current_ma"],
+            ),
+            context=context,
+            description="CT, low dose",
+        )
+        if self._variant is Variant.MISSING_SLICE and visit.is_last:
+            middle = len(ct.instance_uids) // 2
+            (self._folder / f"ct_{visit.hours}h" / f"ct_{middle:04d}.dcm").unlink()
+        if visit.is_reference:
+            self._write_regions(visit, context, ct)
+        return images
+
+    def _context(self, visit: Visit) -> DicomContext:
+        patient = self._patient
+        return DicomContext(
+            patient_id=_patient_id(patient),
+            patient_name="Digital^Patient",
+            patient_sex="O",
+            patient_birth_date="",
+            study_uid=derive_uid(
+                "simulation", str(patient.seed), self._variant.value, self._unit.value, str(visit.hours)
+            ),
+            study_at=visit.acquired_at - _CT_BEFORE,
+            content_at=visit.acquired_at,
+            patient_position="HFS",
+            software_version=package_version(),
+            study_description=f"SPECT/CT {visit.hours} h",
+        )
+
+    def _nm_acquisition(self, visit: Visit, accumulated_counts: int) -> NmAcquisition:
+        camera = self._camera
+        return NmAcquisition(
+            nuclide=self._patient.nuclide.name,
+            radiopharmaceutical=_RADIOPHARMACEUTICAL,
+            administered_mbq=self._patient.administered_mbq,
+            administered_at=self._administered_at,
+            acquired_at=visit.acquired_at,
+            views=camera.views_per_head,
+            seconds_per_view=camera.seconds_per_view,
+            heads=camera.heads,
+            energy_window_kev=camera.energy_window_kev,
+            counts_accumulated=accumulated_counts,
+            corrections=("ATTN", "SCAT"),
+            camera=camera.name,
+        )
+
+    def _write_regions(self, visit: Visit, context: DicomContext, ct: ImageReference) -> None:
+        if ct.grid is None:
+            raise ValueError("the written CT has no grid")
+        contours = outline_regions(
+            self._patient.anatomy,
+            outlined_regions(self._patient),
+            ct.grid,
+            series_uid=ct.series_uid,
+            drafted_by=_READER,
+        )
+        if self._variant is Variant.SWAPPED_SIDES:
+            swapped = {"left-kidney": "right-kidney", "right-kidney": "left-kidney"}
+            contours = replace(
+                contours,
+                regions=tuple(
+                    replace(region, name=swapped.get(region.name, region.name)) for region in contours.regions
+                ),
+            )
+        write_rtstruct(self._folder / "rtstruct" / f"{visit.id}.dcm", contours, context=context, image=ct)
 
 
 def _variant(name: str) -> Variant:
@@ -192,82 +267,84 @@ def _silent(_: str) -> None:
 
 
 def _patient(seed: int, variant: Variant, camera: Camera) -> DigitalPatient:
-    without = ("right-kidney",) if variant is Variant.ONE_KIDNEY else ()
-    half = (camera.shape[1] // 2, camera.shape[2] // 2)
-    view = camera.fine_grid(half_width_voxels=half, margin_slices=0)
-    return make_patient(seed=seed, view=view, arms=variant is Variant.ARMS_DOWN, without=without)
-
-
-def _visits(
-    seed: int, variant: Variant, patient: DigitalPatient, unit: ImageUnit, camera: Camera
-) -> tuple[_Visit, ...]:
-    """Plan the appointments: times a few minutes off schedule, poses a few millimetres off the reference."""
-    spec = load_yaml("simulation/spect-ct.yaml")
-    zone = ZoneInfo(_TIMEZONE)
-    administered_at = _ADMINISTERED_AT.replace(tzinfo=zone)
-    visits = []
-    for hours in spec["schedule_h"]:
-        rng = np.random.default_rng([seed, _STREAM, hours])
-        jitter_min = int(rng.integers(-spec["start_jitter_min"], spec["start_jitter_min"] + 1))
-        # Added on the clock of UTC, so that a change to summer time in between stretches nothing.
-        waited = timedelta(hours=hours, minutes=jitter_min)
-        acquired_at = (administered_at.astimezone(ZoneInfo("UTC")) + waited).astimezone(zone)
-        pose = random_pose(rng, **spec["motion"])
-        if hours == spec["reference_h"]:
-            pose = RigidTransform.identity()
-        study_uid = derive_uid("simulation", str(seed), variant.value, unit.value, str(hours))
-        visits.append(
-            _Visit(
-                id=f"tp{hours}",
-                hours=hours,
-                t_h=waited / timedelta(hours=1),
-                pose=pose,
-                context=DicomContext(
-                    patient_id=_patient_id(patient),
-                    patient_name="Digital^Patient",
-                    patient_sex="O",
-                    patient_birth_date="",
-                    study_uid=study_uid,
-                    study_at=acquired_at - _CT_BEFORE,
-                    content_at=acquired_at,
-                    patient_position="HFS",
-                    software_version=package_version(),
-                    study_description=f"SPECT/CT {hours} h",
-                ),
-                acquired_at=acquired_at,
-                frame_of_reference=derive_uid(study_uid, "frame of reference"),
-                rng=rng,
-            )
-        )
-    return tuple(visits)
-
-
-def _reference_visit(visits: tuple[_Visit, ...]) -> _Visit:
-    hours = load_yaml("simulation/spect-ct.yaml")["reference_h"]
-    return next(visit for visit in visits if visit.hours == hours)
+    return make_patient(
+        seed=seed,
+        camera=camera,
+        arms=variant is Variant.ARMS_DOWN,
+        without=("right-kidney",) if variant is Variant.ONE_KIDNEY else (),
+    )
 
 
 def _patient_id(patient: DigitalPatient) -> str:
     return f"SIM-{patient.seed:06d}"
 
 
-def _as_drawn(outlined: tuple[str, ...], variant: Variant) -> dict[str, str]:
-    """Names in the structure set by true region."""
-    names = {name: name for name in outlined}
-    if variant is Variant.SWAPPED_SIDES:
-        names |= {"left-kidney": "right-kidney", "right-kidney": "left-kidney"}
-    return names
+def _write_recovery(path: Path, points: RecoveryPoints) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["volume_ml", "recovery", "u_recovery"])
+        for row in zip(points.volume_ml, points.recovery, points.u_recovery, strict=True):
+            writer.writerow([f"{value:.4g}" for value in row])
 
 
-def _write_visit(
-    folder: Path,
-    visit: _Visit,
-    *,
+def _write_study(
+    path: Path,
     patient: DigitalPatient,
     camera: Camera,
+    visits: tuple[Visit, ...],
     unit: ImageUnit,
-    variant: Variant,
-    outlined: dict[str, str],
-    to_moving: RigidTransform,
-) -> TrueTimepoint:
-    raise NotImplementedError
+    administered_at: datetime,
+) -> None:
+    import yaml
+
+    calibration: dict[str, Any] = {"camera": camera.name, "u": f"{100 * camera.sensitivity_relative_u:g} %"}
+    if unit is ImageUnit.COUNTS:
+        calibration["sensitivity"] = f"{camera.sensitivity_cps_per_mbq:g} cps/MBq"
+        calibration["dead_time"] = f"{camera.dead_time_us:g} us"
+    calibration["recovery"] = RECOVERY_FILE
+    calibration["resolution"] = f"{camera.fwhm_mm(load_yaml('simulation/spect-ct.yaml')['phantom']['radius_mm']):.1f} mm"
+    study = {
+        "schema_version": 1,
+        "timezone": _TIMEZONE,
+        "patient": {
+            "id": _patient_id(patient),
+            "sex": "O",
+            "weight": f"{patient.weight_kg:.1f} kg",
+            "height": f"{patient.height_cm:.0f} cm",
+        },
+        "therapy": "lu177-dotatate",
+        "protocol": "lu177-dotatate/spect-4tp",
+        "cycle": 1,
+        "administrations": [
+            {
+                "nuclide": patient.nuclide.name,
+                "activity": f"{patient.administered_mbq + _RESIDUAL_MBQ:g} MBq",
+                "residual": f"{_RESIDUAL_MBQ} MBq",
+                "start": administered_at.isoformat(),
+                "duration": "0 min",
+            }
+        ],
+        "calibration": calibration,
+        "timepoints": [_timepoint(visit) for visit in visits],
+        "reference_timepoint": next(visit.id for visit in visits if visit.is_reference),
+    }
+    path.write_text(yaml.safe_dump(study, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def _timepoint(visit: Visit) -> dict[str, str]:
+    entry = {
+        "id": visit.id,
+        "activity": f"{DICOM_FOLDER}/nm_{visit.hours}h",
+        "ct": f"{DICOM_FOLDER}/ct_{visit.hours}h",
+    }
+    if visit.is_reference:
+        entry["regions"] = f"{DICOM_FOLDER}/rtstruct/{visit.id}.dcm"
+    return entry
+
+
+def _publish(partial: Path, out: Path) -> None:
+    """Move the finished simulation to its place; the truth goes last and marks it as complete."""
+    shutil.rmtree(out / DICOM_FOLDER, ignore_errors=True)
+    for name in (RECOVERY_FILE, STUDY_FILE, DICOM_FOLDER, TRUTH_FILE):
+        os.replace(partial / name, out / name)
+    partial.rmdir()

@@ -10,20 +10,20 @@ from theradose.model.region import RegionVoxels
 
 # Half-way between air and soft tissue: with the blurring of a CT the outline keeps its volume.
 _BODY_THRESHOLD_HU = -500.0
-# Shells and sheets thinner than twice this are no part of the body: table, blanket, tubes.
+# Shells and sheets thinner than twice this are at first no part of the body: table, blanket, tubes.
 _OPENING_MM = 6.0
 # An arm beside the trunk is a component of its own, but a table top is never this thick on both sides.
 _DEPTH_MM = 16.0
-# Half the width of the gaps that are closed where the wall between bowel gas and air is thin.
-_BRIDGE_MM = 10.0
+# Air belongs to the body if this much of its rim does: not the hollow of a table, nor air between both.
+_RIM_SHARE = 0.7
 
 
 def body_mask(ct: Volume) -> RegionVoxels:
     """Return the voxels of the body on the CT's grid, with lungs and bowel gas, without the table.
 
     Tissue by threshold; thin shells are removed by an erosion, and what remains thick somewhere is grown back
-    to its own surface; enclosed air is filled slice by slice. If nothing is thick (a small phantom), the
-    largest part is kept.
+    to its own surface. Enclosed air is added slice by slice, with the thin walls around it that the erosion
+    took. If nothing is thick (a small phantom), the largest part is kept.
     """
     from scipy import ndimage
 
@@ -36,13 +36,13 @@ def body_mask(ct: Volume) -> RegionVoxels:
     kept[labels[_eroded(tissue, _voxels(_DEPTH_MM, ct.grid))]] = True
     if not kept.any():
         kept[1 + np.argmax(np.bincount(labels.ravel())[1:])] = True
-    body = kept[labels]
+    core = kept[labels]
     del labels
     # One voxel more than was taken off: rounded corners come back, limited by the tissue itself.
-    body = tissue & ndimage.maximum_filter(body, [2 * n + 3 for n in steps])
-    bridge = _voxels(_BRIDGE_MM, ct.grid)[1:]
-    for plane in body:
-        _fill_enclosed(plane, bridge)
+    body: Array = tissue & ndimage.maximum_filter(core, [2 * n + 3 for n in steps])
+    walls = [4 * n + 3 for n in steps[1:]]
+    for slice_body, slice_tissue in zip(body, tissue, strict=True):
+        _add_enclosed_air(slice_body, slice_tissue, walls)
     return RegionVoxels.from_mask(body)
 
 
@@ -60,29 +60,17 @@ def _eroded(mask: Array, steps: list[int]) -> Array:
     return inner
 
 
-def _fill_enclosed(plane: Array, steps: list[int]) -> None:
-    """Fill the air that one slice encloses, in place; walls that the erosion broke count as whole."""
+def _add_enclosed_air(body: Array, tissue: Array, walls: list[int]) -> None:
+    """Add air that one slice of tissue encloses to the body, in place, with the tissue around it."""
     from scipy import ndimage
 
-    plane |= _enclosed(plane)
-    size = [2 * n + 1 for n in steps]
-    closed = ndimage.minimum_filter(ndimage.maximum_filter(plane, size), size)
-    holes = _enclosed(closed)
-    # Folds of the skin are closed too, but they lead to no hole and stay air.
-    labels, count = ndimage.label((holes | closed) & ~plane)
-    leading_to_hole = np.zeros(count + 1, bool)
-    leading_to_hole[labels[holes]] = True
-    plane |= leading_to_hole[labels]
-
-
-def _enclosed(plane: Array) -> Array:
-    """Whether each pixel is unset and not connected to the border by unset pixels."""
-    from scipy import ndimage
-
-    labels, count = ndimage.label(~plane)
-    outside = np.zeros(count + 1, bool)
+    labels, count = ndimage.label(~tissue)
+    rim = np.where(tissue, ndimage.maximum_filter(labels, 3), 0)
+    total = np.bincount(rim.ravel(), minlength=count + 1)
+    of_body = np.bincount(rim[body], minlength=count + 1)
+    inside = of_body > _RIM_SHARE * total
     for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        outside[edge] = True
-    outside[0] = True
-    enclosed: Array = ~outside[labels]
-    return enclosed
+        inside[edge] = False
+    inside[0] = False
+    air = inside[labels]
+    body |= air | (tissue & ndimage.maximum_filter(air, walls))

@@ -21,7 +21,7 @@ from theradose.quantify.regions import RegionQuantity, region_curve, whole_field
 from theradose.quantify.remainder import remainder_curve
 from theradose.spatial.density import assumed_density, density_map, soft_tissue_density
 from theradose.spatial.masses import region_mass
-from theradose.spatial.resample import resample_activity
+from theradose.spatial.resample import lost_activity, resample_activity
 from theradose.workflow.case import Case
 from theradose.workflow.outcome import RegionOutcome
 from theradose.workflow.timepoints import LoadedTimepoint, placed
@@ -39,7 +39,8 @@ def reference_density(case: Case, reference: LoadedTimepoint) -> tuple[DensityMa
     """Return the density on the reference grid: from its CT, or the stated or packaged assumption."""
     grid = reference.activity.grid
     if reference.ct is not None:
-        return density_map(reference.ct, grid)
+        density, findings = density_map(reference.ct, grid)
+        return density, (*findings, *_frame_findings(reference))
     stated = case.study.dose.assumed_density
     value, source = (stated, "study") if stated is not None else soft_tissue_density()
     finding = Finding(
@@ -123,14 +124,16 @@ def dose_map(
 
 def dose_rate_maps(
     case: Case, loaded: tuple[LoadedTimepoint, ...], registrations: dict[str, Registration], density: DensityMap
-) -> dict[str, Volume]:
+) -> tuple[dict[str, Volume], tuple[Finding, ...]]:
     """Return the dose rate at the start of each image on the reference grid, Gy/h."""
     rates = {}
+    findings: list[Finding] = []
     for item in loaded:
-        name = item.timepoint.id
-        moved = resample_activity(item.activity, density.grid, transform=registrations[name].transform)
+        name, transform = item.timepoint.id, registrations[item.timepoint.id].transform
+        moved = resample_activity(item.activity, density.grid, transform=transform)
         rates[name] = local_dose_rate(activity=moved, density=density, nuclide=case.nuclide)
-    return rates
+        findings += lost_activity(item.activity, density.grid, transform=transform, where=name)[1]
+    return rates, tuple(findings)
 
 
 def region_outcomes(
@@ -159,6 +162,17 @@ def region_outcomes(
         voxels = segmentation.voxels_of(region.name)
         outcomes.append(RegionOutcome(region, quantity, tia, mass, absorbed, RegionDoses(dose, voxels)))
     return tuple(outcomes), tuple(findings)
+
+
+def _frame_findings(reference: LoadedTimepoint) -> tuple[Finding, ...]:
+    frames = {volume.grid.frame_of_reference for volume in (reference.activity, reference.ct) if volume is not None}
+    if len(frames) == 1:
+        return ()
+    message = (
+        "The CT and the emission image have different frames of reference: densities are read at equal coordinates, so "
+        "check on the fused images that both lie together."
+    )
+    return (Finding("ct-frame-differs", "warning", message, reference.timepoint.id),)
 
 
 def _integrate_or_explain(

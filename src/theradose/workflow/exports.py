@@ -65,9 +65,7 @@ def label_image(segmentation: Segmentation) -> Volume:
 def _export_dicom(case: Case, outcome: Outcome, folder: Path, *, run_id: str, created: datetime) -> tuple[Finding, ...]:
     folder.mkdir()
     reference = outcome.reference
-    image = image_reference(
-        case.study_file.resolve(case.timepoint(reference.id).activity or ""), reference.activity.grid
-    )
+    image = image_reference(case.study_file.resolve(case.timepoint(reference.id).activity or ""))
     context = _context(case, run_id=run_id, created=created, study_uid=image.study_uid if image else None)
     findings = list(write_seg(folder / "seg.dcm", reference.segmentation, context=context, image=image))
     structures: StructureSetReference | None = None

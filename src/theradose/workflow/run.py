@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,8 @@ from theradose.model.finding import Finding
 from theradose.model.result import FileResult, Result
 from theradose.provenance import hash_file, hash_package, hash_parameters, software_versions
 from theradose.report.document import read_result, write_result_json
-from theradose.report.html import write_html
+from theradose.report.exporters import Publication, exporters
 from theradose.report.inputs import RegistrationOverlay, ReportImages
-from theradose.report.pdf import write_pdf
-from theradose.report.tables import write_tables
 from theradose.spatial.resample import average_volume, resample_volume
 from theradose.store.runs import RESULT_DOCUMENT, RUN_DOCUMENT, find_run, make_run_id, new_run, write_json
 from theradose.store.steps import StepStore
@@ -121,6 +119,7 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
     tias = {tia.region: tia for _, tia in integrated}
     tia, dose, dosed = dose_map(case, reference, segmentation, tias, remainder, density)
     regions, massed = region_outcomes(case, segmentation, integrated, density, dose)
+    dose_rates, moved = dose_rate_maps(case, loaded, registrations, density)
     timepoints = tuple(
         TimepointOutcome(
             item.timepoint.id,
@@ -140,12 +139,12 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         ct=None if reference.ct is None else average_volume(reference.ct, density.grid, fill=_AIR_HU),
         tia=tia,
         dose=dose,
-        dose_rates=dose_rate_maps(case, loaded, registrations, density),
+        dose_rates=dose_rates,
         regions=regions,
         whole_field=whole_field,
         findings=_distinct(
             *_protocol_findings(case), *findings, *aligned, *outlined, *weighed, *recovered, *fitted,
-            *field_findings, *dosed, *massed,
+            *field_findings, *dosed, *massed, *moved,
         ),
     )  # fmt: skip
 
@@ -154,15 +153,13 @@ def _write(
     case: Case, outcome: Outcome, folder: Path, *, run_id: str, created: datetime, notify: Callable[[str], None]
 ) -> Result:
     notify("write maps and DICOM")
-    export_maps(case, outcome, folder, run_id=run_id, created=created)
+    exported = export_maps(case, outcome, folder, run_id=run_id, created=created)
+    outcome = replace(outcome, findings=_distinct(*outcome.findings, *exported))
     result = assemble_result(case, outcome, run_id=run_id, created=created, files=_files(folder))
-    write_tables(result, folder / "tables")
-    result = result.model_copy(update={"files": _files(folder)})
-    images = report_images(outcome)
-    notify("write PDF")
-    write_pdf(result, images, folder / "report.pdf")
-    notify("write HTML")
-    write_html(result, images, folder / "report.html")
+    publication = Publication(result, report_images(outcome))
+    for exporter in exporters:
+        notify(f"write {exporter.name}")
+        exporter.item(publication, folder)
     result = result.model_copy(update={"files": _files(folder)})
     write_result_json(result, folder / RESULT_DOCUMENT)
     return result

@@ -50,6 +50,11 @@ SHAPES = (
     ("lesion-node-para-aortic", "lesion", (0.53, 0.58, 0.30), (10, 9, 14), 1.9, 101.0, 40),
 )
 TISSUE_DENSITY = 1.04
+CONSTANTS = (
+    ("half-life of Lu-177", 159.53, "h", "DDEP/LNHB, ENSDF files in EGSnrc", "verified"),
+    ("mean electron energy of Lu-177", 147.47, "keV", "DDEP/LNHB, β, conversion and Auger electrons", "verified"),
+    ("density of soft tissue", 1.04, "g/mL", "textbook form, the source's own text not read", "unverified"),
+)
 LOCAL_GY_G_PER_MBQ_H = 0.0851  # SCIENCE §0, 177Lu
 
 
@@ -131,10 +136,9 @@ def example_result(images: ReportImages | None = None) -> Result:
             "scipy": "1.17.1", "SimpleITK": "2.5.2", "pydicom": "3.0.1", "typst": "0.15.0",
         },
         study=_study(),
-        constants=(
-            ConstantResult(name="half-life of Lu-177", value=159.53, unit="h", source="DDEP/LNHB, ENSDF files in EGSnrc", status="verified"),
-            ConstantResult(name="mean electron energy of Lu-177", value=147.47, unit="keV", source="DDEP/LNHB, summed over β, conversion and Auger electrons", status="verified"),
-            ConstantResult(name="density of soft tissue", value=1.04, unit="g/mL", source="textbook form, the source's own text not read", status="unverified"),
+        constants=tuple(
+            ConstantResult(name=name, value=value, unit=unit, source=source, status=status)
+            for name, value, unit, source, status in CONSTANTS
         ),
         images=tuple(_image(index) for index in range(4)),
         regions=regions,
@@ -149,7 +153,10 @@ def example_result(images: ReportImages | None = None) -> Result:
             volume_ml=sum(region.volume_ml.value or 0 for region in lesions), activity_mbq=118.4, lesions=len(lesions)
         ),
         limits=(
-            LimitResult(organ="kidneys", quantity="absorbed dose", limit_gy=23.0, cumulative_gy=9.1, margin_gy=13.9, source="external-beam value used by convention", status="unverified"),
+            LimitResult(
+                organ="kidneys", quantity="absorbed dose", limit_gy=23.0, cumulative_gy=9.1, margin_gy=13.9,
+                source="external-beam value used by convention", status="unverified",
+            ),
         ),
         reporting=(),
         findings=_findings(),
@@ -215,7 +222,10 @@ def _study() -> dict[str, object]:
         "protocol": "lu177-dotatate/spect-4tp", "cycle": 2,
         "patient": {"id": "P001", "sex": "F", "weight": 71.0, "height": 168.0},
         "administrations": [
-            {"nuclide": "Lu-177", "activity": 7400.0, "residual": 60.0, "start": "2026-03-02T10:00:00+01:00", "duration": 0.5}
+            {
+                "nuclide": "Lu-177", "activity": 7400.0, "residual": 60.0, "duration": 0.5,
+                "start": "2026-03-02T10:00:00+01:00",
+            }
         ],
         "previous_cycles": [{"cycle": 1, "activity": 7300.0, "start": "2026-01-05T09:50:00+01:00", "result": None}],
         "calibration": {"camera": "NM-A", "sensitivity": 9.3, "u": 0.03, "dead_time": 4.0, "recovery": "rc_nm.csv"},
@@ -226,7 +236,7 @@ def _study() -> dict[str, object]:
 
 
 def _image(index: int) -> ImageResult:
-    total = (6650.0, 3480.0, 880.0, 330.0)[index]
+    total = (8075.0, 3480.0, 880.0, 330.0)[index]
     expected = ADMINISTERED_MBQ * 2 ** (-TIMES_H[index] / 159.53)
     registration = None
     if index != 1:
@@ -240,10 +250,13 @@ def _image(index: int) -> ImageResult:
         spacing_mm=(4.42, 4.42, 4.42), total_activity_mbq=total, expected_activity_mbq=expected,
         fraction_of_expected=total / expected, unit_found="Bq/mL", decay_reference_found="acquisition",
         dead_time_factor=1.012 if index == 0 else None, registration=registration,
-        assumptions=(
-            EvidenceLine(quantity="unit", value="Bq/mL", source="(0040,9096) RealWorldValueMappingSequence", assumed=False),
-            EvidenceLine(quantity="decay reference", value="acquisition", source="(0054,1102) DecayCorrection NONE", assumed=False),
-            EvidenceLine(quantity="frame duration", value="1200 s", source="(0018,1242) ActualFrameDuration of one view × views", assumed=True),
+        assumptions=tuple(
+            EvidenceLine(quantity=quantity, value=value, source=source, assumed=assumed)
+            for quantity, value, source, assumed in (
+                ("unit", "Bq/mL", "(0040,9096) RealWorldValueMappingSequence", False),
+                ("decay reference", "acquisition", "(0054,1102) DecayCorrection NONE", False),
+                ("frame duration", "1200 s", "(0018,1242) ActualFrameDuration of one view × views", True),
+            )
         ),
     )  # fmt: skip
 
@@ -270,7 +283,7 @@ def _region(name: str, images: ReportImages) -> RegionResult:
         curve=CurveResult(
             t_h=TIMES_H, activity_mbq=tuple(tia.curve.activity_mbq), u_mbq=tuple(tia.curve.u_independent_mbq)
         ),
-        fit=next(fit for fit in fits if fit.weight == max(f.weight for f in fits)), models=fits, chosen_model=tia.chosen,
+        fit=max(fits, key=lambda fit: fit.weight), models=fits, chosen_model=tia.chosen,
         tia_mbq_h=Estimate(value=tia.value.value, u=tia.value.u),
         tiac_h=Estimate(value=tia.value.value / ADMINISTERED_MBQ, u=tia.value.u / ADMINISTERED_MBQ),
         effective_half_life_h=Estimate(value=tia.effective_half_life_h.value, u=tia.effective_half_life_h.u),
@@ -306,11 +319,20 @@ def _fit(fit: CurveFit) -> FitResult:
 
 
 def _findings() -> tuple[FindingResult, ...]:
-    return (
-        FindingResult(code="region-not-verified", severity="warning", message="Nobody verified the outline of 'lesion-liver-1': its dose rests on a drafted region.", where="lesion-liver-1"),
-        FindingResult(code="region-not-verified", severity="warning", message="Nobody verified the outline of 'lesion-liver-2': its dose rests on a drafted region.", where="lesion-liver-2"),
-        FindingResult(code="frame-duration-inferred", severity="info", message="The frame duration of 1200 s was computed from the duration of one view and the number of views.", where="tp1"),
-        FindingResult(code="activity-check-low", severity="critical", message="The image of tp1 holds 92 % of the activity that was administered and decayed, although the whole body is in view: check calibration, dead time and residual.", where="tp1"),
-        FindingResult(code="small-region", severity="warning", message="'lesion-node-para-aortic' has 5.3 mL: its recovery is below 0.6 and dominates its uncertainty.", where="lesion-node-para-aortic"),
-        FindingResult(code="timezone-missing", severity="info", message="Header times without offset were read as Europe/Paris.", where=""),
+    drafted = "Nobody verified the outline of '{}': its dose rests on a drafted region."
+    rows = (
+        ("warning", "region-not-verified", "lesion-liver-1", drafted.format("lesion-liver-1")),
+        ("warning", "region-not-verified", "lesion-liver-2", drafted.format("lesion-liver-2")),
+        ("info", "frame-duration-inferred", "tp1", "The frame duration was computed from one view and their number."),
+        (
+            "critical", "activity-above-administered", "tp1",
+            "The image of tp1 holds 112 % of the activity that was administered and decayed: compare units, times, "
+            "calibration and residual.",
+        ),
+        ("warning", "small-region", "lesion-node-para-aortic", "Its recovery of 0.78 dominates its uncertainty."),
+        ("info", "timezone-missing", "", "Header times without offset were read as Europe/Paris."),
     )  # fmt: skip
+    return tuple(
+        FindingResult(code=code, severity=severity, message=message, where=where)
+        for severity, code, where, message in rows
+    )

@@ -96,7 +96,6 @@ def write_ct_series(
     )
     dz, dy, dx = grid.spacing_mm
     dataset.BodyPartExamined = "ABDOMEN"
-    dataset.StudyID = "1"
     dataset.ManufacturerModelName = acquisition.scanner
     dataset.SeriesDate, dataset.SeriesTime = date_and_time(acquisition.acquired_at)
     dataset.AcquisitionDate, dataset.AcquisitionTime = date_and_time(acquisition.acquired_at)

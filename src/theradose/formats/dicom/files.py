@@ -259,6 +259,11 @@ def _convert(dataset: Any) -> list[str]:
             warnings.simplefilter("always")
             try:
                 element = dataset[tag]
+                if element.VR in ("DS", "IS") and any(
+                    map(_is_text, element.value if element.VM > 1 else [element.value])
+                ):
+                    # The parser falls back on text when a decimal cannot be read.
+                    raise ValueError(element.VR)
                 for item in element.value if element.VR == "SQ" else ():
                     for _ in item.iterall():
                         pass
@@ -269,6 +274,10 @@ def _convert(dataset: Any) -> list[str]:
         if caught:
             notes.append(f"{tag_name(tag)} breaks the rules of its value type but was read")
     return notes
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, (int, float)) and value.strip() != ""
 
 
 def _stated_syntax(path: Path) -> str:

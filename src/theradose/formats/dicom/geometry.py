@@ -106,7 +106,9 @@ def stack_of_frames(series: Series, declaration: Declaration) -> SliceStack:
         return SliceStack(Geometry(series.shape, None, tuple(missing)), tuple(range(frames)))
     normal = np.cross(axes[0], axes[1])
     length = signed if signed is not None else read_number(dataset, "SliceThickness") or spacing[0]
-    positions = [tuple(np.array(position) + frame * length * normal) for frame in range(frames)]
+    numbers = read_numbers(dataset, "SliceVector")
+    slices = [number - 1 for number in numbers] if len(set(numbers)) == frames else range(frames)
+    positions = [tuple(np.array(position) + index * length * normal) for index in slices]
     stack = _stack(
         series.shape,
         positions,

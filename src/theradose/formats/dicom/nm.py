@@ -119,6 +119,14 @@ def _frame_problems(series: Series) -> tuple[Problem, ...]:
                     f"The object holds {count} {meaning} ({tag_label(keyword)}): give one volume per object.",
                 ),
             )
+    slices = read_numbers(series.dataset, "SliceVector")
+    if len(set(slices)) < len(slices):
+        return (
+            Problem(
+                "several-volumes",
+                f"The object holds {len(slices)} frames of {len(set(slices))} slices: give one volume per object.",
+            ),
+        )
     return ()
 
 

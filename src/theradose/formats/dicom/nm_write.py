@@ -133,7 +133,6 @@ def write_nm_volume(
         context=context,
     )
     dataset.BodyPartExamined = "ABDOMEN"
-    dataset.StudyID = "1"
     dataset.ManufacturerModelName = acquisition.camera
     _describe_series(dataset, acquisition, grid)
     _describe_frames(dataset, stored, grid)

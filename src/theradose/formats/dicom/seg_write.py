@@ -54,6 +54,8 @@ _DEFAULT_TYPE = {
     RegionKind.WHOLE_BODY: ("38266002", "SCT", "Entire body"),
     RegionKind.OTHER: ("85756007", "SCT", "Tissue"),
 }
+# Sides, which canonical names of paired organs begin with (CID 244).
+_SIDES = {"left": ("7771000", "SCT", "Left"), "right": ("24028007", "SCT", "Right")}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,7 +237,11 @@ def _segment(number: int, region: Region, meanings: Mapping[str, str]) -> Datase
         item.SegmentAlgorithmName = region.drafted_by[:_LONG_STRING]
     item.SegmentedPropertyCategoryCodeSequence = [coded(*_CATEGORY[region.kind])]
     own = (region.code, "SCT", meanings.get(region.code, region.name)[:_LONG_STRING]) if region.code else None
-    item.SegmentedPropertyTypeCodeSequence = [coded(*(own or _DEFAULT_TYPE[region.kind]))]
+    kind = coded(*(own or _DEFAULT_TYPE[region.kind]))
+    side = _SIDES.get(region.name.split("-")[0])
+    if side is not None:
+        kind.SegmentedPropertyTypeModifierCodeSequence = [coded(*side)]
+    item.SegmentedPropertyTypeCodeSequence = [kind]
     return item
 
 

@@ -68,7 +68,7 @@ def read_timing(
     duration = _common_duration(series.instances, evidence)
     delay = _slice_delay(series.instances, order, acquired_at, evidence)
     kind, moment = _decay_reference(series, acquired_at, administration, evidence)
-    if in_activity and kind in (DecayKind.SERIES_START, DecayKind.ADMINISTRATION):
+    if in_activity and kind is not None and kind is not DecayKind.ACQUISITION:
         _check_decay_factor(series, kind, moment, acquired_at, delay, order, administration, problems)
     return Timing(acquired_at, duration, delay, kind, moment, tuple(evidence), tuple(problems))
 
@@ -150,7 +150,7 @@ def _decay_reference(
 
 def _check_decay_factor(
     series: Series,
-    kind: DecayKind | None,
+    kind: DecayKind,
     moment: datetime | None,
     acquired_at: datetime | None,
     delay: Array | None,
