@@ -4,6 +4,10 @@ Every voxel keeps the share of its region's activity that the reference image sh
 course: its integral is its activity times a factor in hours, the region's integral over the region's activity at the
 time of the image. Numerator and denominator carry the same recovery correction, so the factor is free of it and the
 map holds the imaged activity, not a corrected one.
+
+References
+----------
+[Theradose]_, decision 2 of the documentation: the rule is this project's own.
 """
 
 from __future__ import annotations

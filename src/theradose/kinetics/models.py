@@ -5,6 +5,10 @@ parameters, nearly always rates. Value, integral and their gradients follow from
 eliminates the amplitudes (variable projection). A model is bound to sample times and to physical decay
 before it is used, so that a fixed physical rate or an interpolation between samples is a model like any other.
 A new family is one new file that registers its models and is imported by ``kinetics/__init__.py``.
+
+References
+----------
+[Kletting2013]_, sums of exponentials and the propagation of their covariance to the integral.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ _OPENING_MM = 6.0
 # An arm beside the trunk is a component of its own, but a table top is never this thick on both sides.
 _DEPTH_MM = 16.0
 # Air belongs to the body if this much of its rim does: not the hollow of a table, nor air between both.
-_RIM_SHARE = 0.7
+_RIM_SHARE = 0.9
 
 
 def body_mask(ct: Volume) -> RegionVoxels:
