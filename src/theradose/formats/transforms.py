@@ -91,8 +91,10 @@ def _read_itk(path: Path, text: str) -> Array:
         matrix = np.eye(4)
         matrix[:3, :3] = rotation
         matrix[:3, 3] = translation + centre - rotation @ centre
+        if not np.all(np.isfinite(matrix)):
+            raise ValueError("not finite")
     except (KeyError, ValueError) as error:
-        raise _unreadable(path, f"its {kind} is not an Euler3D, VersorRigid3D or affine transform of space") from error
+        raise _unreadable(path, f"its {kind} is not a complete Euler3D, VersorRigid3D or affine transform") from error
     return matrix
 
 

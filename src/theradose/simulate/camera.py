@@ -113,9 +113,7 @@ def load_camera(spec: Mapping[str, Any] | None = None) -> Camera:
     values = {key: spec[key] for key in Camera.__dataclass_fields__ if key != "name"}
     low, high = spec["energy_window_kev"]
     depth, height, width = spec["shape"]
-    return Camera(
-        name=spec["camera"], **(values | {"energy_window_kev": (low, high), "shape": (depth, height, width)})
-    )
+    return Camera(name=spec["camera"], **(values | {"energy_window_kev": (low, high), "shape": (depth, height, width)}))
 
 
 def _centred(

@@ -67,9 +67,7 @@ class Anatomy:
     def moved(self, transform: RigidTransform) -> Anatomy:
         """Return the anatomy after a rigid motion of the whole patient."""
         return Anatomy(
-            tuple(
-                replace(part, solids=tuple(solid.moved(transform) for solid in part.solids)) for part in self.parts
-            )
+            tuple(replace(part, solids=tuple(solid.moved(transform) for solid in part.solids)) for part in self.parts)
         )
 
     def labels(self, grid: Grid) -> Array:
@@ -139,9 +137,7 @@ def build_anatomy(spec: Mapping[str, Any], *, rng: np.random.Generator, weight_k
     for _ in range(_ATTEMPTS):
         organs = _draw_organs(spec, rng, scale)
         spine = _spine(spec["vertebrae"], scale)
-        trunk = upright_cylinder(
-            np.zeros(3), [*(scale * np.array(spec["body"]["semi_axes_mm"])), _BODY_HALF_LENGTH_MM]
-        )
+        trunk = upright_cylinder(np.zeros(3), [*(scale * np.array(spec["body"]["semi_axes_mm"])), _BODY_HALF_LENGTH_MM])
         if not _keeps_clear(organs, spine, trunk):
             continue
         lesions = _draw_lesions(spec, rng, scale, organs, spine, trunk)
@@ -244,9 +240,7 @@ def _draw_lesions(
             shell = trunk if host is None else host.solids[0]
             if (shell.level(surface) < 0).all() and not _touches(solid, surface, obstacles):
                 name = f"lesion-{number}"
-                lesions.append(
-                    Part(name, "lesion", (solid,), name, RegionKind.LESION, "lesion", site=item["site"])
-                )
+                lesions.append(Part(name, "lesion", (solid,), name, RegionKind.LESION, "lesion", site=item["site"]))
                 break
         else:
             return None
@@ -267,7 +261,9 @@ def _draw_lesion(
         centre = scale * np.array(item["centre_mm"]) + draw_direction(rng) * rng.uniform(0, spec["scatter_mm"])
     else:
         frame = host.solids[0]
-        centre = frame.centre_mm + frame.axes @ (frame.semi_axes_mm * draw_direction(rng) * rng.uniform(0, 0.6) ** (1 / 3))
+        centre = frame.centre_mm + frame.axes @ (
+            frame.semi_axes_mm * draw_direction(rng) * rng.uniform(0, 0.6) ** (1 / 3)
+        )
     return ellipsoid(centre, semi_axes, rng.uniform(0, 180, size=3))
 
 

@@ -84,9 +84,7 @@ def _sections(anatomy: Anatomy, name: str, grid: Grid) -> list[Contour]:
             rows, columns = _on_surface(corners, level).T
             contours.append(
                 Contour(
-                    np.column_stack(
-                        [x[0] + _STEP_MM * columns, y[0] + _STEP_MM * rows, np.full(len(rows), height)]
-                    )
+                    np.column_stack([x[0] + _STEP_MM * columns, y[0] + _STEP_MM * rows, np.full(len(rows), height)])
                 )
             )
     return contours

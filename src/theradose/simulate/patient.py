@@ -219,9 +219,7 @@ def _draw_curves(
             half_lives[shared] = np.array(
                 [draw(rng, kinetics[f"{phase}_half_life_h"]) for phase in ("effective", "uptake")]
             )
-            concentrations[shared] = (
-                draw(rng, kinetics["percent"]) / 100 * administered_mbq / kinetics["reference_ml"]
-            )
+            concentrations[shared] = draw(rng, kinetics["percent"]) / 100 * administered_mbq / kinetics["reference_ml"]
         relative = np.array([kinetics["core_to_cortex"] if anatomy.parts[m].is_core else 1.0 for m in members])
         volumes = volumes_ml[list(members)]
         weights = relative * volumes / (relative @ volumes)
@@ -242,10 +240,7 @@ def _remainder_per_ml(
 ) -> Array:
     """Share of the remainder per mL of each part; what lies outside the field of view takes its part too."""
     relative = np.array(
-        [
-            spec["relative_concentration"][part.tissue] if part.kinetics == REMAINDER else 0.0
-            for part in anatomy.parts
-        ]
+        [spec["relative_concentration"][part.tissue] if part.kinetics == REMAINDER else 0.0 for part in anatomy.parts]
     )
     mass_outside_g = 1000 * weight_kg - float(volumes_ml @ densities)
     # Outside the view the mean density is taken as 1 g/mL.

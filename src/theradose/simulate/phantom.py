@@ -72,9 +72,7 @@ def measure_recovery(camera: Camera, *, seed: int, spec: Mapping[str, Any] | Non
     return RecoveryPoints(camera.name, np.array(spec["sphere_ml"]), np.array(means), np.array(uncertainties))
 
 
-def _place(
-    volume_ml: float, turn: float, spec: Mapping[str, Any], camera: Camera, rng: np.random.Generator
-) -> _Sphere:
+def _place(volume_ml: float, turn: float, spec: Mapping[str, Any], camera: Camera, rng: np.random.Generator) -> _Sphere:
     """Put a sphere on the circle of the phantom, or nearer to the axis if it is too large for that."""
     sphere = _Sphere(volume_ml, spec["concentration_mbq_ml"], (0.0, 0.0, 0.0))
     distance = max(min(spec["radius_mm"], spec["water_radius_mm"] - sphere.radius_mm), 0.0)

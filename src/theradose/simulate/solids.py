@@ -105,9 +105,7 @@ def ellipsoid(
     return Solid("ellipsoid", np.asarray(centre_mm), np.asarray(semi_axes_mm), rotation(tilt_deg))
 
 
-def upright_cylinder(
-    centre_mm: Sequence[float] | Array, semi_axes_mm: Sequence[float] | Array
-) -> Solid:
+def upright_cylinder(centre_mm: Sequence[float] | Array, semi_axes_mm: Sequence[float] | Array) -> Solid:
     """Return an elliptic cylinder along z with three semi-axes, the last one half its height."""
     return Solid("cylinder", np.asarray(centre_mm), np.asarray(semi_axes_mm), np.eye(3))
 
@@ -151,9 +149,7 @@ def paint(labels: Array, grid: Grid, solid: Solid, label: int) -> None:
     x, y, z = (grid.affine_mm[axis, 3] + steps[axis] * np.arange(first[axis], last[axis]) for axis in range(3))
     to_local = (solid.axes / solid.semi_axes_mm).T.astype(np.float32)
     offset = to_local @ solid.centre_mm
-    in_plane = [
-        (to_local[i, 1] * y)[:, None] + (to_local[i, 0] * x)[None, :] - offset[i] for i in range(3)
-    ]
+    in_plane = [(to_local[i, 1] * y)[:, None] + (to_local[i, 0] * x)[None, :] - offset[i] for i in range(3)]
     in_plane = [plane.astype(np.float32) for plane in in_plane]
     # Slice by slice the arrays stay in the processor's cache, which makes this several times faster.
     for position, height in zip(range(first[2], last[2]), z, strict=True):

@@ -209,7 +209,6 @@ def _binned_activity(labels: Array, activity_by_label: Array) -> Array:
     factor = FINE_PER_VOXEL // BLUR_PER_VOXEL
     table = activity_by_label.astype(np.float32)
     slabs = [
-        block_sum(table[labels[start : start + factor]], (factor,) * 3)
-        for start in range(0, labels.shape[0], factor)
+        block_sum(table[labels[start : start + factor]], (factor,) * 3) for start in range(0, labels.shape[0], factor)
     ]
     return np.concatenate(slabs)

@@ -169,9 +169,7 @@ def image_visit(
     skin = patient.anatomy.skin.semi_axes_mm
     rows, columns = (camera.voxel_mm * (np.arange(n) - (n - 1) / 2) for n in activity.shape[1:])
     transmission = ellipse_transmission((float(skin[0]), float(skin[1])), x_mm=columns, y_mm=rows, camera=camera)
-    image = count_image(
-        activity, camera, transmission=transmission, rng=rng, dead_time=unit is ImageUnit.COUNTS
-    )
+    image = count_image(activity, camera, transmission=transmission, rng=rng, dead_time=unit is ImageUnit.COUNTS)
     values = embed(image.counts, camera.shape)
     if unit is ImageUnit.BQ_PER_ML:
         voxel_ml = (camera.voxel_mm / 10) ** 3

@@ -134,9 +134,7 @@ def outlined_regions(patient: DigitalPatient) -> tuple[str, ...]:
     """Return the regions that the structure set holds: organs and lesions."""
     anatomy = patient.anatomy
     return tuple(
-        name
-        for name in anatomy.region_names
-        if anatomy.parts[anatomy.parts_of(name)[0]].kind is not RegionKind.OTHER
+        name for name in anatomy.region_names if anatomy.parts[anatomy.parts_of(name)[0]].kind is not RegionKind.OTHER
     )
 
 
@@ -302,7 +300,9 @@ def _write_study(
         calibration["sensitivity"] = f"{camera.sensitivity_cps_per_mbq:g} cps/MBq"
         calibration["dead_time"] = f"{camera.dead_time_us:g} us"
     calibration["recovery"] = RECOVERY_FILE
-    calibration["resolution"] = f"{camera.fwhm_mm(load_yaml('simulation/spect-ct.yaml')['phantom']['radius_mm']):.1f} mm"
+    calibration["resolution"] = (
+        f"{camera.fwhm_mm(load_yaml('simulation/spect-ct.yaml')['phantom']['radius_mm']):.1f} mm"
+    )
     study = {
         "schema_version": 1,
         "timezone": _TIMEZONE,

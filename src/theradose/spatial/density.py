@@ -8,6 +8,7 @@ clinical dose distributions: the packaged relation of CT number and density.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -155,7 +156,8 @@ def density_map(
         )
     density = np.full(ct.grid.shape, table.air_g_per_ml, np.float32)
     density[body.box] = np.where(body.fraction > 0, table.density_of(ct.data[body.box]), table.air_g_per_ml)
-    averaged = average_volume(Volume(density, ct.grid), grid, transform=transform, fill=table.air_g_per_ml).data.copy()
+    continued = _continued(Volume(density, ct.grid), grid)
+    averaged = average_volume(continued, grid, transform=transform, fill=table.air_g_per_ml).data.copy()
     uncovered = _beyond_slices(ct.grid, grid, transform)
     if uncovered.all():
         raise GeometryError(
@@ -199,6 +201,16 @@ def _table_of(record: Any) -> HuDensityTable:
         status=str(record["status"]),
         edition=str(record["edition"]),
     )
+
+
+def _continued(volume: Volume, grid: Grid) -> Volume:
+    """Repeat the first and last slice for one voxel of `grid`: the body does not end where the CT ends."""
+    extra = math.ceil(max(grid.spacing_mm) / volume.grid.spacing_mm[0])
+    data = np.pad(volume.data, ((extra, extra), (0, 0), (0, 0)), mode="edge")
+    affine = volume.grid.affine_mm.copy()
+    affine[:3, 3] = volume.grid.to_lps((-extra, 0, 0))
+    z, y, x = data.shape
+    return Volume(data, Grid((z, y, x), affine, volume.grid.frame_of_reference))
 
 
 def _beyond_slices(ct: Grid, grid: Grid, transform: RigidTransform | None) -> Array:

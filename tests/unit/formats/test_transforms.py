@@ -61,6 +61,11 @@ def test_a_plain_matrix_may_have_comments_and_commas(tmp_path: Path) -> None:
     assert np.allclose(read_transform(path).matrix, MOTION.matrix, atol=1e-10)
 
 
+def itk_text(kind: str, parameters: str, fixed: str) -> str:
+    head = "#Insight Transform File V1.0\n#Transform 0\n"
+    return f"{head}Transform: {kind}_double_3_3\nParameters: {parameters}\nFixedParameters: {fixed}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -72,11 +77,14 @@ def test_a_plain_matrix_may_have_comments_and_commas(tmp_path: Path) -> None:
         ("1 0 0 nan\n0 1 0 0\n0 0 1 0\n0 0 0 1\n", "transform-unreadable"),
         ("1.1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n", "transform-not-rigid"),
         ("-1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n", "transform-not-rigid"),
-        ("#Insight Transform File V1.0\n#Transform 0\nTransform: BSplineTransform_double_3_3\nParameters: 1 2\nFixedParameters: 0\n", "transform-unreadable"),
-        ("#Insight Transform File V1.0\n#Transform 0\nTransform: Euler3DTransform_double_3_3\nParameters: 0 0 0 1\nFixedParameters: 0 0 0\n", "transform-unreadable"),
-        ("#Insight Transform File V1.0\n#Transform 0\nTransform: CompositeTransform_double_3_3\n", "transform-unreadable"),
+        (itk_text("BSplineTransform", "1 2", "0"), "transform-unreadable"),
+        (itk_text("Euler3DTransform", "0 0 0 1", "0 0 0"), "transform-unreadable"),
+        (itk_text("VersorRigid3DTransform", "0 0 0 1 2 3", ""), "transform-unreadable"),
+        (itk_text("AffineTransform", "1 0 0 0 1 0 0 0 1 nan 0 0", "0 0 0"), "transform-unreadable"),
+        (itk_text("Euler3DTransform", "0 0 0 1 2 3", "0 0 0") * 2, "transform-unreadable"),
+        ("#Insight Transform File V1.0\nTransform: CompositeTransform_double_3_3\n", "transform-unreadable"),
     ],
-)  # fmt: skip
+)
 def test_other_content_is_refused(tmp_path: Path, text: str, code: str) -> None:
     path = tmp_path / "moving.tfm"
     path.write_text(text)

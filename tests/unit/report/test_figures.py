@@ -1,0 +1,130 @@
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from theradose.errors import GeometryError
+from theradose.model.grid import Grid, Volume
+from theradose.model.region import Segmentation
+from theradose.report.figures import draw_pictures
+from theradose.report.plots import draw_budgets, draw_curves, draw_histograms
+from theradose.report.scene import Scene, hottest, isodose_levels, targets_of
+from theradose.report.slices import draw_targets
+from theradose.report.style import shortened
+from unit.report.example import example_images, example_result, many_regions, renamed, single_region
+
+
+def names_of(pictures):
+    return [picture.name for picture in pictures]
+
+
+def texts_of(picture):
+    root = ElementTree.fromstring(picture.svg)
+    return ["".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_every_figure_is_drawn(pictures):
+    assert names_of(pictures) == [
+        "overview", "overview-axial", "slices-1", "slices-2", "dose-rates", "registration", "curves-1", "histograms",
+        "budget-1",
+    ]  # fmt: skip
+    assert all(picture.caption and picture.alternative for picture in pictures)
+
+
+def test_figures_are_reproducible_and_leave_the_settings_alone(result, images, pictures):
+    before = dict(mpl.rcParams)
+    again = draw_pictures(result, images)
+    assert dict(mpl.rcParams) == before
+    assert [picture.svg for picture in again] == [picture.svg for picture in pictures]
+
+
+def test_figures_load_nothing_and_carry_no_date(pictures):
+    for picture in pictures:
+        root = ElementTree.fromstring(picture.svg)
+        links = [value for node in root.iter() for key, value in node.attrib.items() if key.endswith("href")]
+        assert all(link.startswith(("data:", "#")) for link in links)
+        assert b"<dc:date>" not in picture.svg
+
+
+@pytest.mark.parametrize("name", ["_nolegend_", "$\\frac{1}{0}$", "a & b < c", "肾脏 ☢", "x" * 200])
+def test_names_are_drawn_as_they_are(result, images, name):
+    changed, shown = renamed(result, images, name)
+    curves, histograms, budgets = draw_curves(changed, shown)[0], draw_histograms(changed), draw_budgets(changed)[0]
+    for picture, length in ((curves, 27), (histograms, 23), (budgets, 27)):
+        assert shortened(name, length) in texts_of(picture)
+
+
+def test_names_in_titles_of_slices_are_drawn_as_they_are(result, images):
+    changed, shown = renamed(result, images, "$x$ _y")
+    assert "$x$ _y, mean" in "".join(texts_of(draw_targets(changed, shown, Scene.of(shown))[1]))
+
+
+def test_a_study_without_ct_with_one_region(result):
+    images = single_region(example_images(with_ct=False))
+    pictures = draw_pictures(example_result(images), images)
+    assert names_of(pictures) == ["overview", "overview-axial", "slices-1", "curves-1", "histograms", "budget-1"]
+    assert "Activity, coronal" in texts_of(pictures[0])
+    assert texts_of(pictures[1]) == ["lesion-liver-1, axial", "lesion-liver-1, sagittal"]
+
+
+def test_a_study_without_regions(result, images):
+    empty = replace(images, segmentation=Segmentation(images.activity.grid, (), ()), tias={}, overlays=())
+    pictures = draw_pictures(result.model_copy(update={"regions": ()}), empty)
+    assert names_of(pictures) == ["overview", "dose-rates"]
+
+
+def test_many_regions_are_spread_over_sheets(result, images):
+    crowd = many_regions(result, 50)
+    pictures = (*draw_curves(crowd, images), draw_histograms(crowd), *draw_budgets(crowd))
+    assert [name for name in names_of(pictures) if name != "histograms"] == [
+        "curves-1", "curves-2", "curves-3", "curves-4", "budget-1", "budget-2",
+    ]  # fmt: skip
+    assert max(picture.height_in for picture in pictures) < 9.7  # the text block of an A4 sheet below a heading
+
+
+def test_colour_bars_carry_their_unit(pictures):
+    texts = texts_of(pictures[0])
+    assert texts.count("MBq/mL") == 2
+    assert "Gy" in texts
+
+
+@pytest.mark.parametrize(
+    ("top", "levels"),
+    [
+        (26.0, (1, 2, 5, 10, 20)),
+        (5.1, (0.1, 0.2, 0.5, 1, 2)),
+        (5.4, (0.2, 0.5, 1, 2, 5)),
+        (0.04, (0.001, 0.002, 0.005, 0.01, 0.02)),
+        (0.0, ()),
+    ],
+)
+def test_isodoses_are_round_numbers_below_the_maximum(top, levels):
+    assert isodose_levels(top) == pytest.approx(levels)
+    assert len(isodose_levels(top)) == len(levels)
+
+
+def test_lesions_come_first_and_slices_go_through_their_hottest_voxel(result, images):
+    names = [region.name for region in targets_of(result, images)]
+    assert names[:3] == ["lesion-liver-1", "lesion-liver-2", "lesion-node-para-aortic"]
+    scene = Scene.of(images)
+    z, y, x = (round(place) for place in hottest(scene, images, "left-kidney"))
+    inside = images.segmentation.mask("left-kidney") >= 0.5
+    assert inside[z, y, x]
+    assert images.dose.data[z, y, x] == images.dose.data[inside].max()
+
+
+def test_images_on_another_grid_are_refused(images):
+    grid = Grid.axis_aligned(images.activity.grid.shape, (5.0, 9.0, 9.0))
+    with pytest.raises(GeometryError, match="CT") as refusal:
+        replace(images, ct=Volume(np.zeros(grid.shape, np.float32), grid))
+    assert refusal.value.code == "report-grid"
+
+
+def test_a_name_is_shortened_in_the_middle():
+    assert shortened("left-kidney", 20) == "left-kidney"
+    short = shortened("Metastasis_segment_4_after_second_cycle", 20)
+    assert len(short) == 20
+    assert short.startswith("Metastasis")
+    assert short.endswith("_cycle")
