@@ -11,7 +11,7 @@ from pydicom import Dataset
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from theradose.formats.dicom.uids import CT_IMAGE, NM_IMAGE, PET_IMAGE, derive_uid
+from theradose.formats.dicom.uids import CT_IMAGE, NM_IMAGE, PET_IMAGE, RT_STRUCTURE_SET, derive_uid
 
 Change = Callable[[Any], None]
 
@@ -152,6 +152,28 @@ def write_ct(folder: Path, *changes: Change, series: str = "ct") -> Path:
     return folder
 
 
+def write_structures(path: Path, *series: str, modality: str = "PT", frame: str = "frame") -> Path:
+    """Write a structure set without contours that refers to series written here."""
+    dataset = _new(RT_STRUCTURE_SET, "RTSTRUCT", path.stem, path.stem)
+    study = Dataset()
+    study.RTReferencedSeriesSequence = []
+    for name in series:
+        item = Dataset()
+        item.SeriesInstanceUID = series_uid(modality, name)
+        study.RTReferencedSeriesSequence.append(item)
+    reference = Dataset()
+    reference.FrameOfReferenceUID = derive_uid("test", frame)
+    reference.RTReferencedStudySequence = [study]
+    dataset.ReferencedFrameOfReferenceSequence = [reference]
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def series_uid(modality: str, series: str) -> str:
+    """The Series Instance UID of a series written here."""
+    return derive_uid("test", modality, "series", series)
+
+
 def _place_slice(dataset: Any, index: int) -> None:
     dataset.PixelSpacing = list(SPACING[1:])
     dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
@@ -176,7 +198,7 @@ def _new(sop_class: str, modality: str, series: str, instance: str) -> FileDatas
     dataset.SOPClassUID = sop_class
     dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
     dataset.StudyInstanceUID = derive_uid("test", "study")
-    dataset.SeriesInstanceUID = derive_uid("test", modality, "series", series)
+    dataset.SeriesInstanceUID = series_uid(modality, series)
     dataset.FrameOfReferenceUID = derive_uid("test", "frame")
     dataset.Modality = modality
     dataset.PatientID = "P001"

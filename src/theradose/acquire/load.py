@@ -14,9 +14,10 @@ from theradose.acquire.decide import (
     problem_findings,
     require_usable,
 )
-from theradose.acquire.sources import Content, Source, choose, describe_ct, describe_emission, find_sources
+from theradose.acquire.sources import Content, Source, choose, describe_ct, describe_emission, find_sources, sort_files
 from theradose.errors import StudyError
 from theradose.formats.dicom.context import ImageReference
+from theradose.formats.dicom.files import list_files
 from theradose.formats.dicom.geometry import stack_of_files, stack_of_frames
 from theradose.formats.facts import NOTHING_DECLARED
 from theradose.model.activity import EmissionImage
@@ -132,7 +133,7 @@ def find_source(path: Path, wanted: Content) -> Source:
     chosen = choose(sources, wanted, path)
     if not path.is_file() or chosen.series is None or chosen.series.shape[0] > len(chosen.files):
         return chosen
-    neighbours, _ = find_sources(path.parent)
+    neighbours, _ = sort_files([file for file in list_files(path.parent) if file.parent == path.parent])
     return next(source for source in neighbours if path in source.files)
 
 

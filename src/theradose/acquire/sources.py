@@ -96,7 +96,13 @@ def find_sources(path: Path, *, progress: Progress | None = None) -> tuple[tuple
     """
     if not path.exists():
         raise StudyError(f"There is no file or folder '{path}': correct the path.", code="file-missing")
-    files = list_files(path)
+    return sort_files(list_files(path), progress=progress)
+
+
+def sort_files(
+    files: Sequence[Path], *, progress: Progress | None = None
+) -> tuple[tuple[Source, ...], tuple[Quarantined, ...]]:
+    """Group files into sources by their headers; see :func:`find_sources`."""
     sources: list[Source] = []
     accompanying: set[Path] = set()
     quarantined: list[Quarantined] = []

@@ -31,6 +31,8 @@ SensitivityCpsPerMBq = Annotated[float, _quantity("cps/MBq"), Field(gt=0)]
 DeadTimeUs = Annotated[float, _quantity("us"), Field(ge=0)]
 Fraction = Annotated[float, _quantity("1"), Field(ge=0, le=1)]
 PointMm = tuple[float, float, float]
+# YAML turns an unquoted date and time into a datetime.
+WordOrTime = Annotated[str, BeforeValidator(lambda value: value.isoformat() if isinstance(value, datetime) else value)]
 
 
 class StudyPart(BaseModel):
@@ -90,7 +92,7 @@ class Declaration(StudyPart):
     """What the user states because the file does not say it."""
 
     unit: Literal["Bq/mL", "counts", "cps"] | None = None
-    decay_reference: str | None = None
+    decay_reference: WordOrTime | None = None
     acquired_at: datetime | None = None
     frame_duration: DurationH | None = None
     orientation: tuple[float, float, float, float, float, float] | None = None

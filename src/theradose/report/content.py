@@ -50,7 +50,7 @@ def build_document(result: Result, images: ReportImages, pictures: Sequence[Pict
             "registration", "Registration",
             present((_registration_table(result), *_named(places, "registration"))),
         ),
-        Section("slices", "Dose in the patient", present((*_named(places, "slices-"), *_named(places, "dose-rates")))),
+        Section("slices", "Dose in the patient", present((*_named(places, "dose-rates"), *_named(places, "slices-")))),
         Section("curves", "Time-activity curves", present((*_named(places, "curves-"), _fit_table(result)))),
         Section("dvh", "Dose-volume histograms", present((*_named(places, "histograms"), _dvh_table(result)))),
         Section("budget", "Uncertainty budget", present((*_named(places, "budget-"), _region_table(result)))),
@@ -116,7 +116,8 @@ def _evidence(result: Result) -> Table:
     for image in result.images:
         for line in image.assumptions:
             lines.setdefault(line, []).append(image.timepoint)
-    ordered = sorted(lines.items(), key=lambda item: not item[0].assumed)
+    quantities = list(dict.fromkeys(line.quantity for line in lines))
+    ordered = sorted(lines.items(), key=lambda item: (not item[0].assumed, quantities.index(item[0].quantity)))
     return Table(
         "What was read and what was assumed",
         (Column("Quantity"), Column("Value", stretch=1.0), Column("Source", stretch=1.6), Column("Status"),
@@ -263,10 +264,10 @@ def _method(result: Result, images: ReportImages) -> tuple[Block, ...]:
     models = ", ".join(dict.fromkeys(region.chosen_model for region in result.regions))
     facts = [
         Fact("Dose engine", images.dose.engine or str(dose.get("engine") or NOT_STATED)),
-        *(Fact(_words(name), _plain(value)) for name, value in images.dose.parameters.items()),
-        Fact("Nuclear data", str(dose.get("nuclear_data") or NOT_STATED)),
+        *(Fact(name, _plain(value)) for name, value in images.dose.parameters.items()),
+        *([] if "nuclear_data" in images.dose.parameters else [Fact("Nuclear data", _plain(dose.get("nuclear_data")))]),
         Fact("Curve models used", models or NOT_STATED),
-        Fact("Density", _densities(result.regions)),
+        Fact("Density of regions", _densities(result.regions)),
     ]
     constants = Table(
         "Constants",
@@ -335,10 +336,6 @@ def _densities(regions: Sequence[RegionResult]) -> str:
         return NOT_STATED
     ends = dict.fromkeys(format_number(density) for density in (known[0], known[-1]))
     return " to ".join(ends) + " g/mL"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").capitalize()
 
 
 def _plain(value: object) -> str:

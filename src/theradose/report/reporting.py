@@ -112,7 +112,13 @@ def _radiopharmaceutical(result: Result) -> str | None:
 
 
 def _administered(result: Result) -> str | None:
-    return _join(format_given_unit(a["activity"], "MBq") for a in administrations(result) if a.get("activity"))
+    return _join(
+        f"{format_given_unit(a['activity'], 'MBq')} measured, residual not stated"
+        if a.get("residual") is None
+        else format_given_unit(a["activity"] - a["residual"], "MBq")
+        for a in administrations(result)
+        if a.get("activity")
+    )
 
 
 def _administration_time(result: Result) -> str | None:

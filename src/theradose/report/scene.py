@@ -17,6 +17,7 @@ from theradose.report.planes import Display, body_window, limited
 _BODY_HU = -400.0
 _BODY_ACTIVITY_FRACTION = 0.01
 _DISPLAY_PERCENTILE = 99.98
+_VOXELS_ASIDE = 3
 _ZOOM_MM = 220.0
 _MARGIN_MM = 80.0
 _ISODOSE_LINES = 5
@@ -62,6 +63,7 @@ class Scene:
         activity = display.arrange(images.activity.data)
         dose = display.arrange(images.dose.data)
         backdrop = activity if images.ct is None else display.arrange(images.ct.data)
+        dose_top = _region_top(images) or display_top(dose)
         threshold = _BODY_HU if images.ct is not None else _BODY_ACTIVITY_FRACTION * display_top(activity)
         return cls(
             display=display,
@@ -71,8 +73,8 @@ class Scene:
             dose=dose,
             body=body_window(display, backdrop, threshold=threshold),
             activity_top=display_top(activity),
-            dose_top=display_top(dose),
-            levels_gy=isodose_levels(display_top(dose)),
+            dose_top=dose_top,
+            levels_gy=isodose_levels(dose_top),
         )
 
     @property
@@ -98,6 +100,20 @@ def isodose_levels(top_gy: float) -> tuple[float, ...]:
 def display_top(data: Array) -> float:
     """Return a display maximum that single noisy voxels do not set."""
     return float(np.percentile(data, _DISPLAY_PERCENTILE)) or float(data.max())
+
+
+def _region_top(images: ReportImages) -> float:
+    """Return the highest dose in any region, a few voxels aside; 0 without regions.
+
+    Outside the regions, noise in air can exceed every dose of interest.
+    """
+    tops = [0.0]
+    for region, voxels in zip(images.segmentation.regions, images.segmentation.voxels, strict=True):
+        inside = images.dose.data[voxels.box][voxels.fraction >= 0.5]
+        if region.kind != RegionKind.WHOLE_BODY and inside.size:
+            aside = min(_VOXELS_ASIDE, inside.size - 1)
+            tops.append(float(np.partition(inside, inside.size - 1 - aside)[inside.size - 1 - aside]))
+    return max(tops)
 
 
 def targets_of(result: Result, images: ReportImages) -> tuple[RegionResult, ...]:

@@ -37,7 +37,7 @@ _COLUMNS = 3
 _GAP_IN, _EDGE_IN = 0.08, 0.01
 _WIDTH_IN = PAGE_WIDTH_IN - 2 * _EDGE_IN
 _PANEL_IN = (_WIDTH_IN - (_COLUMNS - 1) * _GAP_IN) / _COLUMNS
-_OVERVIEW_HEIGHT_IN = 3.1
+_OVERVIEW_HEIGHT_IN = 2.55
 _PROJECTION_HEIGHT_IN = 2.2
 _OVERLAY_HEIGHT_IN = 3.2
 _TARGETS, _ROWS_PER_SHEET = 6, 3
@@ -85,7 +85,7 @@ def draw_overview(result: Result, images: ReportImages, scene: Scene) -> Picture
             name="overview",
             caption=(
                 f"Reference time point; slices {through}. Isodoses at {scene.levels_words}. Outlines: lesions solid, "
-                f"other regions dashed. {_CONVENTION}"
+                f"other regions dashed. Values above a scale have its last colour. {_CONVENTION}"
             ),
             alternative=f"Activity projection and coronal dose slice {through}; isodoses {scene.levels_words}.",
         )

@@ -39,6 +39,7 @@ from theradose.report.reporting import administrations, study_value
 _SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 _CRITICAL_ON_FIRST_PAGE = 3
 _ROWS_BEFORE_PICTURE = 12
+_PLACE = "…"
 _NOT_VERIFIED = "\u00a0†"
 
 
@@ -88,12 +89,19 @@ def results_table(result: Result) -> Table:
 
 
 def remarks(findings: Sequence[FindingResult], *, only: Severity | None = None) -> tuple[Remark, ...]:
-    """Return findings by falling severity, in their order within each."""
+    """Return findings by falling severity, in their order within each.
+
+    Findings that differ only in their place are one remark, with ``…`` for the place in its text.
+    """
+    joined: dict[tuple[Severity, str, str], list[FindingResult]] = {}
+    for finding in findings:
+        text = finding.message.replace(finding.where, _PLACE) if finding.where else finding.message
+        joined.setdefault((finding.severity, finding.code, text), []).append(finding)
     return tuple(
-        Remark(finding.severity, finding.where, finding.message, finding.code)
-        for severity in _SEVERITIES
-        for finding in findings
-        if finding.severity == severity and only in (None, severity)
+        Remark(severity, ", ".join(one.where for one in alike), alike[0].message if len(alike) == 1 else text, code)
+        for wanted in _SEVERITIES
+        for (severity, code, text), alike in joined.items()
+        if severity == wanted and only in (None, wanted)
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from theradose.data import load_yaml
 from theradose.model.grid import Grid
 
+SPECT_CT = "simulation/spect-ct.yaml"
 # Fine steps per emission voxel: the anatomy is sampled at a quarter of it (1.1 mm), blurred at a half.
 FINE_PER_VOXEL = 4
 BLUR_PER_VOXEL = 2
@@ -109,7 +110,7 @@ class Camera:
 
 def load_camera(spec: Mapping[str, Any] | None = None) -> Camera:
     """Return the simulated SPECT/CT from a specification, by default ``data/simulation/spect-ct.yaml``."""
-    spec = load_yaml("simulation/spect-ct.yaml") if spec is None else spec
+    spec = load_yaml(SPECT_CT) if spec is None else spec
     values = {key: spec[key] for key in Camera.__dataclass_fields__ if key != "name"}
     low, high = spec["energy_window_kev"]
     depth, height, width = spec["shape"]

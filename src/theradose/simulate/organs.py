@@ -15,7 +15,7 @@ from theradose.model.grid import Grid
 from theradose.model.region import RegionKind
 from theradose.model.transform import RigidTransform
 from theradose.simulate.sampling import draw, draw_direction, draw_factor
-from theradose.simulate.solids import Solid, ellipsoid, paint, rotation, upright_cylinder
+from theradose.simulate.solids import Solid, ellipsoid, paint, cylinder
 
 # Half the length of trunk and arms, which end outside every field of view.
 _BODY_HALF_LENGTH_MM = 900.0
@@ -137,14 +137,14 @@ def build_anatomy(spec: Mapping[str, Any], *, rng: np.random.Generator, weight_k
     for _ in range(_ATTEMPTS):
         organs = _draw_organs(spec, rng, scale)
         spine = _spine(spec["vertebrae"], scale)
-        trunk = upright_cylinder(np.zeros(3), [*(scale * np.array(spec["body"]["semi_axes_mm"])), _BODY_HALF_LENGTH_MM])
+        trunk = cylinder(np.zeros(3), [*(scale * np.array(spec["body"]["semi_axes_mm"])), _BODY_HALF_LENGTH_MM])
         if not _keeps_clear(organs, spine, trunk):
             continue
         lesions = _draw_lesions(spec, rng, scale, organs, spine, trunk)
         if lesions is not None:
-            skin = upright_cylinder(np.zeros(3), [*(trunk.semi_axes_mm[:2] + fat_mm), _BODY_HALF_LENGTH_MM])
+            skin = cylinder(np.zeros(3), [*(trunk.semi_axes_mm[:2] + fat_mm), _BODY_HALF_LENGTH_MM])
             cavity = spec["body"]["cavity"]
-            inside = upright_cylinder(
+            inside = cylinder(
                 scale * np.array([*cavity["centre_mm"], 0]),
                 [*(scale * np.array(cavity["semi_axes_mm"])), _BODY_HALF_LENGTH_MM],
             )
@@ -187,17 +187,18 @@ def _draw_organs(spec: Mapping[str, Any], rng: np.random.Generator, scale: float
 
 
 def _spine(spec: Mapping[str, Any], scale: float) -> tuple[Part, ...]:
-    """Vertebral bodies: a thin cortical shell around spongiosa."""
+    """Vertebral bodies along a parabola: a thin cortical shell around spongiosa."""
     parts = []
-    top = spec["top_mm"] * scale
-    count = len(spec["names"])
-    for number, (name, height) in enumerate(zip(spec["names"], spec["heights_mm"], strict=True)):
-        along = number / (count - 1)
-        half_height = scale * height / 2
-        bow = spec["lordosis_mm"] * scale * along**2
-        centre = np.array([0.0, spec["centre_y_mm"] * scale - bow, top - half_height])
-        width = scale * (spec["taper"] + (1 - spec["taper"]) * along)
-        shell = upright_cylinder(centre, [*(width * np.array(spec["semi_axes_mm"])), half_height])
+    heights, disc = scale * np.array(spec["heights_mm"]), scale * spec["disc_mm"]
+    along = np.linspace(0, 1, len(heights))
+    z = scale * spec["top_mm"] - np.cumsum(heights + disc) + disc + heights / 2
+    offset = along / spec["apex"] - 1
+    y = scale * (spec["centre_y_mm"] - spec["bow_mm"] * (1 - offset**2))
+    tilt_deg = -np.degrees(np.arctan(np.gradient(y, z)))
+    width = scale * (spec["taper"] + (1 - spec["taper"]) * along)
+    for i, name in enumerate(spec["names"]):
+        semi_axes = [*(width[i] * np.array(spec["semi_axes_mm"])), heights[i] / 2]
+        shell = cylinder([0.0, y[i], z[i]], semi_axes, (tilt_deg[i], 0.0, 0.0))
         parts.append(Part(f"{name}-cortex", "cortical-bone", (shell,)))
         parts.append(
             Part(
@@ -209,7 +210,6 @@ def _spine(spec: Mapping[str, Any], scale: float) -> tuple[Part, ...]:
                 "spongiosa",
             )
         )
-        top -= 2 * half_height + spec["disc_mm"] * scale
     return tuple(parts)
 
 
@@ -217,7 +217,7 @@ def _arms(spec: Mapping[str, Any], scale: float, fat_mm: float) -> tuple[Solid, 
     x, y = spec["centre_mm"]
     axes = [*(scale * np.array(spec["semi_axes_mm"])), _BODY_HALF_LENGTH_MM]
     outward = scale * x + fat_mm / 2
-    return upright_cylinder([outward, y, 0.0], axes), upright_cylinder([-outward, y, 0.0], axes)
+    return cylinder([outward, y, 0.0], axes), cylinder([-outward, y, 0.0], axes)
 
 
 def _draw_lesions(
@@ -289,17 +289,3 @@ def _touches(solid: Solid, surface: Array, obstacles: Iterable[Part]) -> bool:
         for part in obstacles
         for obstacle in part.solids
     )
-
-
-def random_pose(rng: np.random.Generator, *, shift_mm: float, rotation_deg: float) -> RigidTransform:
-    """Return a small repositioning of the patient about the middle of the field of view.
-
-    Length of the shift and angle of the turn lie between half and all of the given limits.
-    """
-    axis = draw_direction(rng)
-    angle = np.radians(rotation_deg * rng.uniform(0.5, 1.0))
-    cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
-    matrix[:3, 3] = draw_direction(rng) * shift_mm * rng.uniform(0.5, 1.0)
-    return RigidTransform(matrix)

@@ -10,15 +10,18 @@ import numpy as np
 
 from theradose.data import load_yaml
 from theradose.model.arrays import Array, frozen
+from theradose.model.transform import RigidTransform
 from theradose.nuclides import Nuclide, load_nuclide
 from theradose.simulate.camera import Camera
 from theradose.simulate.organs import Anatomy, build_anatomy
 from theradose.simulate.sampling import draw
+from theradose.simulate.solids import rotation
 
 LUTETIUM_DOTATATE = "simulation/lu177-dotatate.yaml"
 REMAINDER = "remainder"
 # Each use of a seed draws from a stream of its own, so that a change in one leaves the others as they are.
 _STREAM = 1
+_SAMPLING_TURNS_DEG = ((2.0, 1.0, 1.0), (-1.0, 2.0, -2.0), (-2.0, -2.0, 2.0), (1.0, -1.0, -1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,8 @@ class DigitalPatient:
     anatomy : Anatomy
         In the reference pose.
     volumes_ml : ndarray, shape (parts,)
-        Volume of each part of the anatomy in the reference pose, measured on a fine grid; parts that leave
-        the field of view count inside it only.
+        Volume of each part of the anatomy, measured on a fine grid; parts that leave the field of view count
+        inside it only.
     curves : mapping of str to KineticCurve
         One per part with kinetics of its own, by part name, and one for the remainder of the whole body.
     tissues : mapping of str to Tissue
@@ -180,9 +183,7 @@ def make_patient(
     anatomy = build_anatomy(spec, rng=rng, weight_kg=weight_kg, arms=arms)
     anatomy = Anatomy(tuple(part for part in anatomy.parts if part.region not in without))
     tissues = {name: Tissue(**values) for name, values in spec["tissues"].items()}
-    view = camera.fine_grid(half_width_mm=anatomy.half_width_mm, margin_voxels=0)
-    counts = np.bincount(anatomy.labels(view).ravel(), minlength=len(anatomy.parts) + 1)
-    volumes_ml = counts[1:] * view.voxel_volume_ml
+    volumes_ml = _sample_volumes(anatomy, camera)
     curves = _draw_curves(spec, rng, anatomy, volumes_ml, administered_mbq)
     densities = np.array([tissues[part.tissue].density_g_ml for part in anatomy.parts])
     shares = _remainder_per_ml(spec["remainder"], anatomy, volumes_ml, densities, weight_kg)
@@ -198,6 +199,21 @@ def make_patient(
         tissues=tissues,
         remainder_per_ml=frozen(shares),
     )
+
+
+def _sample_volumes(anatomy: Anatomy, camera: Camera) -> Array:
+    """Volume of each part in the field of view, as the mean over slight turns.
+
+    Faces along the sampling grid would gain or lose a whole layer; the turns average that out.
+    """
+    view = camera.fine_grid(half_width_mm=anatomy.half_width_mm, margin_voxels=0)
+    counts = np.zeros(len(anatomy.parts) + 1)
+    for angles_deg in _SAMPLING_TURNS_DEG:
+        matrix = np.eye(4)
+        matrix[:3, :3] = rotation(angles_deg)
+        labels = anatomy.moved(RigidTransform(matrix)).labels(view)
+        counts += np.bincount(labels.ravel(), minlength=len(counts))
+    return np.asarray(counts[1:] * view.voxel_volume_ml / len(_SAMPLING_TURNS_DEG))
 
 
 def _draw_curves(

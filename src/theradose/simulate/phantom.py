@@ -21,7 +21,7 @@ import numpy as np
 from theradose.data import load_yaml
 from theradose.model.grid import Grid
 from theradose.model.recovery import RecoveryPoints
-from theradose.simulate.camera import FINE_PER_VOXEL, Camera
+from theradose.simulate.camera import FINE_PER_VOXEL, SPECT_CT, Camera
 from theradose.simulate.solids import ellipsoid, paint
 from theradose.simulate.spect import block_sum, blurred_activity, count_image, ellipse_transmission
 
@@ -58,7 +58,7 @@ def measure_recovery(camera: Camera, *, seed: int, spec: Mapping[str, Any] | Non
         Mean over several positions of each sphere within a voxel. The uncertainty holds the scatter of a
         single position and the filling of the sphere.
     """
-    spec = load_yaml("simulation/spect-ct.yaml")["phantom"] if spec is None else spec
+    spec = load_yaml(SPECT_CT)["phantom"] if spec is None else spec
     rng = np.random.default_rng([seed, _STREAM])
     means, uncertainties = [], []
     for volume_ml in spec["sphere_ml"]:

@@ -99,15 +99,19 @@ class Solid:
 def ellipsoid(
     centre_mm: Sequence[float] | Array,
     semi_axes_mm: Sequence[float] | Array,
-    tilt_deg: Sequence[float] = (0.0, 0.0, 0.0),
+    tilt_deg: Sequence[float] | Array = (0.0, 0.0, 0.0),
 ) -> Solid:
     """Return an ellipsoid, turned about x, then y, then z."""
     return Solid("ellipsoid", np.asarray(centre_mm), np.asarray(semi_axes_mm), rotation(tilt_deg))
 
 
-def upright_cylinder(centre_mm: Sequence[float] | Array, semi_axes_mm: Sequence[float] | Array) -> Solid:
-    """Return an elliptic cylinder along z with three semi-axes, the last one half its height."""
-    return Solid("cylinder", np.asarray(centre_mm), np.asarray(semi_axes_mm), np.eye(3))
+def cylinder(
+    centre_mm: Sequence[float] | Array,
+    semi_axes_mm: Sequence[float] | Array,
+    tilt_deg: Sequence[float] | Array = (0.0, 0.0, 0.0),
+) -> Solid:
+    """Return an elliptic cylinder; it stands along z, half its height is the third semi-axis, then it is turned."""
+    return Solid("cylinder", np.asarray(centre_mm), np.asarray(semi_axes_mm), rotation(tilt_deg))
 
 
 def rotation(angles_deg: Sequence[float] | Array) -> Array:
@@ -154,8 +158,6 @@ def paint(labels: Array, grid: Grid, solid: Solid, label: int) -> None:
     # Slice by slice the arrays stay in the processor's cache, which makes this several times faster.
     for position, height in zip(range(first[2], last[2]), z, strict=True):
         u, v, w = (in_plane[i] + np.float32(to_local[i, 2] * height) for i in range(3))
-        if solid.shape == "ellipsoid":
-            inside = u * u + v * v + w * w <= 1
-        else:
-            inside = (u * u + v * v <= 1) & (np.abs(w) <= 1)
+        across = u * u + v * v
+        inside = across + w * w <= 1 if solid.shape == "ellipsoid" else (across <= 1) & (np.abs(w) <= 1)
         labels[position, first[1] : last[1], first[0] : last[0]][inside] = label

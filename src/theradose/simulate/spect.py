@@ -42,7 +42,7 @@ class CountImage:
         Share m/n of the detected events that was recorded.
     """
 
-    counts: Volume
+    counts: Array
     accumulated_counts: int
     live_fraction: float
 

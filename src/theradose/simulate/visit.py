@@ -16,8 +16,9 @@ from theradose.model.activity import ImageUnit
 from theradose.model.grid import Grid, Volume
 from theradose.model.transform import RigidTransform
 from theradose.simulate.camera import Camera
-from theradose.simulate.organs import Anatomy, random_pose
+from theradose.simulate.organs import Anatomy
 from theradose.simulate.patient import DigitalPatient
+from theradose.simulate.sampling import draw_direction
 from theradose.simulate.spect import blurred_activity, count_image, ct_image, ellipse_transmission, embed
 
 _BQ_PER_MBQ = 1e6
@@ -132,6 +133,20 @@ def plan_visits(spec: Mapping[str, Any], *, seed: int, administered_at: datetime
             )
         )
     return tuple(visits)
+
+
+def random_pose(rng: np.random.Generator, *, shift_mm: float, rotation_deg: float) -> RigidTransform:
+    """Return a small repositioning of the patient about the middle of the field of view.
+
+    Length of the shift and angle of the turn lie between half and all of the given limits.
+    """
+    axis = draw_direction(rng)
+    angle = np.radians(rotation_deg * rng.uniform(0.5, 1.0))
+    cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    matrix[:3, 3] = draw_direction(rng) * shift_mm * rng.uniform(0.5, 1.0)
+    return RigidTransform(matrix)
 
 
 def image_visit(

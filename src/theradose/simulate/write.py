@@ -3,44 +3,32 @@
 from __future__ import annotations
 
 import csv
-import os
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from theradose.data import load_yaml
 from theradose.errors import StudyError
-from theradose.formats.dicom.context import DicomContext, ImageReference
-from theradose.formats.dicom.ct_write import CtAcquisition, write_ct_series
-from theradose.formats.dicom.nm_write import NmAcquisition, write_nm_volume
-from theradose.formats.dicom.rtstruct_write import write_rtstruct
-from theradose.formats.dicom.uids import derive_uid
 from theradose.model.activity import ImageUnit
 from theradose.model.recovery import RecoveryPoints
-from theradose.model.region import RegionKind
-from theradose.provenance import package_version
-from theradose.simulate.camera import Camera, load_camera
-from theradose.simulate.outlines import outline_regions
+from theradose.simulate.camera import SPECT_CT, Camera, load_camera
+from theradose.simulate.dicom import DicomWriter, outlined_regions, patient_id
 from theradose.simulate.patient import DigitalPatient, make_patient
 from theradose.simulate.phantom import measure_recovery
-from theradose.simulate.truth import Truth, TrueTimepoint, true_regions
-from theradose.simulate.visit import Variant, Visit, VisitImages, image_visit, plan_visits
+from theradose.simulate.truth import TrueTimepoint, Truth, true_regions
+from theradose.simulate.visit import Variant, Visit, plan_visits
 
 STUDY_FILE = "study.yaml"
 TRUTH_FILE = "truth.json"
 RECOVERY_FILE = "recovery.csv"
 DICOM_FOLDER = "dicom"
 _PARTIAL_FOLDER = ".simulating"
-_READER = "simulated reader"
-_RADIOPHARMACEUTICAL = "[177Lu]Lu-DOTATATE"
 _TIMEZONE = "Europe/Paris"
 _ADMINISTERED_AT = datetime(2026, 3, 2, 10, 0)
 _RESIDUAL_MBQ = 60
-_CT_BEFORE = timedelta(minutes=5)
 
 
 def simulate_study(
@@ -94,10 +82,10 @@ def simulate_study(
     camera = load_camera()
     patient = _patient(seed, chosen, camera)
     administered_at = _ADMINISTERED_AT.replace(tzinfo=ZoneInfo(_TIMEZONE))
-    visits = plan_visits(load_yaml("simulation/spect-ct.yaml"), seed=seed, administered_at=administered_at)
+    visits = plan_visits(load_yaml(SPECT_CT), seed=seed, administered_at=administered_at)
     report("phantom")
     _write_recovery(partial / RECOVERY_FILE, measure_recovery(camera, seed=seed))
-    writer = _DicomWriter(partial / DICOM_FOLDER, patient, camera, ImageUnit(unit), chosen, administered_at)
+    writer = DicomWriter(partial / DICOM_FOLDER, patient, camera, ImageUnit(unit), chosen, administered_at)
     timepoints = []
     for visit in visits:
         report(f"images at {visit.hours} h")
@@ -130,126 +118,6 @@ def simulate_study(
     return truth
 
 
-def outlined_regions(patient: DigitalPatient) -> tuple[str, ...]:
-    """Return the regions that the structure set holds: organs and lesions."""
-    anatomy = patient.anatomy
-    return tuple(
-        name for name in anatomy.region_names if anatomy.parts[anatomy.parts_of(name)[0]].kind is not RegionKind.OTHER
-    )
-
-
-class _DicomWriter:
-    """Images the visits of one patient and writes them."""
-
-    def __init__(
-        self,
-        folder: Path,
-        patient: DigitalPatient,
-        camera: Camera,
-        unit: ImageUnit,
-        variant: Variant,
-        administered_at: datetime,
-    ) -> None:
-        self._folder = folder
-        self._patient = patient
-        self._camera = camera
-        self._unit = unit
-        self._variant = variant
-        self._administered_at = administered_at
-
-    def write(self, visit: Visit) -> VisitImages:
-        """Write SPECT and CT of a visit, and the structure set if it is the reference."""
-        context = self._context(visit)
-        images = image_visit(
-            visit,
-            patient=self._patient,
-            camera=self._camera,
-            unit=self._unit,
-            variant=self._variant,
-            frame_of_reference=derive_uid(context.study_uid, "frame of reference"),
-        )
-        write_nm_volume(
-            self._folder / f"nm_{visit.hours}h" / "nm.dcm",
-            images.spect,
-            unit=self._unit,
-            acquisition=self._nm_acquisition(visit, images.accumulated_counts),
-            context=context,
-            description="SPECT, attenuation and scatter corrected",
-        )
-        ct = write_ct_series(
-            self._folder / f"ct_{visit.hours}h",
-            images.ct,
-            acquisition=CtAcquisition(
-                visit.acquired_at - _CT_BEFORE,
-                self._camera.name,
-                self._camera.ct["kvp"],
-                self._camera.ct["tube_current_ma"],
-            ),
-            context=context,
-            description="CT, low dose",
-        )
-        if self._variant is Variant.MISSING_SLICE and visit.is_last:
-            middle = len(ct.instance_uids) // 2
-            (self._folder / f"ct_{visit.hours}h" / f"ct_{middle:04d}.dcm").unlink()
-        if visit.is_reference:
-            self._write_regions(visit, context, ct)
-        return images
-
-    def _context(self, visit: Visit) -> DicomContext:
-        patient = self._patient
-        return DicomContext(
-            patient_id=_patient_id(patient),
-            patient_name="Digital^Patient",
-            patient_sex="O",
-            patient_birth_date="",
-            study_uid=derive_uid(
-                "simulation", str(patient.seed), self._variant.value, self._unit.value, str(visit.hours)
-            ),
-            study_at=visit.acquired_at - _CT_BEFORE,
-            content_at=visit.acquired_at,
-            patient_position="HFS",
-            software_version=package_version(),
-            study_description=f"SPECT/CT {visit.hours} h",
-        )
-
-    def _nm_acquisition(self, visit: Visit, accumulated_counts: int) -> NmAcquisition:
-        camera = self._camera
-        return NmAcquisition(
-            nuclide=self._patient.nuclide.name,
-            radiopharmaceutical=_RADIOPHARMACEUTICAL,
-            administered_mbq=self._patient.administered_mbq,
-            administered_at=self._administered_at,
-            acquired_at=visit.acquired_at,
-            views=camera.views_per_head,
-            seconds_per_view=camera.seconds_per_view,
-            heads=camera.heads,
-            energy_window_kev=camera.energy_window_kev,
-            counts_accumulated=accumulated_counts,
-            corrections=("ATTN", "SCAT"),
-            camera=camera.name,
-        )
-
-    def _write_regions(self, visit: Visit, context: DicomContext, ct: ImageReference) -> None:
-        if ct.grid is None:
-            raise ValueError("the written CT has no grid")
-        contours = outline_regions(
-            self._patient.anatomy,
-            outlined_regions(self._patient),
-            ct.grid,
-            series_uid=ct.series_uid,
-            drafted_by=_READER,
-        )
-        if self._variant is Variant.SWAPPED_SIDES:
-            swapped = {"left-kidney": "right-kidney", "right-kidney": "left-kidney"}
-            contours = replace(
-                contours,
-                regions=tuple(
-                    replace(region, name=swapped.get(region.name, region.name)) for region in contours.regions
-                ),
-            )
-        write_rtstruct(self._folder / "rtstruct" / f"{visit.id}.dcm", contours, context=context, image=ct)
-
-
 def _variant(name: str) -> Variant:
     try:
         return Variant(name)
@@ -271,10 +139,6 @@ def _patient(seed: int, variant: Variant, camera: Camera) -> DigitalPatient:
         arms=variant is Variant.ARMS_DOWN,
         without=("right-kidney",) if variant is Variant.ONE_KIDNEY else (),
     )
-
-
-def _patient_id(patient: DigitalPatient) -> str:
-    return f"SIM-{patient.seed:06d}"
 
 
 def _write_recovery(path: Path, points: RecoveryPoints) -> None:
@@ -300,14 +164,12 @@ def _write_study(
         calibration["sensitivity"] = f"{camera.sensitivity_cps_per_mbq:g} cps/MBq"
         calibration["dead_time"] = f"{camera.dead_time_us:g} us"
     calibration["recovery"] = RECOVERY_FILE
-    calibration["resolution"] = (
-        f"{camera.fwhm_mm(load_yaml('simulation/spect-ct.yaml')['phantom']['radius_mm']):.1f} mm"
-    )
+    calibration["resolution"] = f"{camera.fwhm_mm(load_yaml(SPECT_CT)['phantom']['radius_mm']):.1f} mm"
     study = {
         "schema_version": 1,
         "timezone": _TIMEZONE,
         "patient": {
-            "id": _patient_id(patient),
+            "id": patient_id(patient),
             "sex": "O",
             "weight": f"{patient.weight_kg:.1f} kg",
             "height": f"{patient.height_cm:.0f} cm",
@@ -343,8 +205,8 @@ def _timepoint(visit: Visit) -> dict[str, str]:
 
 
 def _publish(partial: Path, out: Path) -> None:
-    """Move the finished simulation to its place; the truth goes last and marks it as complete."""
+    """Move the finished simulation to its place, the images last: if they are there, all of it is."""
     shutil.rmtree(out / DICOM_FOLDER, ignore_errors=True)
-    for name in (RECOVERY_FILE, STUDY_FILE, DICOM_FOLDER, TRUTH_FILE):
-        os.replace(partial / name, out / name)
+    for name in (RECOVERY_FILE, STUDY_FILE, TRUTH_FILE, DICOM_FOLDER):
+        (partial / name).replace(out / name)
     partial.rmdir()

@@ -14,10 +14,12 @@ import numpy as np
 from theradose.model.arrays import Array
 from theradose.model.grid import Volume
 from theradose.model.transform import RigidTransform
+from theradose.spatial.averages import block_mean
 from theradose.spatial.body import body_mask
-from theradose.spatial.resample import block_mean, resample_volume
+from theradose.spatial.resample import resample_volume
 
-_WORKING_STEP_MM = 3.0
+# Finer voxels make the comparison slower, not better: it is limited by resolution and breathing.
+_WORKING_STEP_MM = 4.5
 _AIR_HU = -1000.0
 # Lung and air look alike below, metal above: breathing and implants then have no say.
 _LOWEST_HU, _HIGHEST_HU = -300.0, 700.0
@@ -111,7 +113,7 @@ def alignment_quality(reference: Feature, moving: Feature, transform: RigidTrans
 
 
 def _reduced(volume: Volume, fill: float) -> Volume:
-    z, y, x = (max(1, round(_WORKING_STEP_MM / step)) for step in volume.grid.spacing_mm)
+    z, y, x = (max(1, int(_WORKING_STEP_MM / step)) for step in volume.grid.spacing_mm)
     return block_mean(volume, (z, y, x), fill=fill)
 
 

@@ -23,8 +23,8 @@ from theradose.model.finding import Finding
 from theradose.model.grid import DensityMap, Grid, Volume
 from theradose.model.region import RegionVoxels
 from theradose.model.transform import RigidTransform
+from theradose.spatial.averages import average_volume, index_map
 from theradose.spatial.body import body_mask
-from theradose.spatial.resample import average_volume, index_map
 
 _UNCOVERED_INFO = 0.001
 

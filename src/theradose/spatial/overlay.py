@@ -10,8 +10,8 @@ import numpy as np
 from theradose.model.arrays import Array
 from theradose.model.grid import Volume
 from theradose.model.transform import Registration
+from theradose.spatial.averages import average_volume
 from theradose.spatial.registration_methods import RegistrationInput
-from theradose.spatial.resample import average_volume
 
 _AIR_HU = -1000.0
 _TILE_MM = 40.0

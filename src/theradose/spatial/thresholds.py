@@ -44,9 +44,10 @@ def otsu_threshold(*, values: Array) -> float:
 def contrast_oriented_threshold(*, values: Array) -> float:
     """Return the threshold half-way between the hot core of an object and its background.
 
-    The threshold is a·M + (1 − a)·B with the mean M of all values of at least 70 % of the maximum and the mean B
+    The threshold is a·M + (1 - a)·B with the mean M of all values of at least 70 % of the maximum and the mean B
     of all values below the threshold. B is found by iteration, starting without background; it changes in one
-    direction only, so the iteration ends. The published method fits the weights of M and B to phantom measurements of the scanner; here a = 0.5.
+    direction only, so the iteration ends. The published method fits the weights of M and B to phantom
+    measurements of each scanner; here a = 0.5.
 
     Parameters
     ----------

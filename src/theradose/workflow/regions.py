@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from theradose.acquire.load import image_reference
 from theradose.acquire.regions import load_regions
+from theradose.acquire.sources import Content
 from theradose.errors import GeometryError, StudyError, TheradoseError
+from theradose.formats.dicom.rtstruct import check_references
 from theradose.model.contour import ContourSet
 from theradose.model.finding import Finding
 from theradose.model.grid import Grid
@@ -64,9 +67,7 @@ def _given_regions(case: Case, item: LoadedTimepoint) -> tuple[Segmentation, lis
     where = item.timepoint.id
     try:
         source, noticed = load_regions(case.study_file.resolve(name), names=case.study.names)
-        segmentation, drawn = (
-            rasterise(source, _drawing_grid(source, item)) if isinstance(source, ContourSet) else (source, ())
-        )
+        segmentation, drawn = _voxels(case, source, item) if isinstance(source, ContourSet) else (source, ())
     except TheradoseError as error:
         raise type(error)(f"Regions of time point '{where}': {error}", code=error.code) from None
     on_grid = resample_segmentation(segmentation, grid)
@@ -74,20 +75,28 @@ def _given_regions(case: Case, item: LoadedTimepoint) -> tuple[Segmentation, lis
     return _named(case, on_grid), placed(findings, where)
 
 
-def _drawing_grid(contours: ContourSet, item: LoadedTimepoint) -> Grid:
-    """Return the grid on whose slices the contours lie: the CT's if they do, otherwise the emission image's."""
-    if item.ct is None:
-        return item.activity.grid
+def _voxels(case: Case, contours: ContourSet, item: LoadedTimepoint) -> tuple[Segmentation, tuple[Finding, ...]]:
+    """Rasterise on the image on whose slices the contours lie: the CT if they do, otherwise the emission image."""
+    on_ct = item.ct is not None and _on_slices(contours, item.ct.grid)
+    grid = item.ct.grid if item.ct is not None and on_ct else item.activity.grid
+    name, wanted = (item.timepoint.ct, Content.CT) if on_ct else (item.timepoint.activity, Content.EMISSION)
+    image = image_reference(case.study_file.resolve(name or ""), wanted=wanted)
+    references = check_references(contours, image) if image is not None else ()
+    spacing_mm = grid.spacing_mm[0] if _on_slices(contours, grid) else None
+    segmentation, findings = rasterise(contours, grid, plane_spacing_mm=spacing_mm)
+    return segmentation, (*references, *findings)
+
+
+def _on_slices(contours: ContourSet, grid: Grid) -> bool:
     points = np.concatenate([line.points_mm for region in contours.regions for line in region.contours])
-    slices = item.ct.grid.to_index(points)[:, 0]
-    on_ct = np.abs(slices - np.round(slices)) <= _ON_SLICE
-    return item.ct.grid if on_ct.all() else item.activity.grid
+    slices = grid.to_index(points)[:, 0]
+    return bool((np.abs(slices - np.round(slices)) <= _ON_SLICE).all())
 
 
 def _named(case: Case, segmentation: Segmentation) -> Segmentation:
     regions = []
     for region in segmentation.regions:
-        known = canonical_region(region.name, names=case.study.names)
+        known = canonical_region(region.name, names=case.study.names, kind=region.kind)
         verified_by = next((item.by for item in case.study.verified if item.region == known.name), region.verified_by)
         mass = next((item.mass for item in case.overrides_of(known.name) if item.mass is not None), region.mass_g)
         regions.append(

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from dicom_images import assign, remove, stored_values, write_ct, write_nm
 
+from dicom_images import assign, remove, stored_values, write_ct, write_nm
 from theradose.errors import DicomError
 from theradose.formats.dicom.files import check_pixels, list_files, read_frames, read_header, scan
 from theradose.formats.dicom.series import read_series

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dicom_images import ORIGIN, SHAPE, SPACING, assign, detector, remove, stored_values, write_ct, write_nm, write_pt
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dicom_images import ORIGIN, SHAPE, SPACING, assign, detector, remove, stored_values, write_ct, write_nm, write_pt
 from theradose.formats.dicom.ct import read_ct
 from theradose.formats.dicom.files import list_files
 from theradose.formats.dicom.geometry import SliceStack, resample_slices, stack_of_files, stack_of_frames

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 import numpy as np
 import pydicom
 import pytest
+
 from dicom_images import (
     LU177_HALF_LIFE_S,
     SHAPE,
@@ -19,7 +20,6 @@ from dicom_images import (
     write_nm,
     write_pt,
 )
-
 from theradose.formats.dicom.files import list_files
 from theradose.formats.dicom.nm import NmKind, classify_nm, read_nm
 from theradose.formats.dicom.pt import read_pt

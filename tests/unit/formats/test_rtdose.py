@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pydicom
 import pytest
-from dicom_support import CONTEXT, FRAME_UID, ORIENTATIONS, image_reference, oriented_grid, validation_errors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dicom_support import CONTEXT, FRAME_UID, ORIENTATIONS, image_reference, oriented_grid, validation_errors
 from theradose.errors import DicomError
 from theradose.formats.dicom.context import StructureSetReference
 from theradose.formats.dicom.rtdose import read_rtdose
@@ -64,9 +64,7 @@ def test_the_twins_differ_in_the_pixels_alone(tmp_path):
     for bits in (16, 32):
         write_rtdose(tmp_path / f"{bits}.dcm", dose, context=CONTEXT, bits=bits)
         headers.append(pydicom.dcmread(tmp_path / f"{bits}.dcm"))
-    differing = {
-        element.keyword for element in headers[0] if element.value != headers[1][element.tag].value
-    }
+    differing = {element.keyword for element in headers[0] if element.value != headers[1][element.tag].value}
     assert differing == {"SOPInstanceUID", "SeriesInstanceUID", "BitsAllocated", "BitsStored", "HighBit",
                          "DoseGridScaling", "PixelData"}  # fmt: skip
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pydicom
 import pytest
-from dicom_support import CONTEXT, FRAME_UID, ORIENTATIONS, image_reference, oriented_grid, validation_errors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from dicom_support import CONTEXT, FRAME_UID, ORIENTATIONS, image_reference, oriented_grid, validation_errors
 from theradose.errors import DicomError
 from theradose.formats.dicom.context import ImageReference
 from theradose.formats.dicom.rtstruct import check_references, read_rtstruct
@@ -93,9 +93,7 @@ def test_contours_of_more_than_64_kb_are_written(tmp_path):
     angle = np.linspace(0, 2 * np.pi, 6000, endpoint=False)
     points = np.column_stack([200 * np.cos(angle), 150 * np.sin(angle), np.full(6000, -134.125)])
     contours = ContourSet((ContourRegion("body", 1, (Contour(points),), FRAME_UID),), FRAME_UID)
-    write_rtstruct(
-        tmp_path / "rs.dcm", contours, context=CONTEXT, image=image_reference(oriented_grid("HFS"))
-    )
+    write_rtstruct(tmp_path / "rs.dcm", contours, context=CONTEXT, image=image_reference(oriented_grid("HFS")))
     again, _ = read_rtstruct(tmp_path / "rs.dcm")
     np.testing.assert_allclose(again.regions[0].contours[0].points_mm, points, atol=5.1e-5, rtol=0)
 
@@ -253,5 +251,3 @@ def test_other_files_are_refused(shared_data, file, code):
     with pytest.raises(DicomError) as refused:
         read_rtstruct(shared_data / "images" / file)
     assert refused.value.code == code
-
-

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pydicom
 import pytest
-from dicom_support import CONTEXT, FRAME_UID, ORIENTATIONS, image_reference, oriented_grid, validation_errors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from dicom_support import CONTEXT, FRAME_UID, ORIENTATIONS, image_reference, oriented_grid, validation_errors
 from theradose.errors import DicomError
 from theradose.formats.dicom.seg import read_seg
 from theradose.formats.dicom.seg_write import write_seg
@@ -113,13 +113,18 @@ def test_region_without_voxels_is_left_out_and_said(tmp_path):
     assert refused.value.code == "seg-empty"
 
 
+def test_grid_without_frame_of_reference_gets_one_and_says_so(tmp_path):
+    grid = Grid((5, 12, 10), oriented_grid("HFS").affine_mm)
+    findings = write_seg(tmp_path / "seg.dcm", _segmentation(grid, _half(grid.shape)), context=CONTEXT)
+    assert [finding.code for finding in findings] == ["frame-of-reference-invented"]
+    assert read_seg(tmp_path / "seg.dcm")[0].grid.frame_of_reference.startswith("2.25.")
+
+
 def test_sheared_grid_is_refused(tmp_path):
     affine = oriented_grid("HFS").affine_mm.copy()
     affine[0, 0] = 0.5
     with pytest.raises(DicomError) as refused:
-        write_seg(
-            tmp_path / "a.dcm", _segmentation(Grid((5, 12, 10), affine), _half((5, 12, 10))), context=CONTEXT
-        )
+        write_seg(tmp_path / "a.dcm", _segmentation(Grid((5, 12, 10), affine), _half((5, 12, 10))), context=CONTEXT)
     assert refused.value.code == "grid-sheared"
 
 
@@ -158,6 +163,10 @@ def _move_frame(dataset):
     dataset.PerFrameFunctionalGroupsSequence[1].PlanePositionSequence[0].ImagePositionPatient[0] += 1
 
 
+def _far_frame(dataset):
+    dataset.PerFrameFunctionalGroupsSequence[1].PlanePositionSequence[0].ImagePositionPatient[2] = 3e8
+
+
 def _turn_frame(dataset):
     orientation = pydicom.Dataset()
     orientation.ImageOrientationPatient = [0, 1, 0, 1, 0, 0]
@@ -180,6 +189,7 @@ def _as_label_map(dataset):
     ("change", "code"),
     [
         (_move_frame, "seg-irregular"),
+        (_far_frame, "memory-cap"),
         (_turn_frame, "seg-several-grids"),
         (_drop_group, "seg-frames"),
         (_drop_orientation, "seg-geometry"),

@@ -57,6 +57,14 @@ def test_findings_are_sorted_and_the_critical_ones_open_the_report(result, image
     assert [remark.severity for remark in listed.items] == ["critical"] * 20 + ["warning"] * 20 + ["info"] * 20
 
 
+def test_findings_that_differ_only_in_their_place_are_joined(result, images):
+    listed = next(s for s in build_document(result, images, ()).sections if s.name == "findings").blocks[0].items
+    joined = next(remark for remark in listed if remark.code == "region-not-verified")
+    assert joined.where == "lesion-liver-1, lesion-liver-2"
+    assert joined.message == "Nobody verified the outline of '…': its dose rests on a drafted region."
+    assert len(listed) == len(result.findings) - 1
+
+
 def test_an_unverified_constant_stands_out(result, images):
     rows = table(build_document(result, images, ()), "method", "Constants").rows
     assert [(row.cells[-1].text, row.cells[-1].tone) for row in rows][-1] == ("unverified", "warning")

@@ -14,7 +14,7 @@ def test_every_item_of_the_list_has_its_place_in_the_result():
 
 def test_values_come_from_the_result(result):
     values = by_name(result)
-    assert values["administered-activity"] == "7400 MBq"
+    assert values["administered-activity"] == "7340 MBq"
     assert values["residual-activity"] == "60 MBq"
     assert values["calibration-factor"] == "9.3 cps/MBq, u 3.0 %"
     assert values["imaging-times"] == "4.1 h, 24.2 h, 96.5 h, 167.9 h"

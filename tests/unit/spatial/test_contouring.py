@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dicom_support import ORIENTATIONS, oriented_grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from dicom_support import ORIENTATIONS, oriented_grid
 from theradose.model.region import Region, RegionKind, RegionVoxels, Segmentation
 from theradose.spatial.contouring import contour_segmentation, trace
 from theradose.spatial.rasterise import rasterise
@@ -59,7 +59,12 @@ def test_fractions_are_rounded_and_said_to_be():
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
-    [(RegionKind.ORGAN, "ORGAN"), (RegionKind.LESION, "GTV"), (RegionKind.WHOLE_BODY, "EXTERNAL"), (RegionKind.OTHER, "")],
+    [
+        (RegionKind.ORGAN, "ORGAN"),
+        (RegionKind.LESION, "GTV"),
+        (RegionKind.WHOLE_BODY, "EXTERNAL"),
+        (RegionKind.OTHER, ""),
+    ],
 )
 def test_kind_and_origin_travel_with_the_contours(kind, expected):
     grid = oriented_grid("HFS", shape=(2, 3, 3))

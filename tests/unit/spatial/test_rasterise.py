@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 import pytest
-from dicom_support import FRAME_UID, ORIENTATIONS, oriented_grid, series_grid
 
+from dicom_support import FRAME_UID, ORIENTATIONS, oriented_grid, series_grid
 from theradose.errors import GeometryError
 from theradose.formats.dicom.rtstruct import read_rtstruct
 from theradose.model.contour import Contour, ContourRegion, ContourSet

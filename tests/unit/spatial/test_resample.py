@@ -12,14 +12,8 @@ from theradose.model.activity import ActivityMap
 from theradose.model.grid import Grid, Volume
 from theradose.model.region import Region, RegionVoxels, Segmentation
 from theradose.model.transform import RigidTransform
-from theradose.spatial.resample import (
-    average_volume,
-    block_mean,
-    lost_activity,
-    resample_activity,
-    resample_segmentation,
-    resample_volume,
-)
+from theradose.spatial.averages import average_volume, block_mean
+from theradose.spatial.resample import lost_activity, resample_activity, resample_segmentation, resample_volume
 
 SOURCE = Grid.axis_aligned((30, 34, 32), (4.4, 4.4, 4.4), (-68.0, -72.0, -64.0), "1.2.3")
 

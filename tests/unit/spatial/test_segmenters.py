@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dicom_support import ORIENTATIONS, oriented_grid
 from scipy.ndimage import gaussian_filter
 
+from dicom_support import ORIENTATIONS, oriented_grid
 from theradose.errors import GeometryError, StudyError
 from theradose.model.grid import Grid, Volume
 from theradose.model.region import Region, RegionKind, RegionVoxels, Segmentation

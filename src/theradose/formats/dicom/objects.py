@@ -16,6 +16,7 @@ from theradose.errors import DicomError, TheradoseError
 from theradose.formats.dicom.context import DicomContext
 from theradose.formats.dicom.files import FileHeader, read_header
 from theradose.formats.dicom.uids import derive_uid
+from theradose.model.finding import Finding
 from theradose.model.grid import Grid
 
 if TYPE_CHECKING:
@@ -186,6 +187,22 @@ def plane_orientation(grid: Grid) -> list[str]:
     """Return ImageOrientationPatient of the slices of `grid`: direction along a row, then down a column."""
     columns = grid.affine_mm[:3, :3] / np.linalg.norm(grid.affine_mm[:3, :3], axis=0)
     return [decimal(value) for value in (*columns[:, 2], *columns[:, 1])]
+
+
+def own_frame_of_reference(context: DicomContext) -> str:
+    """Return the frame of reference of objects whose grid has none: the same for all objects of a study."""
+    return derive_uid(context.study_uid, "frame of reference")
+
+
+def invented_frame(path: Path) -> Finding:
+    """Say that a written object has a frame of reference of its own."""
+    return Finding(
+        "frame-of-reference-invented",
+        "info",
+        "The image has no frame of reference; what is written here has a new one and overlays no other series by "
+        "itself.",
+        path.name,
+    )
 
 
 def right_handed(grid: Grid) -> Grid:

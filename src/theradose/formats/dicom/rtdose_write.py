@@ -18,13 +18,15 @@ from theradose.formats.dicom.context import RESEARCH_USE, DicomContext, Structur
 from theradose.formats.dicom.objects import (
     date_and_time,
     decimal,
+    invented_frame,
     new_object,
+    own_frame_of_reference,
     plane_orientation,
     reference,
     right_handed,
     save_object,
 )
-from theradose.formats.dicom.uids import RT_DOSE, RT_STRUCTURE_SET, derive_uid
+from theradose.formats.dicom.uids import RT_DOSE, RT_STRUCTURE_SET
 from theradose.model.arrays import Array
 from theradose.model.dose import DoseMap, DoseVolumeHistogram
 from theradose.model.finding import Finding
@@ -100,11 +102,8 @@ def write_rtdose(
     dataset.ContentDate, dataset.ContentTime = date_and_time(context.content_at)
     _describe_geometry(dataset, grid)
     if grid.frame_of_reference is None:
-        dataset.FrameOfReferenceUID = derive_uid(context.study_uid, "frame of reference")
-        findings = (*findings, Finding(
-            "frame-of-reference-invented", "info",
-            "The dose map has no frame of reference; the written RT Dose has a new one and overlays no other "
-            "series by itself.", path.name))  # fmt: skip
+        dataset.FrameOfReferenceUID = own_frame_of_reference(context)
+        findings = (*findings, invented_frame(path))
     _describe_pixels(dataset, stored, scaling, bits)
     dataset.DoseUnits = "GY"
     dataset.DoseType = "EFFECTIVE" if effective else "PHYSICAL"

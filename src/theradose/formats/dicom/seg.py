@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from pydicom import Dataset
+from pydicom.pixels import iter_pixels
 
 from theradose.errors import DicomError
-from theradose.formats.dicom.files import read_frames
+from theradose.formats.dicom.files import MEMORY_LIMIT_BYTES, FileHeader, check_pixels, read_frames
 from theradose.formats.dicom.objects import guarded, read_object, snomed_ct
 from theradose.formats.dicom.uids import SEGMENTATION
 from theradose.formats.dicom.values import read_integer, read_items, read_number, read_numbers, read_text
@@ -57,8 +59,9 @@ def read_seg(path: Path) -> tuple[Segmentation, tuple[Finding, ...]]:
         header, dataset = read_object(path, sop_class=SEGMENTATION, kind="Segmentation")
         frames = _frames(dataset)
         grid, slices, findings = _grid(dataset, frames, path.name)
-        pixels, scale, noticed = _pixels(dataset, read_frames(header), path.name)
-        segmentation, left_out = _regions(dataset, frames, slices, pixels, scale, grid)
+        full, noticed = _full_value(dataset, path.name)
+        patches = _patches(header, dataset, full)
+        segmentation, left_out = _regions(dataset, frames, slices, patches, grid)
         return segmentation, (*findings, *noticed, *left_out)
 
 
@@ -123,6 +126,13 @@ def _grid(dataset: Dataset, frames: list[_Frame], where: str) -> tuple[Grid, Arr
     depth = positions @ normal
     spacing, findings = _slice_spacing(frames[0], depth, where)
     slices = np.round((depth - depth.min()) / spacing).astype(int)
+    shape = (int(slices.max()) + 1, read_integer(dataset, "Rows"), read_integer(dataset, "Columns"))
+    if 4 * math.prod(shape) > MEMORY_LIMIT_BYTES:
+        raise DicomError(
+            f"The frames of the segmentation span {shape[0]} slices of {shape[1]} × {shape[2]}, more than is read: "
+            "export the regions of interest alone.",
+            code="memory-cap",
+        )
     first = positions[int(np.argmin(depth))]
     expected = first + slices[:, None] * spacing * normal
     if np.abs(positions - expected).max() > _PLACE_TOLERANCE_MM:
@@ -135,7 +145,6 @@ def _grid(dataset: Dataset, frames: list[_Frame], where: str) -> tuple[Grid, Arr
     affine[:3, 1] = along_column * pixel_spacing[0, 0]
     affine[:3, 2] = along_row * pixel_spacing[0, 1]
     affine[:3, 3] = first
-    shape = (int(slices.max()) + 1, read_integer(dataset, "Rows"), read_integer(dataset, "Columns"))
     return Grid(shape, affine, read_text(dataset, "FrameOfReferenceUID") or None), slices, findings
 
 
@@ -158,11 +167,11 @@ def _slice_spacing(frame: _Frame, depth: Array, where: str) -> tuple[float, tupl
     )
 
 
-def _pixels(dataset: Dataset, stored: Array, where: str) -> tuple[Array, float, tuple[Finding, ...]]:
-    """Return stored values, the value of a full voxel, and what to know about them."""
+def _full_value(dataset: Dataset, where: str) -> tuple[float, tuple[Finding, ...]]:
+    """Return the stored value of a voxel that is wholly inside, and what to know about the values."""
     kind = read_text(dataset, "SegmentationType")
     if kind == "BINARY":
-        return stored, 1.0, ()
+        return 1.0, ()
     if kind != "FRACTIONAL":
         raise DicomError(
             f"Segmentations of type {kind or 'unknown'} are not read: export it as BINARY or FRACTIONAL.",
@@ -171,17 +180,52 @@ def _pixels(dataset: Dataset, stored: Array, where: str) -> tuple[Array, float, 
     maximum = read_number(dataset, "MaximumFractionalValue")
     if not maximum:
         raise DicomError("The fractional segmentation states no maximum value: export it again.", code="seg-maximum")
-    findings: tuple[Finding, ...] = ()
-    if read_text(dataset, "SegmentationFractionalType") != "OCCUPANCY":
-        findings = (Finding(
-            "seg-probability", "warning",
-            "The segmentation holds probabilities; they are used as the fraction of each voxel that lies inside.",
-            where),)  # fmt: skip
-    return stored, maximum, findings
+    if read_text(dataset, "SegmentationFractionalType") == "OCCUPANCY":
+        return maximum, ()
+    finding = Finding(
+        "seg-probability",
+        "warning",
+        "The segmentation holds probabilities; they are used as the fraction of each voxel that lies inside.",
+        where,
+    )
+    return maximum, (finding,)
+
+
+def _patches(header: FileHeader, dataset: Dataset, full: float) -> list[RegionVoxels]:
+    """Decode the frames one at a time and keep of each what is not empty: unpacked bits need eight times the file."""
+    check_pixels(header)
+    if int(dataset.BitsAllocated) > 1 or header.encapsulated:
+        frames = _decoded_frames(dataset)
+    elif dataset.original_encoding[1]:
+        frames = _unpacked_frames(dataset)
+    else:
+        frames = iter(read_frames(header))
+    return [RegionVoxels.from_mask(np.minimum(frame / np.float32(full), 1)[None]) for frame in frames]
+
+
+def _decoded_frames(dataset: Dataset) -> Iterator[Array]:
+    try:
+        yield from iter_pixels(dataset)
+    except (ValueError, RuntimeError, AttributeError, NotImplementedError) as error:
+        raise DicomError(
+            "The pixel data of the segmentation cannot be decoded: export it again, uncompressed.",
+            code="pixel-decode",
+        ) from error
+
+
+def _unpacked_frames(dataset: Dataset) -> Iterator[Array]:
+    """Unpack little endian frames of single bits. pydicom 3.0 cannot do so for one frame that starts within a byte."""
+    shape = (int(dataset.Rows), int(dataset.Columns))
+    size = math.prod(shape)
+    packed = np.frombuffer(dataset.PixelData, np.uint8)
+    for number in range(read_integer(dataset, "NumberOfFrames", default=1)):
+        first = number * size
+        part = packed[first // 8 : -(-(first + size) // 8)]
+        yield np.unpackbits(part, bitorder="little")[first % 8 : first % 8 + size].reshape(shape)
 
 
 def _regions(
-    dataset: Dataset, frames: list[_Frame], slices: Array, pixels: Array, scale: float, grid: Grid
+    dataset: Dataset, frames: list[_Frame], slices: Array, patches: list[RegionVoxels], grid: Grid
 ) -> tuple[Segmentation, tuple[Finding, ...]]:
     """Assemble the frames of each segment."""
     segment_of = np.array([frame.segment for frame in frames])
@@ -193,7 +237,7 @@ def _regions(
         number = read_integer(item, "SegmentNumber")
         label = read_text(item, "SegmentLabel") or f"segment {number}"
         name = label if labels[label] <= 1 else f"{label} ({number})"
-        voxels = _voxels(slices[segment_of == number], pixels[segment_of == number], scale)
+        voxels = _stacked({int(slices[i]): patches[i] for i in np.flatnonzero(segment_of == number)})
         if voxels is None:
             findings.append(
                 Finding("region-empty", "warning", f"Segment '{name}' holds no voxel and is left out.", name)
@@ -211,16 +255,20 @@ def _regions(
     return Segmentation(grid, (), ()).with_regions(pairs), tuple(findings)
 
 
-def _voxels(slices: Array, frames: Array, scale: float) -> RegionVoxels | None:
-    """Stack the frames of one segment between its first and last slice."""
-    if not len(slices):
+def _stacked(patches: dict[int, RegionVoxels]) -> RegionVoxels | None:
+    """Stack the frames of one segment, by slice, within the box that holds them; None if all are empty."""
+    filled = {index: patch for index, patch in patches.items() if patch.fraction.size}
+    if not filled:
         return None
-    lowest = int(slices.min())
-    stack = np.zeros((int(slices.max()) - lowest + 1, *frames.shape[1:]), np.float32)
-    stack[slices - lowest] = np.minimum(frames / np.float32(scale), 1)
-    voxels = RegionVoxels.from_mask(stack)
-    z, y, x = voxels.origin
-    return RegionVoxels((z + lowest, y, x), voxels.fraction) if voxels.fraction.size else None
+    first = (min(filled), *(min(patch.box[axis].start for patch in filled.values()) for axis in (1, 2)))
+    last = (max(filled) + 1, *(max(patch.box[axis].stop for patch in filled.values()) for axis in (1, 2)))
+    stack = np.zeros([stop - start for start, stop in zip(first, last, strict=True)], np.float32)
+    for index, patch in filled.items():
+        rows, columns = (
+            slice(part.start - start, part.stop - start) for part, start in zip(patch.box[1:], first[1:], strict=True)
+        )
+        stack[index - first[0], rows, columns] = patch.fraction[0]
+    return RegionVoxels(first, stack)
 
 
 def _region(dataset: Dataset, item: Dataset, name: str) -> Region:

@@ -17,7 +17,9 @@ from theradose.formats.dicom.objects import (
     coded,
     date_and_time,
     decimal,
+    invented_frame,
     new_object,
+    own_frame_of_reference,
     plane_orientation,
     reference,
     right_handed,
@@ -133,6 +135,8 @@ def write_seg(
     _describe(dataset, context)
     _describe_pixels(dataset, planes, grid)
     _describe_place(dataset, grid, image, context)
+    if grid.frame_of_reference is None and (image is None or image.frame_of_reference is None):
+        findings.append(invented_frame(path))
     dataset.SegmentSequence = [
         _segment(number, region, meanings or {}) for number, region in enumerate(written, start=1)
     ]
@@ -189,8 +193,8 @@ def _describe_pixels(dataset: Dataset, planes: list[_Plane], grid: Grid) -> None
 
 def _describe_place(dataset: Dataset, grid: Grid, image: ImageReference | None, context: DicomContext) -> None:
     """State the frame of reference, the shared geometry, the dimensions and the source image."""
-    frame_of_reference = grid.frame_of_reference or (image.frame_of_reference if image else None)
-    dataset.FrameOfReferenceUID = frame_of_reference or derive_uid(context.study_uid, "frame of reference")
+    stated = grid.frame_of_reference or (image.frame_of_reference if image else None)
+    dataset.FrameOfReferenceUID = stated or own_frame_of_reference(context)
     dataset.PositionReferenceIndicator = ""
     orientation = Dataset()
     orientation.ImageOrientationPatient = plane_orientation(grid)
