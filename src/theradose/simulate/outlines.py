@@ -72,10 +72,9 @@ def _sections(anatomy: Anatomy, name: str, grid: Grid) -> list[Contour]:
     high = np.max([solid.centre_mm + solid.half_extent_mm() for solid in solids], axis=0)
     heights = grid.affine_mm[2, 3] + grid.affine_mm[2, 0] * np.arange(grid.shape[0])
     heights = heights[(heights > low[2]) & (heights < high[2])]
-    x, y = (
-        np.arange(low[axis] - _MARGIN_STEPS * _STEP_MM, high[axis] + _MARGIN_STEPS * _STEP_MM, _STEP_MM)
-        for axis in (0, 1)
-    )
+    # One lattice for all regions, so that the hole of a region and what fills it share their vertices.
+    first, last = np.floor(low / _STEP_MM) - _MARGIN_STEPS, np.ceil(high / _STEP_MM) + _MARGIN_STEPS
+    x, y = (_STEP_MM * np.arange(first[axis], last[axis] + 1) for axis in (0, 1))
     contours = []
     for height in heights:
         points = np.stack(np.broadcast_arrays(x[None, :], y[:, None], height), axis=-1)

@@ -46,6 +46,25 @@ class Feature:
     mask: Array
 
 
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Figures of how well two images agree.
+
+    Attributes
+    ----------
+    overlap_fraction : float
+        Share of the compared voxels of the reference that lie inside the moving image.
+    mutual_information : float
+        In nat, over these voxels.
+    normalised_mutual_information : float
+        From 1 (unrelated) to 2 (each determines the other).
+    """
+
+    overlap_fraction: float
+    mutual_information: float
+    normalised_mutual_information: float
+
+
 def ct_feature(ct: Volume) -> Feature:
     """Return a CT without table, with values from lung to bone."""
     reduced = _reduced(ct, _AIR_HU)
@@ -67,8 +86,8 @@ def emission_feature(emission: Volume) -> Feature:
     return Feature(volume, _with_margin(positive > _BACKGROUND_SHARE * bright, reduced))
 
 
-def alignment_quality(reference: Feature, moving: Feature, transform: RigidTransform) -> dict[str, float]:
-    """Return figures of how well two images agree under a transform.
+def agreement(reference: Feature, moving: Feature, transform: RigidTransform) -> Agreement:
+    """Return how well two images agree under a transform.
 
     Parameters
     ----------
@@ -77,39 +96,36 @@ def alignment_quality(reference: Feature, moving: Feature, transform: RigidTrans
     transform : RigidTransform
         Reference to moving.
 
-    Returns
-    -------
-    dict
-        ``overlap_fraction``: share of the compared voxels of the reference inside the moving image;
-        ``mutual_information``: in nat, over these voxels; ``normalised_mutual_information``: from 1 (unrelated)
-        to 2 (identical); ``edge_correlation``: of the magnitudes of the gradients. Without overlap the
-        information is 0 and the others are at their lowest.
-
     References
     ----------
     [Studholme1999]_
     """
-    moved = resample_volume(moving.volume, reference.volume.grid, transform=transform, fill=-1.0).data
-    inside = reference.mask & (moved >= 0.0)
+    moved, inside = _common(reference, moving, transform)
     overlap = float(inside.sum()) / max(1.0, float(reference.mask.sum()))
-    quality = {
-        "overlap_fraction": overlap,
-        "mutual_information": 0.0,
-        "normalised_mutual_information": 1.0,
-        "edge_correlation": 0.0,
-    }
     if inside.sum() < _BINS**2:
-        return quality
+        return Agreement(overlap, 0.0, 1.0)
     first, second = reference.volume.data[inside], moved[inside]
     joint, _, _ = np.histogram2d(first, second, bins=_BINS, range=((0.0, 1.0), (0.0, 1.0)))
     h_first, h_second, h_joint = (_entropy(counts) for counts in (joint.sum(axis=1), joint.sum(axis=0), joint))
-    quality["mutual_information"] = h_first + h_second - h_joint
-    quality["normalised_mutual_information"] = (h_first + h_second) / h_joint if h_joint > 0 else 1.0
-    first_edges = _edges(reference.volume.data, reference.volume)[inside]
-    second_edges = _edges(moved, reference.volume)[inside]
-    if first_edges.std() > 0 and second_edges.std() > 0:
-        quality["edge_correlation"] = float(np.corrcoef(first_edges, second_edges)[0, 1])
-    return quality
+    return Agreement(overlap, h_first + h_second - h_joint, (h_first + h_second) / h_joint if h_joint > 0 else 1.0)
+
+
+def edge_correlation(reference: Feature, moving: Feature, transform: RigidTransform) -> float:
+    """Return the correlation of the magnitudes of the gradients of two images, 0 where nothing can be compared.
+
+    Parameters are those of `agreement`.
+    """
+    moved, inside = _common(reference, moving, transform)
+    first, second = (_edges(values, reference.volume)[inside] for values in (reference.volume.data, moved))
+    if first.size < 2 or first.std() == 0 or second.std() == 0:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _common(reference: Feature, moving: Feature, transform: RigidTransform) -> tuple[Array, Array]:
+    """Return the moved values on the reference grid (-1 outside) and where both images are compared."""
+    moved = resample_volume(moving.volume, reference.volume.grid, transform=transform, fill=-1.0).data
+    return moved, reference.mask & (moved >= 0.0)
 
 
 def _reduced(volume: Volume, fill: float) -> Volume:

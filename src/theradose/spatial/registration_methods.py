@@ -14,7 +14,7 @@ from theradose.model.finding import Finding
 from theradose.model.grid import Grid, Volume
 from theradose.model.transform import Registration, RigidTransform
 from theradose.registry import Registry
-from theradose.spatial.alignment import Feature, alignment_quality, ct_feature, emission_feature
+from theradose.spatial.alignment import Agreement, Feature, agreement, ct_feature, edge_correlation, emission_feature
 from theradose.spatial.rigid import register_rigid
 
 
@@ -54,8 +54,9 @@ _LARGE_ROTATION_DEG = 10.0
 _SMALL_OVERLAP = 0.6
 # Below this share the header coordinates of the two images say nothing about each other.
 _USEFUL_OVERLAP = 0.25
-# Normalised mutual information of unrelated images is 1.00 with a few thousandths from noise.
-_UNRELATED = 1.02
+_MORE_OVERLAP = 0.1
+# Normalised mutual information of unrelated images is 1 with a few thousandths from chance.
+_CHANCE, _UNRELATED = 0.002, 1.02
 
 
 @registration_methods.register(
@@ -195,6 +196,12 @@ def register_file(reference: RegistrationInput, moving: RegistrationInput) -> tu
 def _register(
     reference: Feature, moving: Feature, method: str, timepoint: str
 ) -> tuple[Registration, tuple[Finding, ...]]:
+    if not (_shows_something(reference) and _shows_something(moving)):
+        raise GeometryError(
+            f"{timepoint} cannot be aligned: its image or that of the reference time point shows nothing. Check the "
+            "images, or give a transform for the time point.",
+            code="registration-blank",
+        )
     starts = _starts(reference, moving)
     fit = register_rigid(reference.volume, moving.volume, mask=reference.mask, starts=starts)
     return _judged(reference, moving, fit.transform, method, timepoint, converged=fit.converged)
@@ -214,8 +221,7 @@ def _starts(reference: Feature, moving: Feature) -> tuple[RigidTransform, ...]:
         moving.volume.grid.centre_mm - reference.volume.grid.centre_mm,
         _middle(moving) - _middle(reference),
     ]
-    header = alignment_quality(reference, moving, RigidTransform.identity())
-    if header["overlap_fraction"] >= _USEFUL_OVERLAP:
+    if agreement(reference, moving, RigidTransform.identity()).overlap_fraction >= _USEFUL_OVERLAP:
         shifts.insert(0, np.zeros(3))
     distinct: list[RigidTransform] = []
     for shift in shifts:
@@ -228,36 +234,42 @@ def _starts(reference: Feature, moving: Feature) -> tuple[RigidTransform, ...]:
 
 
 def _middle(feature: Feature) -> np.ndarray:
+    """Middle of what the image shows, or of the image if it shows nothing."""
     from scipy.ndimage import center_of_mass
 
+    if not _shows_something(feature):
+        return feature.volume.grid.centre_mm
     return feature.volume.grid.to_lps(np.array(center_of_mass(feature.volume.data * feature.mask)))
+
+
+def _shows_something(feature: Feature) -> bool:
+    return bool(np.any(feature.volume.data[feature.mask] > 0))
 
 
 def _judged(
     reference: Feature, moving: Feature, transform: RigidTransform, method: str, timepoint: str, *, converged: bool
 ) -> tuple[Registration, tuple[Finding, ...]]:
-    before = alignment_quality(reference, moving, RigidTransform.identity())
-    after = alignment_quality(reference, moving, transform)
+    before = agreement(reference, moving, RigidTransform.identity())
+    after = agreement(reference, moving, transform)
     quality = {
-        "mutual_information_before": before["mutual_information"],
-        "mutual_information_after": after["mutual_information"],
-        "normalised_mutual_information": after["normalised_mutual_information"],
-        "edge_correlation": after["edge_correlation"],
-        "overlap_fraction": after["overlap_fraction"],
+        "mutual_information_before": before.mutual_information,
+        "mutual_information_after": after.mutual_information,
+        "normalised_mutual_information": after.normalised_mutual_information,
+        "edge_correlation": edge_correlation(reference, moving, transform),
+        "overlap_fraction": after.overlap_fraction,
         "displacement_mm": transform.displacement_mm(_middle(reference)),
         "rotation_deg": transform.rotation_deg,
     }
-    comparable = before["overlap_fraction"] >= _USEFUL_OVERLAP
     doubts = []
-    if method in ("ct", "emission") and comparable and _worse(before, after):
+    if method in ("ct", "emission") and _worse(before, after):
         doubts.append("the images agree less after it than before")
     if not converged:
         doubts.append("the search ended at its limit of steps")
     if transform.rotation_deg > _LARGE_ROTATION_DEG:
         doubts.append(f"the rotation of {transform.rotation_deg:.0f}° is larger than patients turn")
-    if after["overlap_fraction"] < _SMALL_OVERLAP:
-        doubts.append(f"only {after['overlap_fraction']:.0%} of the reference image are covered")
-    if after["normalised_mutual_information"] < _UNRELATED:
+    if after.overlap_fraction < _SMALL_OVERLAP:
+        doubts.append(f"only {after.overlap_fraction:.0%} of the reference image are covered")
+    if after.normalised_mutual_information < _UNRELATED:
         doubts.append("the images hardly agree")
     findings = [*_frame_findings(reference, moving, timepoint)]
     if doubts:
@@ -272,9 +284,11 @@ def _judged(
     return Registration(transform, method, quality), tuple(findings)
 
 
-def _worse(before: dict[str, float], after: dict[str, float]) -> bool:
-    key = "normalised_mutual_information"
-    return after[key] < before[key] - 0.002 and after["overlap_fraction"] <= before["overlap_fraction"] + 0.1
+def _worse(before: Agreement, after: Agreement) -> bool:
+    """Whether agreement fell over about the same voxels; little overlap can agree by chance."""
+    if before.overlap_fraction < _USEFUL_OVERLAP or after.overlap_fraction > before.overlap_fraction + _MORE_OVERLAP:
+        return False
+    return after.normalised_mutual_information < before.normalised_mutual_information - _CHANCE
 
 
 def _frame_findings(reference: Feature, moving: Feature, timepoint: str) -> tuple[Finding, ...]:

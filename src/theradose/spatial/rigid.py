@@ -79,27 +79,33 @@ def register_rigid(reference: Volume, moving: Volume, *, mask: Array, starts: Se
     centre = _centre_of(mask, reference.grid)
     fraction = min(1.0, _SAMPLES / max(1, int(np.count_nonzero(mask))))
     step_mm = max(reference.grid.spacing_mm)
-    outcomes = []
-    for start in starts:
-        try:
-            outcomes.append(_run(fixed, floating, fixed_mask, _euler(start, centre), fraction, step_mm, coarse=True))
-        except RuntimeError:
-            # SimpleITK says only in this way that no sample of the reference falls into the moving image.
-            continue
-    if not outcomes:
-        raise GeometryError(
-            "The two images do not overlap from any starting position: check their geometry, or give a transform "
-            "for the time point.",
-            code="registration-no-overlap",
-        )
-    coarse, _, _ = min(outcomes, key=_metric_of)
-    fine, _, converged = _run(fixed, floating, fixed_mask, coarse, fraction, step_mm, coarse=False)
-    return RigidFit(_to_rigid(fine), converged)
+    inputs = (fixed, floating, fixed_mask)
+    coarse = [_run(*inputs, _euler(start, centre), fraction, step_mm, coarse=True) for start in starts]
+    # The best first; the last resort is the best that the fine levels can start from at all.
+    for outcome in sorted((one for one in coarse if one is not None), key=_metric_of):
+        fine = _run(*inputs, outcome.transform, fraction, step_mm, coarse=False)
+        if fine is not None:
+            return RigidFit(_to_rigid(fine.transform), fine.converged)
+    raise GeometryError(
+        "The two images do not overlap from any starting position: check their geometry, or give a transform for the "
+        "time point.",
+        code="registration-no-overlap",
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Outcome:
+    """One run of the optimiser: SimpleITK transform, negative mutual information, whether it converged."""
+
+    transform: Any
+    metric: float
+    converged: bool
 
 
 def _run(
     fixed: Any, floating: Any, mask: Any, start: Any, fraction: float, step_mm: float, *, coarse: bool
-) -> tuple[Any, float, bool]:
+) -> _Outcome | None:
+    """Optimise over one or two levels; ``None`` if no sample of the reference falls into the moving image."""
     import SimpleITK as sitk
 
     method = sitk.ImageRegistrationMethod()
@@ -126,12 +132,17 @@ def _run(
     )
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetInitialTransform(start, inPlace=False)
-    found = sitk.Euler3DTransform(sitk.CompositeTransform(method.Execute(fixed, floating)).GetBackTransform())
-    return found, float(method.GetMetricValue()), method.GetOptimizerIteration() < limit
+    try:
+        composite = method.Execute(fixed, floating)
+    except RuntimeError:
+        # The only way in which SimpleITK says so.
+        return None
+    found = sitk.Euler3DTransform(sitk.CompositeTransform(composite).GetBackTransform())
+    return _Outcome(found, float(method.GetMetricValue()), method.GetOptimizerIteration() < limit)
 
 
-def _metric_of(outcome: tuple[Any, float, bool]) -> float:
-    return outcome[1]
+def _metric_of(outcome: _Outcome) -> float:
+    return outcome.metric
 
 
 def _euler(start: RigidTransform, centre: Array) -> Any:

@@ -11,7 +11,6 @@ import dataclasses
 import importlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
@@ -26,15 +25,12 @@ _ARRAYS = "arrays.npz"
 
 
 def write_value(value: Any, folder: Path) -> None:
-    """Write `value` into `folder`, which must exist, and flush it to the disk."""
+    """Write `value` into `folder`, which must exist."""
     arrays: list[np.ndarray[Any, Any]] = []
     document = _encode(value, arrays)
-    with (folder / _DOCUMENT).open("w", encoding="utf-8") as text:
-        json.dump(document, text)
-        _flush(text)
+    (folder / _DOCUMENT).write_text(json.dumps(document), encoding="utf-8")
     with (folder / _ARRAYS).open("wb") as binary:
         np.savez(binary, *arrays)
-        _flush(binary)
 
 
 def read_value(folder: Path) -> Any:
@@ -43,11 +39,6 @@ def read_value(folder: Path) -> Any:
     with (folder / _ARRAYS).open("rb") as binary, np.load(binary, allow_pickle=False) as stored:
         arrays = [stored[f"arr_{i}"] for i in range(len(stored.files))]
     return _decode(document, arrays)
-
-
-def _flush(stream: Any) -> None:
-    stream.flush()
-    os.fsync(stream.fileno())
 
 
 def _encode(value: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:

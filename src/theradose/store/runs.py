@@ -7,8 +7,6 @@ or nothing is.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from theradose.errors import StudyError
+from theradose.store.partial import whole_folder
 
 RUN_DOCUMENT = "run.json"
 RESULT_DOCUMENT = "result.json"
@@ -39,20 +38,11 @@ def find_run(results: Path, input_hash: str) -> Path | None:
 @contextmanager
 def new_run(results: Path, run_id: str) -> Iterator[Path]:
     """Yield a folder to fill; on success it becomes ``results/<run_id>``, on failure it disappears."""
-    results.mkdir(parents=True, exist_ok=True)
     final = results / run_id
     if final.exists():
         raise StudyError(f"The run folder '{run_id}' exists already: runs are never overwritten.", code="run-exists")
-    partial = results / f".{run_id}-{os.getpid()}.part"
-    partial.mkdir()
-    try:
-        yield partial
-        for path in sorted(partial.rglob("*")):
-            _flush(path)
-        partial.replace(final)
-        _flush(results)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with whole_folder(final) as folder:
+        yield folder
 
 
 def run_folder(path: Path) -> Path:
@@ -68,13 +58,3 @@ def run_folder(path: Path) -> Path:
 def write_json(document: Any, path: Path) -> None:
     """Write a JSON document with a stable layout."""
     path.write_text(json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _flush(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 import zipfile
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 
 from theradose.provenance import hash_package, hash_parameters
 from theradose.store.codec import read_value, write_value
+from theradose.store.partial import whole_folder
 
 T = TypeVar("T")
 
@@ -55,7 +55,8 @@ class StepStore:
         value = self._read(place)
         if value is None:
             computed = compute()
-            self._write(place, computed)
+            with whole_folder(place) as folder:
+                write_value(computed, folder)
             value = (computed,)
         else:
             self.reused.add(name)
@@ -76,14 +77,3 @@ class StepStore:
             # Damaged by the disk or by hand: the step is computed again.
             shutil.rmtree(place, ignore_errors=True)
             return None
-
-    def _write(self, place: Path, value: Any) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        temporary = self._folder / f".{place.name[:16]}-{os.getpid()}.part"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        try:
-            write_value(value, temporary)
-            temporary.replace(place)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -184,3 +185,15 @@ def test_real_bed_gaps_change_the_total_by_less_than_a_thousandth(shared_data):
     assert stack.positions_mm is not None
     profile = np.abs(np.sin(np.arange(267) / 9)).astype(np.float32)[:, None, None]
     assert resample_slices(profile, stack).sum() == pytest.approx(profile.sum(), rel=1e-3)
+
+
+def test_enhanced_object_is_placed_by_its_functional_groups(shared_data):
+    path = shared_data / "images" / "dicom_edge_cases" / "eCT_Supplemental.dcm"
+    grid = read_ct(only_series(path)).geometry.grid
+    dataset = pydicom.dcmread(path, stop_before_pixels=True)
+    frames = dataset.PerFrameFunctionalGroupsSequence
+    stated = [np.array(frame.PlanePositionSequence[0].ImagePositionPatient, float) for frame in frames]
+    # The row runs to the right and the column to the back, so the normal points to the feet.
+    for index, position in enumerate(sorted(stated, key=lambda point: -point[2])):
+        assert grid.to_lps((index, 0, 0)) == pytest.approx(position)
+    assert grid.to_lps((0, 0, 1)) - grid.to_lps((0, 0, 0)) == pytest.approx((-0.388672, 0, 0))

@@ -65,7 +65,10 @@ def test_round_trip_in_every_axis_order(tmp_path_factory, order, signs):
 def test_equal_volumes_give_equal_bytes(tmp_path):
     write_nifti(volume(), tmp_path / "a.nii.gz")
     write_nifti(volume(), tmp_path / "b.nii.gz")
-    assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
+    content = (tmp_path / "a.nii.gz").read_bytes()
+    assert content == (tmp_path / "b.nii.gz").read_bytes()
+    # RFC 1952: flags (no file name) in byte 3, modification time in bytes 4 to 7.
+    assert content[3:8] == bytes(5)
 
 
 def test_scaling_of_the_header_is_applied(tmp_path):

@@ -8,7 +8,6 @@ from theradose.report.tables import HEADERS, write_tables
 from unit.report.example import renamed
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "formats" / "examples" / "tables"
-EXAMPLE_ROWS = 6
 
 
 def rows_of(path):

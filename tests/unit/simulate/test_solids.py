@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from theradose.model.grid import Grid
 from theradose.model.transform import RigidTransform
-from theradose.simulate.solids import Solid, ellipsoid, paint, rotation, cylinder
+from theradose.simulate.solids import Solid, cylinder, ellipsoid, paint, rotation
 
 ANGLES = st.tuples(*[st.floats(-180, 180)] * 3)
 GRID = Grid.axis_aligned((80, 80, 80), (1.0, 1.0, 1.0), (-39.5, -39.5, -39.5))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,3 +151,43 @@ def test_a_ct_in_another_frame_is_not_used() -> None:
 def test_every_method_is_described() -> None:
     assert registration_methods.names() == ("automatic", "ct", "emission", "identity", "file")
     assert all(entry.summary and entry.citation for entry in registration_methods)
+
+
+def sheared(volume: Volume) -> Volume:
+    """The same torso on a grid whose slices are offset as by a gantry tilt of 8°."""
+    affine = volume.grid.affine_mm.copy()
+    affine[1, 0] = np.tan(np.radians(8.0)) * volume.grid.spacing_mm[0]
+    affine[1, 3] -= affine[1, 0] * (volume.grid.shape[0] - 1) / 2
+    return torso_emission(Grid(volume.grid.shape, affine, volume.grid.frame_of_reference), seed=5)
+
+
+def mirrored_axes(volume: Volume) -> Volume:
+    """The same image with its columns stored from left to right: a left-handed grid."""
+    affine = volume.grid.affine_mm.copy()
+    affine[:3, 3] = volume.grid.to_lps((0, 0, volume.grid.shape[2] - 1))
+    affine[:3, 2] *= -1
+    return Volume(volume.data[:, :, ::-1], Grid(volume.grid.shape, affine, volume.grid.frame_of_reference))
+
+
+@pytest.mark.parametrize("stored", [sheared, mirrored_axes])
+def test_the_order_and_angle_of_the_stored_axes_do_not_matter(stored: Callable[[Volume], Volume]) -> None:
+    still = torso_emission(torso_grid(step_mm=6.0), seed=5)
+    moved = torso_emission(torso_grid(step_mm=6.0), MOTION, seed=6)
+    registration, _ = register(RegistrationInput("tp1", stored(still)), RegistrationInput("tp2", moved))
+    distance, angle = errors(registration.transform, MOTION)
+    assert distance < 1.0
+    assert angle < 0.5
+
+
+def test_blank_images_are_refused_but_can_be_placed_by_the_user(tmp_path: Path) -> None:
+    grid = Grid.axis_aligned((12, 12, 12), (4.0, 4.0, 4.0))
+    empty = Volume(np.zeros(grid.shape, np.float32), grid)
+    blank_input = RegistrationInput("tp2", empty)
+    with pytest.raises(GeometryError) as refusal:
+        register(RegistrationInput("tp1", blank()), blank_input)
+    assert refusal.value.code == "registration-blank"
+    path = tmp_path / "tp2.tfm"
+    write_transform(path, MOTION)
+    registration, findings = register(RegistrationInput("tp1", blank()), replace(blank_input, transform_path=path))
+    assert registration.method == "file"
+    assert "registration-poor" in [finding.code for finding in findings]

@@ -47,12 +47,13 @@ def test_a_damaged_step_is_computed_again(tmp_path):
     assert StepStore(tmp_path).run("fit", {}, lambda: 5) == 5
 
 
-def test_a_leftover_of_a_killed_process_is_never_read(tmp_path):
-    key = StepStore.key("fit", {})
-    partial = tmp_path / f".{key[:16]}-99999.part"
+def test_a_leftover_of_a_killed_process_is_never_read_and_disappears(tmp_path):
+    # No process has the largest possible number plus one.
+    partial = tmp_path / f".{StepStore.key('fit', {})}-4194305.part"
     partial.mkdir()
     (partial / "value.json").write_text(json.dumps(1))
     assert StepStore(tmp_path).run("fit", {}, lambda: 2) == 2
+    assert not partial.exists()
 
 
 def _fail():

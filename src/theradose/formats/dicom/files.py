@@ -277,7 +277,7 @@ def _convert(dataset: Any) -> list[str]:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and not isinstance(value, (int, float)) and value.strip() != ""
+    return isinstance(value, str) and value.strip() != ""
 
 
 def _stated_syntax(path: Path) -> str:
