@@ -74,7 +74,7 @@ def test_every_file_is_listed_with_its_hash(simulated):
 
 
 def test_dicom_and_nifti_hold_the_same_dose(simulated):
-    nifti = read_nifti(simulated.run / "dose.nii.gz")
+    nifti, _ = read_nifti(simulated.run / "dose.nii.gz")
     dicom, _ = read_rtdose(simulated.run / "dicom" / "rtdose.dcm")
     assert np.abs(dicom.data - nifti.data).max() <= 1e-6 * nifti.data.max()
     assert dicom.grid.matches(nifti.grid)

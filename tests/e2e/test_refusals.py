@@ -41,7 +41,7 @@ def test_a_wrong_administration_is_refused_by_name(editable_study, changes, word
 
 
 def test_counts_without_sensitivity_are_refused(editable_study):
-    refused(editable_study(calibration=None), "sensitivity", code="missing-calibration")
+    refused(editable_study(calibration=None), "sensitivity", code="missing-sensitivity")
 
 
 def test_no_regions_are_refused(editable_study):

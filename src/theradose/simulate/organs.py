@@ -15,7 +15,7 @@ from theradose.model.grid import Grid
 from theradose.model.region import RegionKind
 from theradose.model.transform import RigidTransform
 from theradose.simulate.sampling import draw, draw_direction, draw_factor
-from theradose.simulate.solids import Solid, ellipsoid, paint, cylinder
+from theradose.simulate.solids import Solid, cylinder, ellipsoid, paint
 
 # Half the length of trunk and arms, which end outside every field of view.
 _BODY_HALF_LENGTH_MM = 900.0

@@ -34,45 +34,42 @@ def segment_timepoints(
     """Return a segmentation for each time point, all with the same regions in the same order.
 
     Regions given on a time point are used there; elsewhere they are propagated by the registration, from the
-    reference time point if it has them, otherwise from the first that does.
+    reference time point if it has them, otherwise from the first that does. They are carried from the grid on
+    which they were drawn, so that partial voxels are made once.
     """
     findings: list[Finding] = []
-    given: dict[str, Segmentation] = {}
+    drawn: dict[str, list[Segmentation]] = {}
     for item in loaded:
-        given[item.timepoint.id], noticed = _given_regions(case, item)
+        drawn[item.timepoint.id], noticed = _given_regions(case, item)
         findings += noticed
     for draft in case.study.drafts:
-        home = draft.timepoint or case.reference_id
-        activity = next(item.activity for item in loaded if item.timepoint.id == home)
-        region, voxels, remarks = draft_region(draft, activity, given[home])
-        given[home] = given[home].with_regions([(region, voxels)])
+        home = next(item for item in loaded if item.timepoint.id == (draft.timepoint or case.reference_id))
+        sources = drawn[home.timepoint.id]
+        region, voxels, remarks = draft_region(draft, home.activity, _on_grid(sources, home.activity.grid))
+        sources.append(_named(case, Segmentation(home.activity.grid, (region,), (voxels,))))
         findings += placed(remarks, region.name)
     order = [case.reference_id, *(item.timepoint.id for item in loaded if item.timepoint.id != case.reference_id)]
-    names = list(dict.fromkeys(name for home in order for name in given[home].names))
+    names = list(dict.fromkeys(name for home in order for source in drawn[home] for name in source.names))
+    _check_names(case, names)
     complete: dict[str, Segmentation] = {}
     for item in loaded:
-        segmentation, noticed = _complete(case, item, given, order, registrations)
-        complete[item.timepoint.id] = _in_order(segmentation, names)
+        segmentation, noticed = _complete(item, drawn, order, registrations)
+        complete[item.timepoint.id] = _select(segmentation, names)
         findings += noticed
-    _check_names(case, names)
     findings += _unverified(complete[case.reference_id])
     return complete, tuple(findings)
 
 
-def _given_regions(case: Case, item: LoadedTimepoint) -> tuple[Segmentation, list[Finding]]:
-    grid = item.activity.grid
-    name = item.timepoint.regions
+def _given_regions(case: Case, item: LoadedTimepoint) -> tuple[list[Segmentation], list[Finding]]:
+    name, where = item.timepoint.regions, item.timepoint.id
     if name is None:
-        return Segmentation(grid, (), ()), []
-    where = item.timepoint.id
+        return [], []
     try:
         source, noticed = load_regions(case.study_file.resolve(name), names=case.study.names)
-        segmentation, drawn = _voxels(case, source, item) if isinstance(source, ContourSet) else (source, ())
+        segmentation, remarks = _voxels(case, source, item) if isinstance(source, ContourSet) else (source, ())
+        return [_named(case, segmentation)], placed((*noticed, *remarks), where)
     except TheradoseError as error:
         raise type(error)(f"Regions of time point '{where}': {error}", code=error.code) from None
-    on_grid = resample_segmentation(segmentation, grid)
-    findings = (*noticed, *drawn, *truncated_regions(segmentation, on_grid))
-    return _named(case, on_grid), placed(findings, where)
 
 
 def _voxels(case: Case, contours: ContourSet, item: LoadedTimepoint) -> tuple[Segmentation, tuple[Finding, ...]]:
@@ -113,30 +110,38 @@ def _named(case: Case, segmentation: Segmentation) -> Segmentation:
 
 
 def _complete(
-    case: Case,
     item: LoadedTimepoint,
-    given: dict[str, Segmentation],
+    drawn: dict[str, list[Segmentation]],
     order: list[str],
     registrations: dict[str, Registration],
 ) -> tuple[Segmentation, list[Finding]]:
-    here = item.timepoint.id
-    segmentation = given[here]
+    here, grid = item.timepoint.id, item.activity.grid
+    segmentation = Segmentation(grid, (), ())
     findings: list[Finding] = []
-    for home in order:
-        wanted = [name for name in given[home].names if name not in segmentation.names]
-        if not wanted:
-            continue
-        source = _in_order(given[home], wanted)
-        # Points of this time point → reference → the time point where the regions were drawn.
-        to_reference = registrations[here].transform.inverse()
-        to_home = RigidTransform(registrations[home].transform.matrix @ to_reference.matrix)
-        moved = propagate_segmentation(source, item.activity.grid, transform=to_home, source_timepoint=home)
-        findings += placed(truncated_regions(source, moved), here)
-        segmentation = segmentation.with_regions(zip(moved.regions, moved.voxels, strict=True))
+    for home in dict.fromkeys((here, *order)):
+        for source in drawn[home]:
+            wanted = _select(source, [name for name in source.names if name not in segmentation.names])
+            if home == here:
+                moved = resample_segmentation(wanted, grid)
+            else:
+                # Points of this time point → reference → the time point where the regions were drawn.
+                to_reference = registrations[here].transform.inverse()
+                to_home = RigidTransform(registrations[home].transform.matrix @ to_reference.matrix)
+                moved = propagate_segmentation(wanted, grid, transform=to_home, source_timepoint=home)
+            findings += placed(truncated_regions(wanted, moved), here)
+            segmentation = segmentation.with_regions(zip(moved.regions, moved.voxels, strict=True))
     return segmentation, findings
 
 
-def _in_order(segmentation: Segmentation, names: list[str]) -> Segmentation:
+def _on_grid(sources: list[Segmentation], grid: Grid) -> Segmentation:
+    segmentation = Segmentation(grid, (), ())
+    for source in sources:
+        moved = resample_segmentation(source, grid)
+        segmentation = segmentation.with_regions(zip(moved.regions, moved.voxels, strict=True))
+    return segmentation
+
+
+def _select(segmentation: Segmentation, names: list[str]) -> Segmentation:
     regions: list[Region] = [segmentation.region(name) for name in names]
     voxels: list[RegionVoxels] = [segmentation.voxels_of(name) for name in names]
     return Segmentation(segmentation.grid, tuple(regions), tuple(voxels))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -55,38 +57,37 @@ def align_timepoints(
 ) -> tuple[dict[str, Registration], tuple[Finding, ...]]:
     """Return the registration of every time point to the reference, by id."""
     reference = next(item for item in loaded if item.timepoint.id == case.reference_id)
+    moving = [item for item in loaded if item is not reference]
     registrations = {case.reference_id: Registration(RigidTransform.identity(), REFERENCE_METHOD)}
     findings: list[Finding] = []
-    for item in loaded:
-        if item is reference:
-            continue
-        name = item.timepoint.id
-        names = [part for point in (reference.timepoint, item.timepoint) for part in _image_names(point)]
-        inputs = {
-            "files": [hashes[part] for part in names],
-            "declare": [point.declare.model_dump(mode="json") for point in (reference.timepoint, item.timepoint)],
-            "method": case.study.registration.method,
-            "given": item.timepoint.transform is not None,
-            **_activity_inputs(case),
-        }
-        registration, noticed = steps.run(
-            f"register {name}",
-            inputs,
-            partial(
-                register,
-                _registration_input(case, reference),
-                _registration_input(case, item),
-                method=case.study.registration.method,
-            ),
-        )
-        registrations[name] = registration
-        findings += placed(noticed, name)
+    # Each search runs in one thread, so that its result does not depend on how many run beside it.
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        outcomes = pool.map(lambda item: _align(case, reference, item, steps, hashes), moving)
+    for item, (registration, noticed) in zip(moving, outcomes, strict=True):
+        registrations[item.timepoint.id] = registration
+        findings += placed(noticed, item.timepoint.id)
     return registrations, tuple(findings)
 
 
 def placed(findings: Iterable[Finding], where: str) -> list[Finding]:
     """Return the findings with `where` filled in where it is empty."""
     return [f if f.where else Finding(f.code, f.severity, f.message, where) for f in findings]
+
+
+def _align(
+    case: Case, reference: LoadedTimepoint, item: LoadedTimepoint, steps: StepStore, hashes: InputHashes
+) -> tuple[Registration, tuple[Finding, ...]]:
+    points = (reference.timepoint, item.timepoint)
+    inputs = {
+        "files": [hashes[name] for point in points for name in _image_names(point)],
+        "declare": [point.declare.model_dump(mode="json") for point in points],
+        "method": case.study.registration.method,
+        "given": item.timepoint.transform is not None,
+        **_activity_inputs(case),
+    }
+    images = (_registration_input(case, reference), _registration_input(case, item))
+    compute = partial(register, *images, method=case.study.registration.method)
+    return steps.run(f"register {item.timepoint.id}", inputs, compute)
 
 
 def _load(
