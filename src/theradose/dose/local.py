@@ -22,7 +22,6 @@ from theradose.model.grid import DensityMap, Volume
 from theradose.nuclides import Nuclide, load_constant
 from theradose.uncertainty import Uncertain
 
-
 _EV_PER_KEV = 1e3
 _DECAYS_PER_MBQ_H = 1e6 * 3600.0
 _G_PER_KG = 1e3

@@ -44,10 +44,7 @@ class TimeActivityCurve:
     def __post_init__(self) -> None:
         for name in ("t_h", "activity_mbq", "u_independent_mbq"):
             object.__setattr__(self, name, frozen(getattr(self, name), float))
-        if (
-            not self.t_h.ndim == 1
-            or not self.t_h.shape == self.activity_mbq.shape == self.u_independent_mbq.shape
-        ):
+        if not self.t_h.ndim == 1 or not self.t_h.shape == self.activity_mbq.shape == self.u_independent_mbq.shape:
             raise FitError("Times, activities and their uncertainties must be equally long.",
                            code="curve-shape")  # fmt: skip
         if len(self.t_h) > 1 and not (self.t_h[1:] > self.t_h[:-1]).all():
