@@ -11,15 +11,13 @@ References
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any, Literal
 
-from theradose.data import load_yaml
+from theradose.data import list_data, load_json, load_yaml
 from theradose.errors import PhysicsError
 
 NuclearData = Literal["ddep", "icrp107"]
@@ -39,8 +37,8 @@ class Constant:
         Its unit.
     source : str
         Where the number was read, and how it was summed if it was.
-    status : {"verified", "unverified"}
-        Whether the source was read.
+    status : {"verified", "unverified", "choice"}
+        Whether the source was read; ``choice`` for a convention of this program.
     edition : str
         Edition or date of the source.
     u : float or None
@@ -218,7 +216,5 @@ def load_constant(name: str) -> Constant:
 @cache
 def _records() -> dict[str, dict[str, Any]]:
     """All nuclide files, in alphabetical order."""
-    folder = resources.files("theradose.data") / "nuclides"
-    files = (entry for entry in folder.iterdir() if entry.name.endswith(".json"))
-    records = (json.loads(entry.read_text(encoding="utf-8")) for entry in files)
-    return {record["name"]: record for record in sorted(records, key=lambda record: str(record["name"]))}
+    records = [load_json(name) for name in list_data("nuclides")]
+    return {str(record["name"]): record for record in records}

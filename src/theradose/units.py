@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from types import MappingProxyType
 
 from theradose.errors import UnitError
@@ -108,6 +109,8 @@ def parse_quantity(text: object, to_unit: str) -> float:
         if kind != "fraction":
             raise UnitError(f"'{text.strip()}' has no unit: add one of {', '.join(_KINDS[kind])}.", code="unit-missing")
         unit = "1"
+    if unit not in UNITS:
+        raise _unknown_unit(unit, _KINDS[kind])
     value = float(number) * conversion_factor(unit, to_unit)
     if not math.isfinite(value):
         raise UnitError(f"'{text}' is not a finite number.", code="unit-syntax")
@@ -118,9 +121,15 @@ def _look_up(unit: str) -> tuple[str, float]:
     try:
         return UNITS[unit]
     except KeyError:
-        hint = _NEIGHBOURS.get(unit)
-        reason = f"{hint}; " if hint else ""
-        raise UnitError(
-            f"'{unit}' is not a unit known here: {reason}valid units are {', '.join(UNITS)}.",
-            code="unit-unknown",
-        ) from None
+        raise _unknown_unit(unit, UNITS) from None
+
+
+def _unknown_unit(unit: str, valid: Iterable[str]) -> UnitError:
+    symbols = list(valid)
+    same_letters = [symbol for symbol in symbols if symbol.lower() == unit.lower()]
+    hint = _NEIGHBOURS.get(unit) or (f"did you mean {same_letters[0]}?" if same_letters else "")
+    separator = " " if hint.endswith("?") else "; " if hint else ""
+    return UnitError(
+        f"'{unit}' is not a unit known here: {hint}{separator}valid units are {', '.join(symbols)}.",
+        code="unit-unknown",
+    )

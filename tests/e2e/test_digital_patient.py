@@ -9,7 +9,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from e2e.conftest import theradose
+from main_job import theradose
 from theradose.formats.dicom.rtdose import read_rtdose
 from theradose.formats.dicom.seg import read_seg
 from theradose.formats.nifti import read_nifti

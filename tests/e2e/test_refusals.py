@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.conftest import theradose
+from main_job import theradose
 
 
 def refused(path, *words, code):

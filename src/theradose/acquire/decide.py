@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from theradose.acquire.clock import compare_administration, move_with_clock
 from theradose.errors import PhysicsError, StudyError
-from theradose.formats.dicom.values import hours_between
 from theradose.formats.facts import AdministrationFacts, Effect, EmissionFacts, Problem
 from theradose.model.activity import DecayKind, DecayReference, EmissionImage, Evidence, ImageUnit
 from theradose.model.finding import Finding
@@ -20,7 +20,6 @@ from theradose.model.study import Declaration
 from theradose.nuclides import canonical_nuclide
 
 _SAME_TIME_S = 1.0
-_SAME_ADMINISTRATION_MIN = 5.0
 _INFORMATION = frozenset({"slices-resampled", "administration-undated", "duplicate-files", "header-warning"})
 
 
@@ -52,6 +51,7 @@ def decide(
     declaration: Declaration,
     nuclide: str | None = None,
     administration_start: datetime | None = None,
+    timezone: str | None = None,
     calibrated: bool = False,
 ) -> Decision:
     """Combine what the file says with what the user declares.
@@ -65,7 +65,10 @@ def decide(
     nuclide : str or None
         What was administered, by the study.
     administration_start : datetime or None
-        From the study, for values corrected to an administration that the file does not date.
+        From the study: compared with the file's, and used for values corrected to an administration that the file
+        does not date.
+    timezone : str or None
+        IANA time zone of the study, for that comparison.
     calibrated : bool
         The study has a calibration factor for counts: a nuclear medicine volume without a unit is then taken
         as counts, which is an assumption.
@@ -77,9 +80,16 @@ def decide(
     """
     overridden: list[Finding] = []
     facts = _decide_unit(facts, declaration, calibrated, overridden)
+    stated_start = facts.acquired_at
     facts = _decide_time(facts, declaration, overridden)
-    facts = _decide_decay(facts, declaration, overridden)
-    facts = _decide_administration(facts, administration_start, overridden)
+    facts = _decide_decay(facts, declaration, stated_start, overridden)
+    facts = _decide_administration(facts, administration_start)
+    overridden += compare_administration(
+        facts.administration,
+        administration_start,
+        timezone=timezone,
+        undone=facts.decay_kind is DecayKind.ADMINISTRATION,
+    )
     name = _decide_nuclide(facts.administration, declaration, nuclide)
     problems = (*facts.problems, *_missing(facts, name))
     findings = (*overridden, *problem_findings(facts.problems), *_inferences(facts))
@@ -202,6 +212,7 @@ def _decide_time(facts: EmissionFacts, declaration: Declaration, overridden: lis
     moment = declaration.acquired_at
     if moment is None:
         return facts
+    evidence = _replaced(facts.evidence, Evidence("acquisition start", moment.isoformat(sep=" "), "study"))
     stated = facts.acquired_at
     if stated is not None:
         same_kind = (stated.tzinfo is None) == (moment.tzinfo is None)
@@ -209,25 +220,39 @@ def _decide_time(facts: EmissionFacts, declaration: Declaration, overridden: lis
             overridden.append(
                 _override("acquisition start", f"the file states {stated.isoformat(sep=' ')}", moment.isoformat())
             )
-    evidence = Evidence("acquisition start", moment.isoformat(sep=" "), "study")
-    return replace(facts, acquired_at=moment, evidence=_replaced(facts.evidence, evidence))
+    return replace(facts, acquired_at=moment, evidence=evidence)
 
 
-def _decide_decay(facts: EmissionFacts, declaration: Declaration, overridden: list[Finding]) -> EmissionFacts:
+def _decide_decay(
+    facts: EmissionFacts, declaration: Declaration, stated_start: datetime | None, overridden: list[Finding]
+) -> EmissionFacts:
+    """Decide to which moment the values refer; `stated_start` is the start of the acquisition by the file."""
     text = declaration.decay_reference
-    if text is None:
+    kind, moment = facts.decay_kind, facts.decay_moment
+    if text is not None:
+        kind, moment = _parse_decay_reference(text)
+        if facts.decay_kind is not None and facts.decay_kind is not kind:
+            overridden.append(_override("decay reference", f"the file states '{facts.decay_kind}'", text))
+        facts = replace(facts, evidence=_replaced(facts.evidence, Evidence("decay reference", text, "study")))
+        if moment is None and kind is facts.decay_kind:
+            moment = facts.decay_moment
+        elif kind is DecayKind.ADMINISTRATION:
+            moment = facts.administration.start
+        elif kind is DecayKind.SERIES_START:
+            return replace(facts, decay_kind=kind, decay_moment=facts.acquired_at)
+    facts = replace(facts, decay_kind=kind, decay_moment=moment)
+    return facts if kind is DecayKind.EXPLICIT else _keep_scanner_clock(facts, stated_start)
+
+
+def _keep_scanner_clock(facts: EmissionFacts, stated_start: datetime | None) -> EmissionFacts:
+    """Move a decay moment of the scanner together with the start of the acquisition that the user declares."""
+    moment, declared = facts.decay_moment, facts.acquired_at
+    if moment is None or stated_start is None or declared is None or declared == stated_start:
         return facts
-    kind, moment = _parse_decay_reference(text)
-    if facts.decay_kind is not None and facts.decay_kind is not kind:
-        overridden.append(_override("decay reference", f"the file states '{facts.decay_kind}'", text))
-    if moment is None and kind is facts.decay_kind:
-        moment = facts.decay_moment
-    elif kind is DecayKind.ADMINISTRATION:
-        moment = facts.administration.start
-    elif kind is DecayKind.SERIES_START:
-        moment = facts.acquired_at
-    evidence = _replaced(facts.evidence, Evidence("decay reference", text, "study"))
-    return replace(facts, decay_kind=kind, decay_moment=moment, evidence=evidence)
+    moved = move_with_clock(moment, stated=stated_start, declared=declared)
+    text = f"{moment.isoformat(sep=' ')} by the scanner's clock, {moved.isoformat(sep=' ')} by the declared one"
+    evidence = Evidence("decay reference moment", text, "file and study")
+    return replace(facts, decay_moment=moved, evidence=_replaced(facts.evidence, evidence))
 
 
 def _parse_decay_reference(text: str) -> tuple[DecayKind, datetime | None]:
@@ -244,24 +269,12 @@ def _parse_decay_reference(text: str) -> tuple[DecayKind, datetime | None]:
         ) from None
 
 
-def _decide_administration(facts: EmissionFacts, start: datetime | None, overridden: list[Finding]) -> EmissionFacts:
+def _decide_administration(facts: EmissionFacts, start: datetime | None) -> EmissionFacts:
     """Date the administration to which values are corrected; the file's own date is what the scanner used."""
-    if facts.decay_kind is not DecayKind.ADMINISTRATION or start is None:
+    if facts.decay_kind is not DecayKind.ADMINISTRATION or facts.decay_moment is not None or start is None:
         return facts
-    stated = facts.decay_moment
-    if stated is None:
-        evidence = Evidence("decay reference moment", start.isoformat(sep=" "), "study")
-        return replace(facts, decay_moment=start, evidence=_replaced(facts.evidence, evidence))
-    if abs(hours_between(stated, start)) * 60 > _SAME_ADMINISTRATION_MIN:
-        overridden.append(
-            Finding(
-                "administration-time-differs",
-                "warning",
-                f"The study starts the administration at {start.isoformat(sep=' ')}, the file at "
-                f"{stated.isoformat(sep=' ')}: decay correction is undone from the file's time, check which is right.",
-            )
-        )
-    return facts
+    evidence = Evidence("decay reference moment", start.isoformat(sep=" "), "study")
+    return replace(facts, decay_moment=start, evidence=_replaced(facts.evidence, evidence))
 
 
 def _decide_nuclide(administration: AdministrationFacts, declaration: Declaration, nuclide: str | None) -> str | None:

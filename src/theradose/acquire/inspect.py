@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,7 +20,7 @@ from theradose.acquire.sources import (
     find_sources,
 )
 from theradose.errors import TheradoseError
-from theradose.formats.decay import frame_start_factor
+from theradose.formats.decay import decay_factor, frame_start_factor
 from theradose.formats.dicom.files import Quarantined
 from theradose.formats.dicom.timing import first_acquisition
 from theradose.formats.dicom.values import hours_between
@@ -230,14 +229,14 @@ def total_activity_mbq(decision: Decision) -> float | None:
         If the pixels cannot be read.
     """
     facts = decision.facts
-    factor = _decay_factor(facts, decision.nuclide)
+    factor = _first_frame_factor(facts, decision.nuclide)
     if facts.unit is not ImageUnit.BQ_PER_ML or facts.geometry.grid is None or factor is None:
         return None
     per_slice = facts.values().sum(axis=(1, 2), dtype=np.float64)
     return float((per_slice * factor).sum()) * facts.geometry.grid.voxel_volume_ml / 1e6
 
 
-def _decay_factor(facts: EmissionFacts, nuclide: str | None) -> np.ndarray[Any, Any] | float | None:
+def _first_frame_factor(facts: EmissionFacts, nuclide: str | None) -> np.ndarray[Any, Any] | float | None:
     """Return what turns stored values into values at the start of the first frame, per slice."""
     if nuclide is None:
         return None
@@ -245,10 +244,10 @@ def _decay_factor(facts: EmissionFacts, nuclide: str | None) -> np.ndarray[Any, 
     if facts.decay_kind is DecayKind.ACQUISITION:
         delay_h = 0.0 if facts.slice_delay_s is None else facts.slice_delay_s / 3600
         duration_h = (facts.frame_duration_s or 0.0) / 3600
-        return np.exp(rate * delay_h) * frame_start_factor(decay_constant_per_h=rate, duration_h=duration_h)
+        return frame_start_factor(decay_constant_per_h=rate, duration_h=duration_h, delay_h=delay_h)
     if facts.decay_moment is None or facts.acquired_at is None:
         return None
-    return math.exp(-rate * hours_between(facts.decay_moment, facts.acquired_at))
+    return decay_factor(decay_constant_per_h=rate, elapsed_h=hours_between(facts.decay_moment, facts.acquired_at))
 
 
 def _ct_row(source: Source) -> SeriesRow:

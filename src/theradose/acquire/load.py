@@ -19,6 +19,7 @@ from theradose.errors import StudyError
 from theradose.formats.dicom.context import ImageReference
 from theradose.formats.dicom.files import list_files
 from theradose.formats.dicom.geometry import stack_of_files, stack_of_frames
+from theradose.formats.dicom.values import read_text
 from theradose.formats.facts import NOTHING_DECLARED
 from theradose.model.activity import EmissionImage
 from theradose.model.finding import Finding
@@ -34,6 +35,7 @@ def load_emission(
     declaration: Declaration = NOTHING_DECLARED,
     nuclide: str | None = None,
     administration_start: datetime | None = None,
+    timezone: str | None = None,
     calibrated: bool = False,
 ) -> tuple[EmissionImage, tuple[Finding, ...]]:
     """Load an emission image.
@@ -47,7 +49,10 @@ def load_emission(
     nuclide : str or None
         What was administered, by the study.
     administration_start : datetime or None
-        From the study, for values corrected to an administration that the file does not date.
+        From the study: compared with the file's, and used for values corrected to an administration that the file
+        does not date.
+    timezone : str or None
+        IANA time zone of the study, for that comparison.
     calibrated : bool
         The study has a calibration factor for counts, so that a nuclear medicine volume without a unit is
         taken as counts.
@@ -75,6 +80,7 @@ def load_emission(
         declaration=declaration,
         nuclide=nuclide,
         administration_start=administration_start,
+        timezone=timezone,
         calibrated=calibrated,
     )
     return build_image(decision, where=path.name), decision.findings
@@ -140,6 +146,12 @@ def find_source(path: Path, wanted: Content) -> Source:
 def series_files(path: Path, *, wanted: Content = Content.EMISSION) -> tuple[Path, ...]:
     """Return the files that `path` stands for, for hashing."""
     return find_source(path, wanted).files
+
+
+def patient_id(path: Path, *, wanted: Content) -> str | None:
+    """Return the Patient ID in the DICOM header of a source; ``None`` without one and for other formats."""
+    series = find_source(path, wanted).series
+    return (read_text(series.dataset, "PatientID") or None) if series is not None else None
 
 
 def image_reference(path: Path, *, wanted: Content = Content.EMISSION) -> ImageReference | None:

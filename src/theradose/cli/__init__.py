@@ -1,11 +1,14 @@
 """The command line: parse, call one public function, print.
 
-Exit codes: 0; 2 for bad input, with one clear sentence on standard error; 1 for a failure of our own.
+Exit codes: 0; 2 for bad input, with one clear sentence on standard error; 1 for a failure of our own; 130 after an
+interruption.
 """
 
 from __future__ import annotations
 
 import sys
+
+_INTERRUPTED = 130
 
 
 def main() -> None:
@@ -19,9 +22,12 @@ def main() -> None:
     except TheradoseError as error:
         report_error(error)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as ended:
+        # Typer turns an interruption into this exit code and says nothing.
+        if isinstance(ended, SystemExit) and ended.code != _INTERRUPTED:
+            raise
         print("Interrupted: finished steps are kept and the same command resumes.", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
     except OSError as error:
         # Disk full, no permission, a file that vanished: the cause is outside this program.
         place = f" ('{error.filename}')" if error.filename else ""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from theradose.cli import demo, info, intake, run
+from theradose.cli import demo, fit, info, intake, run
 
 app = typer.Typer(
     name="theradose",
@@ -20,6 +20,7 @@ app.command("demo")(demo.demo_command)
 app.command("inspect")(intake.inspect_command)
 app.command("import")(intake.import_command)
 app.command("run")(run.run_command)
+app.command("fit")(fit.fit_command)
 app.command("compare")(run.compare_command)
 app.command("info")(info.info_command)
 

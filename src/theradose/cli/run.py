@@ -49,8 +49,8 @@ def compare_command(
         [
             row.region,
             row.quantity,
-            "-" if row.first is None else f"{row.first:.4g}",
-            "-" if row.second is None else f"{row.second:.4g}",
+            _with_u(row.first, row.first_u),
+            _with_u(row.second, row.second_u),
             "-" if row.relative_difference is None else f"{row.relative_difference:+.2%}",
         ]
         for row in comparison.rows
@@ -58,3 +58,9 @@ def compare_command(
     print_table(["region", "quantity", "first", "second", "difference"], rows)
     for reason in comparison.reasons:
         print(f"why: {reason}")
+
+
+def _with_u(value: float | None, u: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if u is None else f"{value:.4g} ± {u:.2g}"

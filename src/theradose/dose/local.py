@@ -76,14 +76,7 @@ def local_dose(request: DoseRequest) -> tuple[DoseMap, tuple[Finding, ...]]:
             "density": request.density.method,
         },
     )
-    findings = [
-        Finding(
-            "photon-dose-neglected",
-            "info",
-            f"Local deposition counts electrons only ({energy.value:g} keV per decay of {request.nuclide.name}); the "
-            "photon dose, a few per cent of an organ's self dose for 177Lu, is left out.",
-        )
-    ]
+    findings = [_photon_finding(request.nuclide)]
     if in_air > 0.01:
         findings.append(
             Finding(
@@ -95,6 +88,22 @@ def local_dose(request: DoseRequest) -> tuple[DoseMap, tuple[Finding, ...]]:
             )
         )
     return result, tuple(findings)
+
+
+def _photon_finding(nuclide: Nuclide) -> Finding:
+    electrons, photons = nuclide.electron_energy_kev.value, nuclide.photon_energy_kev.value
+    penetrating = photons > load_yaml("dose.yaml")["penetrating_ratio"]["value"] * electrons
+    consequence = (
+        "which adds a considerable dose, above all to large organs and from their neighbours"
+        if penetrating
+        else "of which little stays in an organ"
+    )
+    return Finding(
+        "photon-dose-neglected",
+        "warning" if penetrating else "info",
+        f"Local deposition counts the {electrons:.4g} keV of electrons per decay of {nuclide.name} and leaves out "
+        f"{photons:.4g} keV of photons, {consequence}.",
+    )
 
 
 def local_dose_rate(*, activity: Volume, density: DensityMap, nuclide: Nuclide) -> Volume:

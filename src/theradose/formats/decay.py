@@ -1,6 +1,8 @@
-"""Decay within a frame, as the decay factor of DICOM defines it."""
+"""Physical decay between moments and within a frame, as the decay factor of DICOM defines it."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -10,8 +12,20 @@ _LINEAR_BELOW = 1e-6
 """Exponent below which the factor is 1 + x/2 to within double precision."""
 
 
-def frame_start_factor(*, decay_constant_per_h: float, duration_h: Array | float) -> Array:
-    """Return activity at the start of a frame over its mean during the frame, λΔ/(1 − e^(−λΔ)).
+def decay_factor(*, decay_constant_per_h: float, elapsed_h: float) -> float:
+    """Return the fraction of the activity that is left after `elapsed_h` (more than 1 if negative).
+
+    References
+    ----------
+    [JCGM100]_ treats the exact law A(t) = A(0) exp(−λt) as a model without uncertainty of its own.
+    """
+    return math.exp(-decay_constant_per_h * elapsed_h)
+
+
+def frame_start_factor(
+    *, decay_constant_per_h: float, duration_h: Array | float, delay_h: Array | float = 0.0
+) -> Array:
+    """Return activity at a moment over its mean during a frame that starts later, e^(λd) λΔ/(1 − e^(−λΔ)).
 
     Parameters
     ----------
@@ -19,6 +33,8 @@ def frame_start_factor(*, decay_constant_per_h: float, duration_h: Array | float
         λ.
     duration_h : float or ndarray
         Δ, not negative.
+    delay_h : float or ndarray
+        d, from the moment to the start of the frame; 0 gives the activity at the start of the frame itself.
 
     References
     ----------
@@ -26,4 +42,5 @@ def frame_start_factor(*, decay_constant_per_h: float, duration_h: Array | float
     """
     exponent = decay_constant_per_h * np.asarray(duration_h, float)
     safe = np.maximum(exponent, _LINEAR_BELOW)
-    return np.where(exponent > _LINEAR_BELOW, safe / -np.expm1(-safe), 1 + exponent / 2)
+    within_frame = np.where(exponent > _LINEAR_BELOW, safe / -np.expm1(-safe), 1 + exponent / 2)
+    return np.asarray(np.exp(decay_constant_per_h * np.asarray(delay_h, float)) * within_frame)

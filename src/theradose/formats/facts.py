@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from theradose.model.activity import DecayKind, Evidence, ImageUnit
@@ -83,6 +83,8 @@ class AdministrationFacts:
         Administered activity.
     start : datetime or None
         Start of the administration; ``None`` if only a time of day is given that cannot be dated safely.
+    undated_start : timedelta or None
+        That time of day, since midnight.
     radiopharmaceutical : str
         As written; empty if absent.
     """
@@ -91,6 +93,7 @@ class AdministrationFacts:
     half_life_h: float | None = None
     activity_mbq: float | None = None
     start: datetime | None = None
+    undated_start: timedelta | None = None
     radiopharmaceutical: str = ""
     evidence: tuple[Evidence, ...] = ()
     problems: tuple[Problem, ...] = ()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +88,8 @@ def write_nifti(volume: Volume, path: Path) -> None:
     path : Path
         Ends with ``.nii`` or ``.nii.gz``.
     """
-    nibabel = _nibabel()
+    import nibabel
+
     data = np.asarray(volume.data)
     if data.dtype == np.float64:
         data = data.astype(np.float32)
@@ -108,13 +108,9 @@ def write_nifti(volume: Volume, path: Path) -> None:
         path.write_bytes(content)
 
 
-def _nibabel() -> Any:
-    # nibabel is only partly typed, and slow to import.
-    return import_module("nibabel")
-
-
 def _open(path: Path) -> Any:
-    nibabel = _nibabel()
+    import nibabel
+
     try:
         image = nibabel.load(path)
     except Exception as error:  # noqa: BLE001 - a parser may fail in any way on a damaged file

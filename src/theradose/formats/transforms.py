@@ -42,12 +42,10 @@ def read_transform(path: Path) -> RigidTransform:
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, "it cannot be read as text") from error
     matrix = _read_itk(path, text) if text.startswith("#Insight Transform File") else _read_matrix(path, text)
-    rotation = matrix[:3, :3]
-    if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-4) or np.linalg.det(rotation) < 0:
-        raise GeometryError(
-            f"{path.name} scales, shears or mirrors: only rigid transforms are accepted.", code="transform-not-rigid"
-        )
-    return RigidTransform(matrix)
+    try:
+        return RigidTransform(matrix)
+    except GeometryError as error:
+        raise GeometryError(f"{path.name}: {error}", code=error.code) from None
 
 
 def write_transform(path: Path, transform: RigidTransform) -> None:

@@ -2,4 +2,6 @@
 
 # A family of models registers itself when it is imported.
 from theradose.kinetics import exponential as exponential
+from theradose.kinetics import library as library
+from theradose.kinetics import single_time_point_methods as single_time_point_methods
 from theradose.kinetics import trapezoid as trapezoid

@@ -14,7 +14,7 @@ from theradose.model.curve import CurveFit, TimeIntegratedActivity
 def bound_form(fit: CurveFit) -> tuple[ModelForm, Array]:
     """Return the model of a fit, bound as it was fitted, and the parameters as an array."""
     model = curve_models.get(fit.model)
-    form = model.bind(t_h=fit.sample_t_h, decay_constant_per_h=fit.decay_constant_per_h)
+    form = model.bind(t_h=fit.sample_t_h, decay_constant_per_h=fit.decay_constant_per_h, infusion_h=fit.infusion_h)
     return form, np.array([fit.parameters[name] for name in form.parameters])
 
 

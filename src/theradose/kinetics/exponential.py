@@ -1,4 +1,7 @@
-"""Sums of exponentials: one or two phases of clearance, and uptake followed by clearance."""
+"""Sums of exponentials, and the three that are tried by default.
+
+One or two phases of clearance, and uptake followed by clearance; :mod:`theradose.kinetics.library` has the others.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from theradose.kinetics.models import RateBounds, curve_models
+from theradose.kinetics.phases import phase_gradient, phase_tail, phase_tail_gradient, phase_value
 from theradose.model.arrays import Array, frozen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExponentialForm:
     """Σ_k c_k exp(−λ_k t), where the coefficients c are fixed combinations of the amplitudes.
+
+    After an infusion the sum holds for times after its end, see :mod:`theradose.kinetics.phases`.
 
     Attributes
     ----------
@@ -23,11 +29,14 @@ class ExponentialForm:
         Coefficients of the exponentials per amplitude: fitted rates first, slowest first, then fixed ones.
     nonnegative : bool
         Whether the amplitudes cannot be negative.
+    infusion_h : float
+        Length of a constant infusion from t = 0; 0 for a bolus.
     """
 
     fixed_rates_per_h: Array
     mixing: Array
     nonnegative: bool
+    infusion_h: float = 0.0
 
     @property
     def n_linear(self) -> int:
@@ -49,22 +58,23 @@ class ExponentialForm:
 
     def basis(self, t_h: Array, nonlinear: Array) -> Array:
         """Return the basis functions, shape (n, L)."""
-        return np.asarray(np.exp(-np.outer(t_h, self._rates(nonlinear))) @ self.mixing)
+        return np.asarray(phase_value(t_h, self._rates(nonlinear), infusion_h=self.infusion_h) @ self.mixing)
 
     def basis_gradient(self, t_h: Array, nonlinear: Array) -> Array:
         """Return their derivatives by the rates, shape (n, L, q)."""
-        by_rate = -np.asarray(t_h)[:, None] * np.exp(-np.outer(t_h, nonlinear))
+        by_rate = phase_gradient(t_h, nonlinear, infusion_h=self.infusion_h)
         return np.asarray(np.einsum("nq,ql->nlq", by_rate, self.mixing[: self.n_rates]))
 
     def integral(self, start_h: float, stop_h: float, nonlinear: Array) -> Array:
         """Return the integrals of the basis functions, shape (L,)."""
         rates = self._rates(nonlinear)
-        return np.asarray((_tail(start_h, rates) - _tail(stop_h, rates)) @ self.mixing)
+        before, after = (phase_tail(t_h, rates, infusion_h=self.infusion_h) for t_h in (start_h, stop_h))
+        return np.asarray((before - after) @ self.mixing)
 
     def integral_gradient(self, start_h: float, stop_h: float, nonlinear: Array) -> Array:
         """Return the derivatives of the integrals by the rates, shape (L, q)."""
-        by_rate = _tail_gradient(start_h, nonlinear) - _tail_gradient(stop_h, nonlinear)
-        return np.asarray((by_rate[:, None] * self.mixing[: self.n_rates]).T)
+        before, after = (phase_tail_gradient(t_h, nonlinear, infusion_h=self.infusion_h) for t_h in (start_h, stop_h))
+        return np.asarray(((before - after)[:, None] * self.mixing[: self.n_rates]).T)
 
     def from_unit(self, unit: Array, bounds: RateBounds) -> tuple[Array, Array]:
         """Map the unit cube onto ordered rates between the bounds, each in logarithmic steps.
@@ -124,23 +134,10 @@ class ExponentialModel:
     nonnegative: bool = True
     averaged: bool = True
 
-    def bind(self, *, t_h: Array, decay_constant_per_h: float) -> ExponentialForm:
-        """Return the model for this physical decay; the sample times play no part."""
+    def bind(self, *, t_h: Array, decay_constant_per_h: float, infusion_h: float = 0.0) -> ExponentialForm:
+        """Return the model for this physical decay and infusion; the sample times play no part."""
         fixed = np.array(self.fixed_biological_rates_per_h, float) + decay_constant_per_h
-        return ExponentialForm(frozen(fixed), frozen(self.mixing, float), self.nonnegative)
-
-
-def _tail(start_h: float, rates: Array) -> Array:
-    """Return ∫ exp(−λt) dt from `start_h` to infinity."""
-    if math.isinf(start_h):
-        return np.zeros_like(rates)
-    return np.asarray(np.exp(-rates * start_h) / rates)
-
-
-def _tail_gradient(start_h: float, rates: Array) -> Array:
-    if math.isinf(start_h):
-        return np.zeros_like(rates)
-    return np.asarray(-np.exp(-rates * start_h) * (start_h / rates + 1.0 / rates**2))
+        return ExponentialForm(frozen(fixed), frozen(self.mixing, float), self.nonnegative, infusion_h)
 
 
 curve_models.register(

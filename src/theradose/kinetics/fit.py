@@ -19,6 +19,7 @@ import numpy as np
 
 from theradose.errors import FitError
 from theradose.kinetics.flags import fit_flags
+from theradose.kinetics.infusion import check_after_infusion
 from theradose.kinetics.models import (
     CurveModel,
     ModelForm,
@@ -40,6 +41,7 @@ def fit_model(
     model: str | CurveModel,
     *,
     decay_constant_per_h: float,
+    infusion_h: float = 0.0,
     settings: KineticsSettings | None = None,
 ) -> CurveFit:
     """Fit a model by weighted least squares with every rate at least that of physical decay.
@@ -52,6 +54,8 @@ def fit_model(
         Name in the registry ``curve_models``, or a model.
     decay_constant_per_h : float
         Physical decay constant of the nuclide.
+    infusion_h : float
+        Length of a constant infusion that began at t = 0; every point must lie after it.
     settings : KineticsSettings, optional
         Bounds and levels; the packaged ones by default.
 
@@ -64,7 +68,7 @@ def fit_model(
     Raises
     ------
     FitError
-        ``too-few-points``, ``uncertainty-missing``, ``curve-invalid``, ``no-activity``.
+        ``too-few-points``, ``uncertainty-missing``, ``curve-invalid``, ``no-activity``, ``sample-during-infusion``.
 
     References
     ----------
@@ -73,7 +77,8 @@ def fit_model(
     settings = settings or default_settings()
     chosen = curve_models.get(model) if isinstance(model, str) else model
     check_curve(curve)
-    form = chosen.bind(t_h=curve.t_h, decay_constant_per_h=decay_constant_per_h)
+    check_after_infusion(curve, infusion_h=infusion_h)
+    form = chosen.bind(t_h=curve.t_h, decay_constant_per_h=decay_constant_per_h, infusion_h=infusion_h)
     _check_points(curve, chosen.name, form)
     bounds = rate_bounds(curve, decay_constant_per_h=decay_constant_per_h, settings=settings)
     problem = Problem(form, curve.t_h, curve.activity_mbq, curve.u_independent_mbq, bounds)
@@ -102,6 +107,7 @@ def fit_model(
         aicc=corrected_akaike(solution.chi_squared, n_parameters=len(parameters), n_points=len(curve.t_h)),
         sample_t_h=curve.t_h,
         decay_constant_per_h=decay_constant_per_h,
+        infusion_h=infusion_h,
     )
     return replace(fit, flags=fit_flags(fit, problem, solution, settings=settings))
 
@@ -173,8 +179,8 @@ def _check_points(curve: TimeActivityCurve, name: str, form: ModelForm) -> None:
     if n_points == 1:
         raise FitError(
             f"The curve of '{curve.region}' has a single point, from which no curve can be fitted: measure a "
-            "second time point; single-time-point methods (Haenscheid, Madsen, population kinetics) are not "
-            "available in this version.",
+            "second time point, or name a single-time-point method (Haenscheid, Madsen, dose factor, half-life of an "
+            "earlier cycle) under 'single_time_point' in the study.",
             code="one-time-point",
         )
     if n_parameters > n_points:

@@ -20,6 +20,7 @@ from theradose.errors import FitError
 from theradose.kinetics.evaluate import bound_form, half_life_gradient
 from theradose.kinetics.fit import check_curve, fit_model
 from theradose.kinetics.flags import flag_findings
+from theradose.kinetics.infusion import points_after_infusion
 from theradose.kinetics.models import curve_integral_gradient
 from theradose.kinetics.select import Basis, weigh_fits
 from theradose.kinetics.settings import KineticsSettings, default_settings
@@ -46,6 +47,7 @@ def integrate_curve(
     nuclide: Nuclide,
     models: Sequence[str] | None = None,
     force_model: str | None = None,
+    infusion_h: float = 0.0,
     settings: KineticsSettings | None = None,
 ) -> tuple[TimeIntegratedActivity, tuple[Finding, ...]]:
     """Integrate a curve from 0 to infinity over the average of the models that its points support.
@@ -60,6 +62,9 @@ def integrate_curve(
         Models to try; :func:`default_models` otherwise.
     force_model : str, optional
         The only model to use, for example because a user overrides the choice.
+    infusion_h : float
+        Length of a constant infusion that began at t = 0. Points during it are left out, and the area of every
+        phase is that of the infused activity.
     settings : KineticsSettings, optional
         Bounds and levels; the packaged ones by default.
 
@@ -83,16 +88,17 @@ def integrate_curve(
     """
     settings = settings or default_settings()
     check_curve(curve)
+    curve, early = points_after_infusion(curve, infusion_h=infusion_h)
     n_points = len(curve.t_h)
     if force_model is not None:
         names: tuple[str, ...] = (force_model,)
     else:
         names = tuple(models) if models is not None else default_models(n_points)
-    fits, refused = _fit_all(curve, names, nuclide=nuclide, settings=settings)
+    fits, refused = _fit_all(curve, names, nuclide=nuclide, infusion_h=infusion_h, settings=settings)
     weighted, basis = weigh_fits(fits, n_points=n_points, settings=settings)
     used = [fit for fit in weighted if fit.weight > 0]
     value, half_life = _averages(curve, used)
-    findings = [*_curve_findings(curve), *refused, *_choice_findings(curve, used, basis, forced=force_model)]
+    findings = [*early, *_curve_findings(curve), *refused, *_choice_findings(curve, used, basis, forced=force_model)]
     for fit in used:
         if fit.weight >= settings.reported_weight:
             findings.extend(flag_findings(fit, curve, settings=settings))
@@ -110,14 +116,27 @@ def integrate_curve(
 
 
 def _fit_all(
-    curve: TimeActivityCurve, names: Sequence[str], *, nuclide: Nuclide, settings: KineticsSettings
+    curve: TimeActivityCurve,
+    names: Sequence[str],
+    *,
+    nuclide: Nuclide,
+    infusion_h: float,
+    settings: KineticsSettings,
 ) -> tuple[list[CurveFit], list[Finding]]:
     """Fit every model that has few enough parameters; the others become findings, or the error if all do."""
     fits: list[CurveFit] = []
     refused: list[FitError] = []
     for name in names:
         try:
-            fits.append(fit_model(curve, name, decay_constant_per_h=nuclide.decay_constant_per_h, settings=settings))
+            fits.append(
+                fit_model(
+                    curve,
+                    name,
+                    decay_constant_per_h=nuclide.decay_constant_per_h,
+                    infusion_h=infusion_h,
+                    settings=settings,
+                )
+            )
         except FitError as error:
             if error.code != "too-few-points":
                 raise

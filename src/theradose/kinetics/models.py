@@ -105,8 +105,8 @@ class CurveModel(Protocol):
         """Whether the model may be averaged with others."""
         ...
 
-    def bind(self, *, t_h: Array, decay_constant_per_h: float) -> ModelForm:
-        """Return the model for these sample times and this physical decay."""
+    def bind(self, *, t_h: Array, decay_constant_per_h: float, infusion_h: float = 0.0) -> ModelForm:
+        """Return the model for these sample times, this physical decay and an infusion from t = 0."""
         ...
 
 

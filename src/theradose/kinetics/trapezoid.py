@@ -125,8 +125,8 @@ class TrapezoidModel:
     start: Start
     averaged: bool = False
 
-    def bind(self, *, t_h: Array, decay_constant_per_h: float) -> TrapezoidForm:
-        """Return the interpolation of these sample times."""
+    def bind(self, *, t_h: Array, decay_constant_per_h: float, infusion_h: float = 0.0) -> TrapezoidForm:
+        """Return the interpolation of these sample times; its rule before the first one covers an infusion."""
         return TrapezoidForm(frozen(t_h, float), decay_constant_per_h, self.start)
 
 

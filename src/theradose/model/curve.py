@@ -84,6 +84,8 @@ class CurveFit:
         Sample times to which the model was bound.
     decay_constant_per_h : float
         Physical decay constant to which the model was bound.
+    infusion_h : float
+        Length of the infusion to which the model was bound; 0 for a bolus.
     """
 
     model: str
@@ -100,6 +102,7 @@ class CurveFit:
     flags: tuple[str, ...] = ()
     sample_t_h: Array = field(default_factory=partial(np.zeros, 0))
     decay_constant_per_h: float = math.nan
+    infusion_h: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "covariance", frozen(self.covariance, float))

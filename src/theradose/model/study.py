@@ -29,7 +29,16 @@ LengthMm = Annotated[float, _quantity("mm"), Field(ge=0)]
 DensityGPerMl = Annotated[float, _quantity("g/mL"), Field(gt=0)]
 SensitivityCpsPerMBq = Annotated[float, _quantity("cps/MBq"), Field(gt=0)]
 DeadTimeUs = Annotated[float, _quantity("us"), Field(ge=0)]
-Fraction = Annotated[float, _quantity("1"), Field(ge=0, le=1)]
+def _fraction(value: object) -> float | None:
+    if value is None:
+        return None
+    number = parse_quantity(value, "1")
+    if not 0 <= number <= 1:
+        raise ValueError(f"a fraction lies between 0 and 1: write for example '{value} %'")
+    return number
+
+
+Fraction = Annotated[float, BeforeValidator(_fraction)]
 PointMm = tuple[float, float, float]
 # YAML turns an unquoted date and time into a datetime.
 WordOrTime = Annotated[str, BeforeValidator(lambda value: value.isoformat() if isinstance(value, datetime) else value)]
@@ -146,6 +155,24 @@ class Override(StudyPart):
     reason: str
 
 
+class StatedDoseFactor(StudyPart):
+    """Time-integrated activity per activity at a time, in hours, with its relative standard uncertainty."""
+
+    region: str
+    t: DurationH
+    factor: DurationH
+    u: Fraction | None = None
+
+
+class SingleTimePoint(StudyPart):
+    """How a region with one time point is integrated, and what is assumed for it."""
+
+    method: str
+    half_lives: dict[str, DurationH] = Field(default_factory=dict)
+    u: Fraction | None = None
+    dose_factors: tuple[StatedDoseFactor, ...] = ()
+
+
 class RegistrationChoice(StudyPart):
     """How time points are brought into one space."""
 
@@ -184,6 +211,7 @@ class Study(StudyPart):
     drafts: tuple[Draft, ...] = ()
     verified: tuple[Verification, ...] = ()
     overrides: tuple[Override, ...] = ()
+    single_time_point: SingleTimePoint | None = None
     blood: str | None = None
     probe: str | None = None
     reference_timepoint: str | None = None
@@ -197,7 +225,8 @@ class Study(StudyPart):
     def _unique_ids(cls, timepoints: tuple[Timepoint, ...]) -> tuple[Timepoint, ...]:
         ids = [timepoint.id for timepoint in timepoints]
         if len(set(ids)) != len(ids):
-            raise ValueError(f"time point ids must be unique, but are {', '.join(ids)}")
+            twice = sorted({name for name in ids if ids.count(name) > 1})
+            raise ValueError(f"time point ids must be unique, but '{', '.join(twice)}' occurs more than once")
         return timepoints
 
     @model_validator(mode="after")

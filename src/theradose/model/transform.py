@@ -11,6 +11,9 @@ import numpy as np
 from theradose.errors import GeometryError
 from theradose.model.arrays import Array, frozen
 
+_ORTHONORMAL = 1e-4
+"""Rounding of a rotation that was written with four decimals."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RigidTransform:
@@ -19,17 +22,18 @@ class RigidTransform:
     Attributes
     ----------
     matrix : ndarray, shape (4, 4)
-        Rotation and translation in mm, acting on (x, y, z, 1).
+        Proper rotation and translation in mm, acting on (x, y, z, 1).
     """
 
     matrix: Array
 
     def __post_init__(self) -> None:
         matrix = frozen(self.matrix, np.float64)
-        rotation = matrix[:3, :3]
-        if matrix.shape != (4, 4) or not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-4):
-            raise GeometryError("A rigid transform needs a 4 × 4 matrix with a pure rotation.",
-                                code="transform-not-rigid")  # fmt: skip
+        if not _is_rigid(matrix):
+            raise GeometryError(
+                "The transform scales, shears or mirrors: a rigid transform needs a 4 × 4 matrix with a pure rotation.",
+                code="transform-not-rigid",
+            )
         object.__setattr__(self, "matrix", matrix)
 
     @classmethod
@@ -73,3 +77,11 @@ class Registration:
     transform: RigidTransform
     method: str
     quality: Mapping[str, float] = field(default_factory=dict)
+
+
+def _is_rigid(matrix: Array) -> bool:
+    if matrix.shape != (4, 4) or not np.allclose(matrix[3], (0, 0, 0, 1)):
+        return False
+    rotation = matrix[:3, :3]
+    # An orthogonal matrix with determinant −1 would exchange left and right.
+    return np.allclose(rotation @ rotation.T, np.eye(3), atol=_ORTHONORMAL) and bool(np.linalg.det(rotation) > 0)

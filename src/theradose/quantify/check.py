@@ -13,11 +13,11 @@ from datetime import datetime
 
 from theradose.data import load_yaml
 from theradose.errors import StudyError
+from theradose.formats.decay import decay_factor
 from theradose.model.activity import ActivityMap
 from theradose.model.finding import Finding, Severity
 from theradose.model.study import Administration
 from theradose.nuclides import Nuclide
-from theradose.quantify.decay import decay_factor
 from theradose.quantify.times import hours_since
 
 
@@ -69,7 +69,7 @@ def expected_activity_mbq(
 
     References
     ----------
-    [Konijnenberg2021]_: the administered activity is kept within 10 % of the intended one at every level.
+    [Theradose]_: what physical decay alone would have left; the difference to 1 is excretion.
     """
     starts = _starts(administrations)
     first = min(starts, key=lambda start: hours_since(starts[0], start, timezone=timezone)[0])
@@ -118,7 +118,7 @@ def check_activity(
 
     References
     ----------
-    [Konijnenberg2021]_
+    [Theradose]_: the levels are conventions of this project.
     """
     expected = expected_activity_mbq(
         t_h=activity.t_h, administrations=administrations, nuclide=nuclide, timezone=timezone
@@ -150,7 +150,7 @@ def check_trend(checks: Sequence[ActivityCheck], *, names: Sequence[str]) -> tup
 
     References
     ----------
-    [Konijnenberg2021]_
+    [Theradose]_: the levels are conventions of this project.
     """
     tolerance = _threshold("trend_tolerance")
     findings = []
@@ -179,7 +179,7 @@ def least_plausible_fraction(*, t_h: float, field_length_mm: float) -> float:
 
     References
     ----------
-    [Konijnenberg2021]_ asks for verification of the delivery; the numbers are conventions of this project.
+    [Theradose]_: the numbers are conventions of this project.
     """
     early = _threshold("least_first_phase") * 2 ** (-t_h / _threshold("least_first_half_life"))
     late = _threshold("least_second_phase") * 2 ** (-t_h / _threshold("least_second_half_life"))

@@ -7,14 +7,13 @@ References
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
 from theradose.errors import StudyError
-from theradose.formats.decay import frame_start_factor
+from theradose.formats.decay import decay_factor, frame_start_factor
 from theradose.model.activity import DecayKind, EmissionImage, Evidence
 from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
@@ -41,16 +40,6 @@ class DecayCorrection:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "slice_factor", frozen(self.slice_factor, float))
-
-
-def decay_factor(*, decay_constant_per_h: float, elapsed_h: float) -> float:
-    """Return the fraction of the activity that is left after `elapsed_h` (more than 1 if negative).
-
-    References
-    ----------
-    [JCGM100]_ treats the exact law A(t) = A(0) exp(−λt) as a model without uncertainty of its own.
-    """
-    return math.exp(-decay_constant_per_h * elapsed_h)
 
 
 def correct_decay(

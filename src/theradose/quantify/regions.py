@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from theradose.data import load_yaml
 from theradose.errors import CalibrationError, GeometryError
 from theradose.model.activity import ActivityMap
 from theradose.model.curve import TimeActivityCurve
@@ -267,13 +268,15 @@ def _activity_mbq(image: ActivityMap, voxels: RegionVoxels) -> float:
 def _independent_u(
     activity: np.ndarray, counts: Sequence[float | None], measured: np.ndarray, measurement_relative_u: float
 ) -> np.ndarray:
-    repeatability = measurement_relative_u * activity
-    # No count at all still leaves an uncertainty of about one count.
+    # An image cannot tell less than a small share of what it showed of the region at its brightest: without this
+    # floor a point near zero, or below, would outweigh all others.
+    floor = float(load_yaml("quantify.yaml")["least_activity_share"]["value"]) * float(np.max(np.abs(activity)))
+    repeatability = measurement_relative_u * np.maximum(np.abs(activity), floor)
     counting = [
         0.0 if count is None or mbq <= 0 else value / math.sqrt(max(count, 1.0))
         for value, count, mbq in zip(activity, counts, measured, strict=True)
     ]
-    return np.hypot(repeatability, counting)
+    return np.asarray(np.hypot(repeatability, counting))
 
 
 def _region_findings(

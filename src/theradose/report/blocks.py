@@ -88,18 +88,26 @@ class Paragraph:
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
-    """A finding as shown."""
+class RemarkLine:
+    """One sentence of a remark; `values` lists the numbers that stand for ``…`` in it, by place."""
 
-    severity: Severity
     where: str
     message: str
+    values: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """All findings of one code and severity."""
+
+    severity: Severity
     code: str
+    lines: tuple[RemarkLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Remarks:
-    """Findings, most severe first; `more` counts those that are listed elsewhere only."""
+    """Findings by code, most severe first; `more` counts those that are listed elsewhere only."""
 
     items: tuple[Remark, ...]
     more: int = 0
@@ -108,7 +116,7 @@ class Remarks:
 
 @dataclass(frozen=True, slots=True)
 class Illustration:
-    """A place for a picture."""
+    """A place for a picture; without caption it belongs to the next one."""
 
     name: str
     caption: str

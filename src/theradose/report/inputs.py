@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from theradose.errors import GeometryError
 from theradose.model.curve import TimeIntegratedActivity
@@ -12,26 +11,7 @@ from theradose.model.dose import DoseMap
 from theradose.model.grid import Volume
 from theradose.model.region import RegionKind, Segmentation
 from theradose.model.result import RegionResult
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RegistrationOverlay:
-    """Two images of the same patient on the reference grid, to judge a registration by eye.
-
-    Attributes
-    ----------
-    timepoint : str
-        The time point that was moved.
-    reference, moving : Volume
-        The fixed image and the registered one, both on the reference grid.
-    kind : {"ct", "emission"}
-        What the images are: HU, or activity in any unit.
-    """
-
-    timepoint: str
-    reference: Volume
-    moving: Volume
-    kind: Literal["ct", "emission"]
+from theradose.spatial.overlay import AlignedPair
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,10 +30,12 @@ class ReportImages:
         CT numbers in HU.
     dose_rates : mapping of str to Volume
         Absorbed dose rate in Gy/h by time point, in order of time.
-    overlays : sequence of RegistrationOverlay
+    overlays : sequence of AlignedPair
         One for each registered time point.
     tias : mapping of str to TimeIntegratedActivity
         Fitted curves by region, for plotting.
+    whole_body : TimeIntegratedActivity or None
+        Fitted curve of the whole body or of everything in view.
     """
 
     activity: Volume
@@ -61,8 +43,9 @@ class ReportImages:
     segmentation: Segmentation
     ct: Volume | None = None
     dose_rates: Mapping[str, Volume] = field(default_factory=dict)
-    overlays: Sequence[RegistrationOverlay] = ()
+    overlays: Sequence[AlignedPair] = ()
     tias: Mapping[str, TimeIntegratedActivity] = field(default_factory=dict)
+    whole_body: TimeIntegratedActivity | None = None
 
     def __post_init__(self) -> None:
         grids = {"dose map": self.dose.grid, "segmentation": self.segmentation.grid}

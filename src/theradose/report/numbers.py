@@ -84,6 +84,11 @@ def format_given_unit(value: float | None, unit: str) -> str:
     return NOT_STATED if value is None else f"{format_given(value)} {unit}"
 
 
+def words(name: str) -> str:
+    """Return an identifier as words."""
+    return name.replace("-", " ").replace("_", " ")
+
+
 def _is_scientific(magnitude: float) -> bool:
     return magnitude < _SCIENTIFIC_BELOW or magnitude >= _SCIENTIFIC_FROM
 

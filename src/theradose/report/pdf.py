@@ -21,7 +21,7 @@ from theradose.report.style import Picture
 _TEMPLATE = "report.typ"
 _BREAK = "\u200b"
 _LONG_WORD = re.compile(r"\S{15,}")
-_JOINT = re.compile(r"(?<=[_/.,;:=])(?=\w)|(?<=[^\W_]{24})(?=[^\W_])")
+_JOINT = re.compile(r"(?<=[_/.,;:=])(?=\w)|(?<=[a-z])(?=[A-Z][a-z])|(?<=[^\W_]{24})(?=[^\W_])")
 _BROKEN_KEYS = frozenset({"text", "value", "where", "message", "group"})
 _FOREIGN_SCRIPT = re.compile(r"[\u0600-\u1dff\u2e80-\ud7ff\uf900-\ufaff\U00010000-\U0010ffff]")
 """Scripts beyond the Latin, Greek, Cyrillic and Hebrew of the embedded fonts."""

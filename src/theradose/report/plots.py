@@ -34,10 +34,9 @@ if TYPE_CHECKING:
     from matplotlib.container import BarContainer
     from matplotlib.lines import Line2D
 
-_CURVE_COLUMNS, _CURVE_ROWS = 3, 5
-_CURVE_ROW_IN, _CURVE_IN = 1.7, 1.08
+_CURVE_COLUMNS = 3
+_CURVE_ROW_IN, _CURVE_IN = 1.62, 1.02
 _HISTOGRAM_IN, _LEGEND_ROW_IN = 1.75, 0.155
-_WHOLE_BODY = "whole-body"
 _SAMPLES = 240
 _TIME_BEYOND_LAST = 1.6
 _TITLE_LENGTH, _LEGEND_LENGTH, _ROW_LENGTH, _REMARK_LENGTH = 27, 23, 27, 44
@@ -54,21 +53,25 @@ SOURCE_GROUPS = {
 }
 """Colour group of a source of uncertainty by the part of its name before the colon."""
 
+_Curve = tuple[str, RegionResult | WholeBodyResult, TimeIntegratedActivity | None]
+"""Title, points with chosen model, and the fitted curve."""
+
 _GROUP_COLOURS = dict(
     zip(("calibration", "recovery", "volume", "fit", "choice of model", "mass", "other"), PALETTE, strict=True)
 )
 
 
 def draw_curves(result: Result, images: ReportImages) -> tuple[Picture, ...]:
-    """Draw the time-activity curve of each region, fifteen to a sheet."""
-    per_sheet = _CURVE_COLUMNS * _CURVE_ROWS
-    regions: list[tuple[str, RegionResult | WholeBodyResult]] = [
-        (region.name, region) for region in ordered_regions(result.regions)
+    """Draw the time-activity curve of each region and of the whole body, three to a picture, so that pages fill."""
+    curves: list[_Curve] = [
+        (region.name, region, images.tias.get(region.name)) for region in ordered_regions(result.regions)
     ]
-    if result.whole_body is not None and _WHOLE_BODY in images.tias:
-        regions.append((_WHOLE_BODY, result.whole_body))
-    sheets = [regions[start : start + per_sheet] for start in range(0, len(regions), per_sheet)]
-    return tuple(_draw_curve_sheet(sheet, f"curves-{number}", images) for number, sheet in enumerate(sheets, 1))
+    if result.whole_body is not None:
+        curves.append((result.whole_body.scope, result.whole_body, images.whole_body))
+    rows = [curves[start : start + _CURVE_COLUMNS] for start in range(0, len(curves), _CURVE_COLUMNS)]
+    return tuple(
+        _draw_curve_row(row, f"curves-{number}", last=number == len(rows)) for number, row in enumerate(rows, 1)
+    )
 
 
 def draw_histograms(result: Result) -> Picture | None:
@@ -84,10 +87,11 @@ def draw_histograms(result: Result) -> Picture | None:
     longest = max(len(members) for _, members in groups)
     below_in = 0.5 + _LEGEND_ROW_IN * math.ceil(longest / 2)
     height_in = _HISTOGRAM_IN + below_in + 0.25
+    width = 0.42 if len(groups) > 1 else 0.93
     with figure_style():
         figure = new_figure(PAGE_WIDTH_IN, height_in)
         for column, (title, members) in enumerate(groups):
-            axes = figure.add_axes((0.065 + column * 0.51, below_in / height_in, 0.42, _HISTOGRAM_IN / height_in))
+            axes = figure.add_axes((0.065 + column * 0.51, below_in / height_in, width, _HISTOGRAM_IN / height_in))
             axes.set_title(title, loc="left", fontweight="bold")
             _draw_histograms(axes, members)
             axes.set_ylabel("Volume (%)" if column == 0 else "")
@@ -96,7 +100,7 @@ def draw_histograms(result: Result) -> Picture | None:
             name="histograms",
             caption=(
                 "Cumulative dose-volume histograms of the dose map; the axis ends at 1.25 × the highest D2. The map is "
-                "not corrected for partial volume: small regions look less uniform and colder than they are."
+                "not corrected for recovery: small regions look colder and less uniform than they are."
             ),
             alternative="Dose-volume histograms; D95, D50 and D2 are in the table beside.",
         )
@@ -159,29 +163,27 @@ def _draw_histograms(axes: Axes, regions: Sequence[RegionResult]) -> None:
     _legend(axes, lines, [region.name for region in regions])
 
 
-def _draw_curve_sheet(
-    regions: Sequence[tuple[str, RegionResult | WholeBodyResult]], name: str, images: ReportImages
-) -> Picture:
-    rows = math.ceil(len(regions) / _CURVE_COLUMNS)
-    height_in = _CURVE_ROW_IN * rows + 0.1
+def _draw_curve_row(curves: Sequence[_Curve], name: str, *, last: bool) -> Picture:
     with figure_style():
-        figure = new_figure(PAGE_WIDTH_IN, height_in)
-        for number, (title, region) in enumerate(regions):
-            row, column = divmod(number, _CURVE_COLUMNS)
-            bottom_in = height_in - (row + 1) * _CURVE_ROW_IN + 0.28
-            axes = figure.add_axes((0.065 + column * 0.34, bottom_in / height_in, 0.25, _CURVE_IN / height_in))
+        figure = new_figure(PAGE_WIDTH_IN, _CURVE_ROW_IN)
+        for column, (title, region, tia) in enumerate(curves):
+            axes = figure.add_axes(
+                (0.065 + column * 0.34, 0.3 / _CURVE_ROW_IN, 0.25, _CURVE_IN / _CURVE_ROW_IN)
+            )  # fmt: skip
             axes.set_title(shortened(title, _TITLE_LENGTH), loc="left", fontweight="bold", pad=13)
-            _draw_curve(axes, region, images.tias.get(title))
+            _draw_curve(axes, region, tia)
             axes.set_ylabel("Activity (MBq)" if column == 0 else "")
-            axes.set_xlabel("Time (h)" if number + _CURVE_COLUMNS >= len(regions) else "")
+            axes.set_xlabel("Time (h)", labelpad=1)
         return render(
             figure,
             name=name,
             caption=(
                 "Time-activity curves. Points ± u; line and band: the curve that was integrated, ± u (k = 1), without "
                 "sources common to all points; thin lines: the single models; shaded: after the last point."
-            ),
-            alternative="Time-activity curves of " + ", ".join(title for title, _ in regions) + ".",
+            )
+            if last
+            else "",
+            alternative="Time-activity curves of " + ", ".join(title for title, _, _ in curves) + ".",
         )
 
 

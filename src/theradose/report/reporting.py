@@ -86,6 +86,13 @@ def administrations(result: Result) -> Sequence[Mapping[str, Any]]:
     return result.study.get("administrations") or ()
 
 
+def duration_words(hours: float | None, before: str) -> str:
+    """Return the duration of an administration after `before`, empty if it is not stated."""
+    if hours is None:
+        return ""
+    return before + ("bolus" if hours == 0 else f"over {format_given(60 * hours)} min")
+
+
 def _patient(result: Result) -> str | None:
     patient = result.study.get("patient") or {}
     weight, height = patient.get("weight"), patient.get("height")
@@ -123,9 +130,7 @@ def _administered(result: Result) -> str | None:
 
 def _administration_time(result: Result) -> str | None:
     return _join(
-        f"{a['start']}" + (f" over {format_given(60 * a['duration'])} min" if a.get("duration") else "")
-        for a in administrations(result)
-        if a.get("start")
+        f"{a['start']}" + duration_words(a.get("duration"), ", ") for a in administrations(result) if a.get("start")
     )
 
 
@@ -261,7 +266,9 @@ def _limits(result: Result) -> str | None:
 
 
 def _nuclear_data(result: Result) -> str | None:
-    return _join(dict.fromkeys(constant.source for constant in result.constants))
+    names = ", ".join(constant.name for constant in result.constants)
+    data = study_value(result.study, "dose", "nuclear_data")
+    return f"{str(data or NOT_STATED).upper()}; sources in the table of constants ({names})" if names else None
 
 
 def _software(result: Result) -> str | None:
@@ -289,9 +296,14 @@ def _estimate_of(region: RegionResult, field: str) -> Estimate:
 
 
 def _evidence(result: Result, *, quantities: tuple[str, ...]) -> str | None:
-    """Return what the readers of the images concluded on any of `quantities`."""
-    lines = (line for image in result.images for line in image.assumptions)
-    return _join(dict.fromkeys(line.value for line in lines if line.quantity.lower() in quantities))
+    """Return what the readers of the images concluded on `quantities`, each named if there are several."""
+    lines = [line for image in result.images for line in image.assumptions]
+    stated = []
+    for quantity in quantities:
+        values = _join(dict.fromkeys(line.value for line in lines if line.quantity == quantity))
+        if values:
+            stated.append(f"{quantity}: {values}" if len(quantities) > 1 else values)
+    return "; ".join(stated) or None
 
 
 def _nothing(_: Result) -> None:
@@ -323,22 +335,8 @@ _VALUES: Mapping[str, Callable[[Result], str | None]] = {
     "dose-calibrator": _nothing,
     "imaging-system": partial(_evidence, quantities=("imaging system",)),
     "collimator": partial(_evidence, quantities=("collimator",)),
-    "acquisition": partial(
-        _evidence,
-        quantities=(
-            "acquisition",
-            "acquisition duration",
-            "energy window",
-            "frame duration",
-        ),
-    ),
-    "reconstruction": partial(
-        _evidence,
-        quantities=(
-            "reconstruction",
-            "corrections",
-        ),
-    ),
+    "acquisition": partial(_evidence, quantities=("energy window", "acquisition duration", "frame duration")),
+    "reconstruction": partial(_evidence, quantities=("reconstruction", "corrections")),
     "calibration-factor": _calibration_factor,
     "recovery": _recovery,
     "dead-time": _dead_time,

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from theradose.model.arrays import Array
+from theradose.model.region import RegionKind
 from theradose.model.result import RegionResult, Result
-from theradose.report.inputs import RegistrationOverlay, ReportImages
+from theradose.report.inputs import ReportImages
 from theradose.report.numbers import format_estimate, format_number
 from theradose.report.panels import (
     ACTIVITY_MAP,
@@ -32,18 +33,22 @@ from theradose.report.panels import (
 from theradose.report.planes import Plane, View
 from theradose.report.scene import Scene, display_top, hottest, targets_of, zoom_window
 from theradose.report.style import PAGE_WIDTH_IN, Picture, figure_style, new_figure, render, shortened
+from theradose.spatial.overlay import AlignedPair
 
 _COLUMNS = 3
 _GAP_IN, _EDGE_IN = 0.08, 0.01
 _WIDTH_IN = PAGE_WIDTH_IN - 2 * _EDGE_IN
 _PANEL_IN = (_WIDTH_IN - (_COLUMNS - 1) * _GAP_IN) / _COLUMNS
-_OVERVIEW_HEIGHT_IN = 2.55
-_PROJECTION_HEIGHT_IN = 2.2
+_OVERVIEW_HEIGHT_IN = 2.3
+_PROJECTION_HEIGHT_IN = 1.75
 _OVERLAY_HEIGHT_IN = 3.2
-_TARGETS, _ROWS_PER_SHEET = 6, 3
+_LARGE, _SMALL_COLUMNS = 2, 4
+_SMALL_IN = (_WIDTH_IN - (_SMALL_COLUMNS - 1) * _GAP_IN) / _SMALL_COLUMNS
+_LESIONS_DRAWN, _OTHERS_DRAWN = 12, 8
 _PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
-_TITLE_LENGTH, _HEADING_LENGTH = 30, 90
+_TITLE_LENGTH, _HEADING_LENGTH, _SMALL_TITLE_LENGTH = 30, 90, 15
 _CONVENTION = "Radiological convention: the patient's right is on the left; the bar is 5 cm."
+_NOT_CORRECTED = "The dose map is not corrected for recovery (partial volume)."
 
 
 def draw_overview(result: Result, images: ReportImages, scene: Scene) -> Picture:
@@ -85,7 +90,7 @@ def draw_overview(result: Result, images: ReportImages, scene: Scene) -> Picture
             name="overview",
             caption=(
                 f"Reference time point; slices {through}. Isodoses at {scene.levels_words}. Outlines: lesions solid, "
-                f"other regions dashed. Values above a scale have its last colour. {_CONVENTION}"
+                f"other regions dashed. Values above a scale have its last colour. {_NOT_CORRECTED} {_CONVENTION}"
             ),
             alternative=f"Activity projection and coronal dose slice {through}; isodoses {scene.levels_words}.",
         )
@@ -121,15 +126,34 @@ def draw_axial_overview(result: Result, images: ReportImages, scene: Scene) -> P
 
 
 def draw_targets(result: Result, images: ReportImages, scene: Scene) -> tuple[Picture, ...]:
-    """Draw axial, coronal and sagittal dose slices through each target, three targets to a sheet."""
+    """Draw dose slices through the targets: the first two large in three planes, the others small and axial.
+
+    Every row is a picture of its own, so that pages fill; the last one carries scale and caption for all.
+    """
     targets = targets_of(result, images)
-    drawn = targets[:_TARGETS]
-    sheets = [drawn[start : start + _ROWS_PER_SHEET] for start in range(0, len(drawn), _ROWS_PER_SHEET)]
+    drawn = _drawn_targets(targets)
+    small = drawn[_LARGE:]
+    rows = [[target] for target in drawn[:_LARGE]]
+    rows += [small[start : start + _SMALL_COLUMNS] for start in range(0, len(small), _SMALL_COLUMNS)]
     left_out = f" Regions not drawn: {len(targets) - len(drawn)}." if len(targets) > len(drawn) else ""
-    return tuple(
-        _draw_target_sheet(sheet, f"slices-{number}", left_out if number == len(sheets) else "", images, scene)
-        for number, sheet in enumerate(sheets, 1)
+    caption = (
+        f"Absorbed dose on {scene.backdrop_words} through the highest dose in each region: axial, coronal and sagittal "
+        f"for the first {min(_LARGE, len(drawn))}, axial for the others. The mean is that of the results. "
+        f"{_NOT_CORRECTED} {_CONVENTION}{left_out}"
     )
+    return tuple(
+        _draw_target_row(
+            row, f"slices-{number}", caption if number == len(rows) else "", images, scene, large=number <= _LARGE
+        )
+        for number, row in enumerate(rows, 1)
+    )
+
+
+def _drawn_targets(targets: Sequence[RegionResult]) -> list[RegionResult]:
+    """Return the targets within the limits for lesions and for other regions, in their order."""
+    lesions = [target for target in targets if target.kind == RegionKind.LESION]
+    others = [target for target in targets if target.kind != RegionKind.LESION]
+    return [*lesions[:_LESIONS_DRAWN], *others[:_OTHERS_DRAWN]]
 
 
 def draw_dose_rates(images: ReportImages, scene: Scene) -> Picture | None:
@@ -154,7 +178,7 @@ def draw_dose_rates(images: ReportImages, scene: Scene) -> Picture | None:
         return render(
             figure,
             name="dose-rates",
-            caption="Absorbed dose rate at each time point, coronal maximum projection, one scale.",
+            caption=f"Dose rate at each time point, coronal maximum projection, one scale. {_NOT_CORRECTED}",
             alternative=f"Dose rate at {len(images.dose_rates)} time points, up to {format_number(top)} Gy/h.",
         )
 
@@ -166,18 +190,22 @@ def draw_overlays(images: ReportImages, scene: Scene) -> Picture | None:
     views = View("coronal", scene.body), View("axial", scene.body)
     width_mm = views[0].size_mm(scene.display)[0]
     heights_mm = [view.size_mm(scene.display)[1] for view in views]
+    # Both planes of a time point stand above each other; those of a single one side by side.
+    beside = len(images.overlays) == 1
     columns = max(len(images.overlays), _COLUMNS)
     slot_in = (_WIDTH_IN - (columns - 1) * _GAP_IN) / columns
-    scale = min(slot_in / width_mm, _OVERLAY_HEIGHT_IN / sum(heights_mm))
-    coronal_in, axial_in = (height * scale for height in heights_mm)
-    bottoms_in = (_EDGE_IN + axial_in + _GAP_IN, _EDGE_IN)
+    scale = min(slot_in / width_mm, _OVERLAY_HEIGHT_IN / (max if beside else sum)(heights_mm))
+    wide_in, coronal_in, axial_in = (length * scale for length in (width_mm, *heights_mm))
+    tall_in = max(coronal_in, axial_in) if beside else coronal_in + _GAP_IN + axial_in
+    bottoms_in = (_EDGE_IN + tall_in - coronal_in, _EDGE_IN + tall_in - axial_in if beside else _EDGE_IN)
     position = hottest(scene, images, None)
     with figure_style():
-        figure = new_figure(PAGE_WIDTH_IN, _EDGE_IN + coronal_in + axial_in + _GAP_IN + TITLE_IN)
+        figure = new_figure(PAGE_WIDTH_IN, _EDGE_IN + tall_in + TITLE_IN)
         panels = []
         for column, overlay in enumerate(images.overlays):
-            for view, bottom_in, tall_in in zip(views, bottoms_in, (coronal_in, axial_in), strict=True):
-                box = (_left(column, width_mm * scale), bottom_in, width_mm * scale, tall_in)
+            sizes = zip(views, bottoms_in, (coronal_in, axial_in), strict=True)
+            for number, (view, bottom_in, high_in) in enumerate(sizes):
+                box = (_left(column + (number if beside else 0), wide_in), bottom_in, wide_in, high_in)
                 panel = add_panel(figure, box, view, view.normal_index(position), dark=overlay.kind == "ct")
                 show(panel, scene, _two_colours(overlay, scene, panel), None, 1.0)
                 panels.append(panel)
@@ -194,38 +222,48 @@ def draw_overlays(images: ReportImages, scene: Scene) -> Picture | None:
         )
 
 
-def _draw_target_sheet(
-    targets: Sequence[RegionResult], name: str, left_out: str, images: ReportImages, scene: Scene
+def _draw_target_row(
+    targets: Sequence[RegionResult], name: str, caption: str, images: ReportImages, scene: Scene, *, large: bool
 ) -> Picture:
-    row_in = _PANEL_IN + TITLE_IN + 0.04
+    """Draw one target in three planes, or up to four in the axial one; with a caption also the scale."""
+    size_in = _PANEL_IN if large else _SMALL_IN
+    planes = _PLANES if large else _PLANES[:1]
+    bottom_in = BAR_IN if caption else _EDGE_IN
     with figure_style():
-        figure = new_figure(PAGE_WIDTH_IN, row_in * len(targets) + BAR_IN)
-        panels = []
-        for row, region in enumerate(targets):
+        figure = new_figure(PAGE_WIDTH_IN, bottom_in + size_in + TITLE_IN)
+        panels: list[Panel] = []
+        for region in targets:
             position = hottest(scene, images, region.name)
             window = zoom_window(scene, images, region.name, position)
-            bottom_in = BAR_IN + (len(targets) - 1 - row) * row_in
-            for column, plane in enumerate(_PLANES):
+            for number, plane in enumerate(planes):
                 view = View(plane, window)
-                box = (_left(column, _PANEL_IN), bottom_in, _PANEL_IN, _PANEL_IN)
+                box = (_left(len(panels), size_in), bottom_in, size_in, size_in)
                 panels.append(add_panel(figure, box, view, view.normal_index(position), dark=scene.has_ct))
-            heading = f"{shortened(region.name, _HEADING_LENGTH)}, mean {format_estimate(region.dose_gy)} Gy"
-            panels[-_COLUMNS].axes.set_title(heading, loc="left", pad=3, fontweight="bold")
+                if number == 0:
+                    panels[-1].axes.set_title(_heading(region, large), loc="left", pad=3, fontweight="bold")
         _show_dose_panels(panels, scene, images)
         frame(panels, scene, square=True)
-        bar_below(figure, panels[-_COLUMNS], DOSE_MAP, scene.dose_top, "Gy", scene.levels_gy)
-        isodose_key(figure, scene, _left(1, _PANEL_IN), BAR_IN - 0.07)
+        if caption:
+            bar_below(figure, panels[0], DOSE_MAP, scene.dose_top, "Gy", scene.levels_gy)
+            isodose_key(figure, scene, _left(1, size_in), BAR_IN - 0.07)
         return render(
             figure,
             name=name,
-            caption=(
-                f"Absorbed dose on {scene.backdrop_words}: axial, coronal and sagittal slices through the highest "
-                f"dose in each region. {_CONVENTION}{left_out}"
-            ),
+            caption=caption,
             alternative=(
                 f"Dose slices through {', '.join(region.name for region in targets)}; isodoses {scene.levels_words}."
             ),
         )
+
+
+def _heading(region: RegionResult, large: bool) -> str:
+    """Return the title of a target's panels, short enough for their width."""
+    dose = format_estimate(region.dose_gy)
+    return (
+        f"{shortened(region.name, _HEADING_LENGTH)}, mean {dose} Gy"
+        if large
+        else f"{shortened(region.name, _SMALL_TITLE_LENGTH)}, {dose} Gy"
+    )
 
 
 def _show_dose_panels(panels: Sequence[Panel], scene: Scene, images: ReportImages) -> None:
@@ -247,7 +285,7 @@ def _fitted(view: View, scene: Scene, width_in: float, height_in: float) -> tupl
     return width_mm * scale, height_mm * scale
 
 
-def _two_colours(overlay: RegistrationOverlay, scene: Scene, panel: Panel) -> Array:
+def _two_colours(overlay: AlignedPair, scene: Scene, panel: Panel) -> Array:
     """Return an RGB image: reference and moving in complementary colours, equal values grey."""
     parts = []
     for volume in (overlay.reference, overlay.moving):
@@ -262,5 +300,5 @@ def _two_colours(overlay: RegistrationOverlay, scene: Scene, panel: Panel) -> Ar
     return image
 
 
-def _kind_words(overlay: RegistrationOverlay) -> str:
+def _kind_words(overlay: AlignedPair) -> str:
     return "CT" if overlay.kind == "ct" else "emission"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from theradose.model.finding import Severity
 from theradose.model.region import RegionKind
-from theradose.model.result import FindingResult, RegionResult, Result
+from theradose.model.result import RegionResult, Result
+from theradose.report.alike import Alike, join_alike
 from theradose.report.blocks import (
     Block,
     Cell,
@@ -18,6 +20,7 @@ from theradose.report.blocks import (
     Illustration,
     Paragraph,
     Remark,
+    RemarkLine,
     Remarks,
     Row,
     Table,
@@ -34,12 +37,14 @@ from theradose.report.numbers import (
     format_given_unit,
     format_unit,
 )
-from theradose.report.reporting import administrations, study_value
+from theradose.report.reporting import administrations, duration_words, study_value
 
 _SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 _CRITICAL_ON_FIRST_PAGE = 3
 _ROWS_BEFORE_PICTURE = 12
-_PLACE = "…"
+_KINDS_NAMED = 6
+_FEWEST_ALL = 3
+_NAMES_LISTED = 4
 _NOT_VERIFIED = "\u00a0†"
 
 
@@ -50,7 +55,8 @@ def build_summary(result: Result, pictures: Sequence[Illustration]) -> tuple[Blo
     return present(
         (
             Facts(_facts(result)),
-            _critical(result.findings),
+            _critical(result),
+            _finding_count(result),
             *(pictures if picture_first else ()),
             table,
             _burden(result),
@@ -82,27 +88,43 @@ def results_table(result: Result) -> Table:
             Cell(format_estimate(body.effective_half_life_h)), Cell(UNKNOWN), Cell(UNKNOWN),
         ]  # fmt: skip
         rows.append(row(*cells, *([Cell(UNKNOWN)] if with_bed else []), group="Whole body"))
-    notes = ["± is the standard uncertainty (k = 1) of all stated sources; — is unknown."]
+    notes = ["± is the standard uncertainty (k = 1) of all stated sources; — is unknown.", _recovery_note(regions)]
     if any(region.verified_by is None for region in regions):
         notes.append("† Nobody is named as having verified the outline.")
     return Table("Results by region", tuple(columns), tuple(rows), tuple(notes))
 
 
-def remarks(findings: Sequence[FindingResult], *, only: Severity | None = None) -> tuple[Remark, ...]:
-    """Return findings by falling severity, in their order within each.
+def remarks(result: Result, *, only: Severity | None = None) -> tuple[Remark, ...]:
+    """Return the findings by falling severity and by code, in their order within each.
 
-    Findings that differ only in their place are one remark, with ``…`` for the place in its text.
+    Findings that differ only in their place or in numbers are one line of their remark.
     """
-    joined: dict[tuple[Severity, str, str], list[FindingResult]] = {}
-    for finding in findings:
-        text = finding.message.replace(finding.where, _PLACE) if finding.where else finding.message
-        joined.setdefault((finding.severity, finding.code, text), []).append(finding)
+    by_code: dict[tuple[Severity, str], list[tuple[str, str]]] = {}
+    for finding in result.findings:
+        by_code.setdefault((finding.severity, finding.code), []).append((finding.where, finding.message))
     return tuple(
-        Remark(severity, ", ".join(one.where for one in alike), alike[0].message if len(alike) == 1 else text, code)
+        Remark(severity, code, tuple(_remark_line(alike, result) for alike in join_alike(entries)))
         for wanted in _SEVERITIES
-        for (severity, code, text), alike in joined.items()
+        for (severity, code), entries in by_code.items()
         if severity == wanted and only in (None, wanted)
     )
+
+
+def places_words(places: Sequence[str], result: Result) -> str:
+    """Return regions or time points as text, ``all regions`` or ``all time points`` where nothing is left out."""
+    for everything, words in (
+        ({region.name for region in result.regions}, "all regions"),
+        ({image.timepoint for image in result.images}, "all time points"),
+    ):
+        if len(places) >= _FEWEST_ALL and set(places) == everything:
+            return words
+    return ", ".join(places)
+
+
+def values_words(alike: Alike) -> str:
+    """Return the numbers of each place as text: ``liver 26 %, spleen 19 %``."""
+    separator = "; " if any(", " in value for value in alike.values) else ", "
+    return separator.join(f"{place} {value}" for place, value in zip(alike.places, alike.values, strict=False))
 
 
 def with_groups(regions: Sequence[RegionResult]) -> list[tuple[RegionResult, str]]:
@@ -130,6 +152,18 @@ def readable_time(text: object) -> str:
     zone = moment.strftime("%z")
     offset = "" if not zone else " UTC" if zone in ("+0000",) else f" {zone[:3]}:{zone[3:5]}"
     return moment.strftime("%Y-%m-%d %H:%M") + offset
+
+
+def _recovery_note(regions: Sequence[RegionResult]) -> str:
+    """Say which doses are corrected for partial volume."""
+    without = [region.name for region in regions if region.recovery is None]
+    if len(without) == len(regions):
+        return "No activity and no dose is corrected for recovery (partial volume): those of small regions are too low."
+    note = "Activity and dose are those of the region after recovery correction; the dose map is not corrected."
+    if without:
+        listed = ", ".join(without[:_NAMES_LISTED]) + (" and others" if len(without) > _NAMES_LISTED else "")
+        note += f" Not corrected: {listed}."
+    return note
 
 
 def _region_row(region: RegionResult, with_bed: bool, group: str) -> Row:
@@ -197,16 +231,37 @@ def _administration(given: Mapping[str, Any], number: str) -> list[tuple[str, An
     start = given.get("start")
     when = None
     if start is not None:
-        when = readable_time(start) + ("" if duration is None else f", {format_given(60 * duration)} min")
+        when = readable_time(start) + duration_words(duration, ", ")
     return [(f"Administered{number}", amount), (f"Start{number}", when)]
 
 
-def _critical(findings: Sequence[FindingResult]) -> Block:
-    critical = remarks(findings, only="critical")
+def _remark_line(alike: Alike, result: Result) -> RemarkLine:
+    if alike.values:
+        return RemarkLine("", alike.text, values_words(alike))
+    return RemarkLine(places_words(alike.places, result), alike.text)
+
+
+def _critical(result: Result) -> Block | None:
+    critical = remarks(result, only="critical")
     if not critical:
-        warnings = sum(finding.severity == "warning" for finding in findings)
-        return Paragraph(f"No critical findings. Warnings: {warnings}; notes: {len(findings) - warnings}.")
+        return None
     return Remarks(critical[:_CRITICAL_ON_FIRST_PAGE], max(0, len(critical) - _CRITICAL_ON_FIRST_PAGE))
+
+
+def _finding_count(result: Result) -> Paragraph:
+    """Name the kinds of warnings, with how often each occurs."""
+    kinds = Counter(finding.code for finding in result.findings if finding.severity == "warning")
+    named = ", ".join(
+        code.replace("-", " ") + (f" ({count})" if count > 1 else "") for code, count in kinds.most_common(_KINDS_NAMED)
+    )
+    more = f" and {len(kinds) - _KINDS_NAMED} more" if len(kinds) > _KINDS_NAMED else ""
+    notes = len({finding.code for finding in result.findings if finding.severity == "info"})
+    critical = any(finding.severity == "critical" for finding in result.findings)
+    return Paragraph(
+        ("" if critical else "No critical findings. ")
+        + (f"Warnings: {named}{more}. " if kinds else "No warnings. ")
+        + f"Notes: {notes}. All are explained under Assumptions and findings."
+    )
 
 
 def _burden(result: Result) -> Block:

@@ -56,12 +56,12 @@ def write_tables(result: Result, folder: Path) -> tuple[Path, ...]:
         with path.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(header)
-            writer.writerows([_cell(value) for value in row] for row in rows[name])
+            writer.writerows([cell_text(value) for value in row] for row in rows[name])
         paths.append(path)
     return tuple(paths)
 
 
-def _cell(value: Value) -> str:
+def cell_text(value: Value) -> str:
     """Return a cell: numbers in full precision, text on one line and never a formula for a spreadsheet."""
     if value is None:
         return ""

@@ -261,7 +261,9 @@ def _judged(
         "rotation_deg": transform.rotation_deg,
     }
     doubts = []
-    if method in ("ct", "emission") and _worse(before, after):
+    # Below a voxel the two cannot be told apart: interpolation alone lowers the agreement.
+    moved = quality["displacement_mm"] > max(reference.volume.grid.spacing_mm)
+    if method in ("ct", "emission") and moved and _worse(before, after):
         doubts.append("the images agree less after it than before")
     if not converged:
         doubts.append("the search ended at its limit of steps")

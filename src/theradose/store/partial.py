@@ -23,8 +23,10 @@ def whole_folder(final: Path) -> Iterator[Path]:
         yield partial
         for path in sorted(partial.rglob("*")):
             _flush(path)
-        partial.replace(final)
-        _flush(final.parent)
+        if not final.exists():
+            # Another process may have finished the same folder meanwhile; content-addressed, it is the same.
+            partial.replace(final)
+            _flush(final.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

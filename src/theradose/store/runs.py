@@ -7,6 +7,7 @@ or nothing is.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -43,6 +44,36 @@ def new_run(results: Path, run_id: str) -> Iterator[Path]:
         raise StudyError(f"The run folder '{run_id}' exists already: runs are never overwritten.", code="run-exists")
     with whole_folder(final) as folder:
         yield folder
+
+
+def is_writable(folder: Path) -> bool:
+    """Return whether a file can be made in an existing folder."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def require_writable(folder: Path) -> None:
+    """Make a folder for results, or refuse before any work is done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StudyError(
+            f"The results cannot go to '{_shortened(folder)}' ({error.strerror}): give another folder with --out.",
+            code="out-not-writable",
+        ) from None
+    if not is_writable(folder):
+        raise StudyError(
+            f"Nothing can be written to '{_shortened(folder)}': give another folder with --out, or free space on it.",
+            code="out-not-writable",
+        )
+
+
+def _shortened(path: Path) -> str:
+    text = str(path)
+    return text if len(text) <= 80 else f"{text[:60]}…{text[-15:]}"
 
 
 def run_folder(path: Path) -> Path:

@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
+import numpy as np
+
 from theradose.data import load_yaml
 from theradose.dose.dvh import RegionDoses
+from theradose.kinetics.evaluate import evaluate_tia
 from theradose.model.curve import CurveFit, TimeActivityCurve, TimeIntegratedActivity
 from theradose.model.region import RegionKind
 from theradose.model.result import (
@@ -192,16 +195,22 @@ def _tumour_burden(outcome: Outcome) -> TumourBurden | None:
     lesions = [region for region in outcome.regions if region.region.kind is RegionKind.LESION]
     if not lesions:
         return None
+    segmentation = outcome.reference.segmentation
+    union = np.zeros(segmentation.grid.shape, np.float32)
+    for lesion in lesions:
+        voxels = segmentation.voxels_of(lesion.region.name)
+        np.maximum(union[voxels.box], voxels.fraction, out=union[voxels.box])
     return TumourBurden(
-        volume_ml=math.fsum(region.mass.volume_ml.value for region in lesions),
-        activity_mbq=math.fsum(_activity_at(region.tia.curve, outcome.reference.activity.t_h) for region in lesions),
+        volume_ml=float(union.sum(dtype=np.float64)) * segmentation.grid.voxel_volume_ml,
+        activity_mbq=math.fsum(_activity_at(lesion.tia, outcome.reference.activity.t_h) for lesion in lesions),
         lesions=len(lesions),
     )
 
 
-def _activity_at(curve: TimeActivityCurve, t_h: float) -> float:
-    nearest = int(abs(curve.t_h - t_h).argmin())
-    return float(curve.activity_mbq[nearest])
+def _activity_at(tia: TimeIntegratedActivity, t_h: float) -> float:
+    """Return the measured activity at `t_h`, or the fitted one where that image was left out of the curve."""
+    measured = tia.curve.activity_mbq[tia.curve.t_h == t_h]
+    return float(measured[0] if len(measured) else evaluate_tia(tia, np.array([t_h]))[0][0])
 
 
 def estimate(quantity: Uncertain) -> Estimate:

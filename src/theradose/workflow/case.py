@@ -9,10 +9,12 @@ from pathlib import Path
 
 from theradose.acquire.load import series_files
 from theradose.acquire.sources import Content
+from theradose.data import load_yaml
 from theradose.errors import StudyError
 from theradose.model.study import Override, Study, Timepoint
 from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
 from theradose.provenance import hash_file
+from theradose.quantify.times import hours_since
 from theradose.workflow.protocols import Protocol, load_protocol
 from theradose.workflow.study_file import StudyFile, require_complete
 
@@ -93,12 +95,26 @@ def open_case(study_file: StudyFile) -> Case:
             "Some administrations have a UTC offset and some have none: write all of them in the same way.",
             code="mixed-offsets",
         )
+    _check_single_administration(study, starts)
     return Case(
         study_file,
         load_protocol(study.protocol),
         load_nuclide(names.pop(), nuclear_data=study.dose.nuclear_data),
         min(starts),
     )
+
+
+def _check_single_administration(study: Study, starts: list[datetime]) -> None:
+    """Refuse administrations far apart: a curve fitted from one zero of time cannot describe several."""
+    limit_h = float(load_yaml("study.yaml")["split_administration"]["value"])
+    first = min(starts, key=lambda start: hours_since(starts[0], start, timezone=study.timezone)[0])
+    apart_h = max(hours_since(first, start, timezone=study.timezone)[0] for start in starts)
+    if apart_h > limit_h:
+        raise StudyError(
+            f"The administrations lie {apart_h:.3g} h apart, but one time-activity curve has one zero of time (a split "
+            f"injection within {limit_h:g} h is accepted): make one study of each administration with its own images.",
+            code="several-administrations",
+        )
 
 
 InputHashes = dict[str, dict[str, str]]
@@ -117,21 +133,51 @@ def hash_inputs(study_file: StudyFile) -> InputHashes:
     return hashes
 
 
+def check_distinct(study: Study, hashes: InputHashes) -> None:
+    """Refuse one image under two names: two time points, or an emission image that is also its regions."""
+    seen: dict[frozenset[str], str] = {}
+    for timepoint in study.timepoints:
+        content = frozenset(hashes[timepoint.activity or ""].values())
+        if content in seen:
+            raise StudyError(
+                f"The time points '{seen[content]}' and '{timepoint.id}' have the same image: correct the path of one.",
+                code="same-image",
+            )
+        seen[content] = timepoint.id
+        if timepoint.regions is not None and content & set(hashes[timepoint.regions].values()):
+            raise StudyError(
+                f"Time point '{timepoint.id}' names the same file as activity and as regions: an image of labels "
+                "holds no activity.",
+                code="same-image",
+            )
+
+
 def _named_files(study_file: StudyFile) -> dict[str, tuple[Path, ...]]:
     study = study_file.study
     named: dict[str, tuple[Path, ...]] = {}
     for timepoint in study.timepoints:
         for name, wanted in ((timepoint.activity, Content.EMISSION), (timepoint.ct, Content.CT)):
             if name is not None:
-                named[name] = series_files(study_file.resolve(name), wanted=wanted)
+                # One folder may hold both: then the run depends on the files of both.
+                files = series_files(study_file.resolve(name), wanted=wanted)
+                named[name] = tuple(dict.fromkeys((*named.get(name, ()), *files)))
         for name in (timepoint.regions, timepoint.transform):
             if name is not None:
                 named[name] = _all_files(study_file.resolve(name))
+    if study.single_time_point is not None:
+        for cycle in study.previous_cycles:
+            if cycle.result is not None:
+                named[cycle.result] = (earlier_result_file(study_file.resolve(cycle.result)),)
     if study.calibration is not None:
         for name in (study.calibration.recovery, study.calibration.record):
             if name is not None:
                 named[name] = _all_files(study_file.resolve(name))
     return named
+
+
+def earlier_result_file(path: Path) -> Path:
+    """Return the result document of a run folder, or the file itself."""
+    return path / "result.json" if path.is_dir() else path
 
 
 def _all_files(path: Path) -> tuple[Path, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from theradose.model.result import RegionResult, Result
+from theradose.model.result import Estimate, RegionResult, Result
 from theradose.report.document import read_result
 from theradose.store.runs import RESULT_DOCUMENT, run_folder
 
@@ -16,12 +16,14 @@ _IGNORED_SOFTWARE = {"source_sha256"}
 
 @dataclass(frozen=True, slots=True)
 class ComparedQuantity:
-    """One number of one region in both results; ``None`` where a result does not have it."""
+    """One number of one region in both results with its k = 1 uncertainty; ``None`` where a result does not have it."""
 
     region: str
     quantity: str
     first: float | None
     second: float | None
+    first_u: float | None
+    second_u: float | None
     relative_difference: float | None
     in_standard_uncertainties: float | None
 
@@ -62,10 +64,14 @@ def _compare(name: str, quantity: str, one: RegionResult | None, two: RegionResu
     a = first.value if first is not None else None
     b = second.value if second is not None else None
     if first is None or second is None or a is None or b is None or not a:
-        return ComparedQuantity(name, quantity, a, b, None, None)
+        return ComparedQuantity(name, quantity, a, b, _u(first), _u(second), None, None)
     # The larger of the two uncertainties: the results share their data, so that adding them would count it twice.
     u = max(first.u or 0.0, second.u or 0.0)
-    return ComparedQuantity(name, quantity, a, b, b / a - 1, (b - a) / u if u else None)
+    return ComparedQuantity(name, quantity, a, b, first.u, second.u, b / a - 1, (b - a) / u if u else None)
+
+
+def _u(estimate: Estimate | None) -> float | None:
+    return None if estimate is None else estimate.u
 
 
 def _reasons(one: Result, two: Result) -> list[str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from theradose.simulate.write import simulate_study
+from theradose.errors import StudyError
+from theradose.simulate.write import TRUTH_FILE, simulate_study
 from theradose.workflow.run import run_study
+
+_STUDY = "study.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +49,34 @@ class Demo:
     def to_json(self) -> dict[str, Any]:
         """Return the demonstration as a JSON-compatible document."""
         names = (*DemoRow.__slots__, "tia_deviation", "dose_deviation")
-        return {
-            "regions": [{name: getattr(row, name) for name in names} for row in self.rows],
-            "report": str(self.report),
-        }
+        regions = [{name: getattr(row, name) for name in names} for row in self.rows]
+        return {"regions": regions, "report": str(self.report)}
 
 
 def run_demo(out: Path, *, seed: int, on_step: Callable[[str], None]) -> Demo:
-    """Simulate a patient below `out`, run the main job on its DICOM, and compare with the truth."""
-    on_step("simulate: digital patient")
-    truth = simulate_study(out, seed=seed)
-    run = run_study(out / "study.yaml", on_step=on_step)
-    true_regions = {region.name: region for region in truth.regions}
+    """Simulate a patient below `out`, run the main job on its DICOM, and compare with the truth.
+
+    A patient of the same seed that is already there is used as it is, with whatever the user changed in its study.
+
+    Raises
+    ------
+    StudyError
+        If `out` cannot be made or holds something else.
+    """
+    if not _is_simulated(out, seed):
+        on_step("simulate: digital patient")
+        simulate_study(out, seed=seed)
+    run = run_study(out / _STUDY, on_step=on_step)
+    truth = json.loads((out / TRUTH_FILE).read_text(encoding="utf-8"))
+    true_regions = {region["name"]: region for region in truth["regions"]}
     rows = [
         DemoRow(
             region.name,
-            true_regions[region.name].volume_ml,
-            true_regions[region.name].tia_mbq_h,
+            true_regions[region.name]["volume_ml"],
+            true_regions[region.name]["tia_mbq_h"],
             region.tia_mbq_h.value or 0.0,
             region.tia_mbq_h.u or 0.0,
-            true_regions[region.name].dose_gy,
+            true_regions[region.name]["dose_gy"],
             region.dose_gy.value or 0.0,
             region.dose_gy.u or 0.0,
         )
@@ -72,3 +84,16 @@ def run_demo(out: Path, *, seed: int, on_step: Callable[[str], None]) -> Demo:
         if region.name in true_regions
     ]
     return Demo(tuple(rows), run.folder / "report.pdf")
+
+
+def _is_simulated(out: Path, seed: int) -> bool:
+    if out.exists() and not out.is_dir():
+        raise StudyError(f"'{out}' is a file: give a folder with --out.", code="demo-folder")
+    truth = out / TRUTH_FILE
+    if not truth.is_file() or not (out / _STUDY).is_file():
+        return False
+    if json.loads(truth.read_text(encoding="utf-8")).get("seed") != seed:
+        raise StudyError(
+            f"'{out.name}' holds the patient of another seed: give another folder with --out.", code="demo-folder"
+        )
+    return True

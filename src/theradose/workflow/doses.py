@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from theradose.dose.dvh import RegionDoses
 from theradose.dose.engines import DoseRequest, dose_engines
 from theradose.dose.local import local_dose_rate, region_dose
 from theradose.errors import FitError
 from theradose.formats.tables import read_recovery
-from theradose.kinetics.integrate import integrate_curve
 from theradose.kinetics.maps import tia_map
+from theradose.model.activity import ActivityMap
 from theradose.model.curve import TimeActivityCurve, TimeIntegratedActivity
 from theradose.model.dose import DoseMap
 from theradose.model.finding import Finding
 from theradose.model.grid import DensityMap, Volume
 from theradose.model.region import Segmentation
 from theradose.model.study import Override
-from theradose.model.transform import Registration
+from theradose.model.transform import Registration, RigidTransform
 from theradose.quantify.recovery import RecoveryCurve, fit_recovery
 from theradose.quantify.regions import RegionQuantity, region_curve, whole_field_curve
 from theradose.quantify.remainder import remainder_curve
 from theradose.spatial.density import assumed_density, density_map, soft_tissue_density
 from theradose.spatial.masses import region_mass
-from theradose.spatial.resample import lost_activity, resample_activity
+from theradose.spatial.resample import lost_activity, resample_activity, resample_volume
 from theradose.workflow.case import Case
+from theradose.workflow.curves import integrate_measured
 from theradose.workflow.outcome import RegionOutcome
+from theradose.workflow.regions import Outlines
 from theradose.workflow.timepoints import LoadedTimepoint, placed
+
+_CUBIC = 3
 
 
 def recovery_curve(case: Case) -> tuple[RecoveryCurve | None, tuple[Finding, ...]]:
@@ -56,35 +62,82 @@ def reference_density(case: Case, reference: LoadedTimepoint) -> tuple[DensityMa
 def integrate_regions(
     case: Case,
     loaded: tuple[LoadedTimepoint, ...],
-    segmentations: dict[str, Segmentation],
+    outlines: Outlines,
+    registrations: dict[str, Registration],
     recovery: RecoveryCurve | None,
 ) -> tuple[list[tuple[RegionQuantity, TimeIntegratedActivity]], tuple[Finding, ...]]:
-    """Return quantity and time-integrated activity of each region, in the order of the segmentation."""
+    """Return quantity and time-integrated activity of each region, in the order of the segmentation.
+
+    A region whose curve cannot be fitted is left out with a critical finding; the others keep their results.
+    """
     results = []
+    refused: list[FitError] = []
+    measured = _Measurements(loaded, outlines, registrations)
     findings: list[Finding] = []
-    for name in segmentations[case.reference_id].names:
+    for name in outlines.segmentations[case.reference_id].names:
         overrides = case.overrides_of(name)
         left_out = {excluded for override in overrides for excluded in override.exclude_timepoints}
         used = [item for item in loaded if item.timepoint.id not in left_out]
         if not used:
             raise FitError(f"The overrides leave no time point for '{name}': exclude fewer.", code="no-timepoints")
+        pairs = [measured.on(item.timepoint.id, name) for item in used]
         curve, quantity, noticed = region_curve(
             name,
-            maps=[item.activity for item in used],
-            segmentations=[segmentations[item.timepoint.id] for item in used],
+            maps=[activity for activity, _ in pairs],
+            segmentations=[segmentation for _, segmentation in pairs],
             recovery=recovery,
             resolution_mm=_resolution_mm(case),
             measurement_relative_u=case.measurement_relative_u,
         )
+        findings += placed(noticed, name)
         model = next((override.model for override in overrides if override.model is not None), None)
-        tia, fitted = integrate_curve(curve, nuclide=case.nuclide, force_model=model)
+        try:
+            tia, fitted = integrate_measured(case, curve, force_model=model)
+        except FitError as error:
+            if error.code == "one-time-point":
+                raise
+            refused.append(error)
+            findings.append(Finding("region-not-fitted", "critical", f"There is no dose for '{name}': {error}", name))
+            continue
         results.append((quantity, tia))
-        findings += placed((*noticed, *fitted), name)
+        findings += placed(fitted, name)
         findings += [
             Finding("override", "info", f"{_describe(override)}; reason given: {override.reason}.", name)
             for override in overrides
         ]
+    if refused and not results:
+        raise refused[0]
     return results, tuple(findings)
+
+
+class _Measurements:
+    """Where each region is measured at each time point: on its own image, or aligned on the image it was drawn on."""
+
+    def __init__(
+        self, loaded: tuple[LoadedTimepoint, ...], outlines: Outlines, registrations: dict[str, Registration]
+    ) -> None:
+        self._activities = {item.timepoint.id: item.activity for item in loaded}
+        self._outlines = outlines
+        self._registrations = registrations
+        self._aligned: dict[tuple[str, str], ActivityMap] = {}
+
+    def on(self, timepoint: str, region: str) -> tuple[ActivityMap, Segmentation]:
+        """Return the activity map of a time point and the segmentation on the same grid that holds the region."""
+        home = self._outlines.emission_home.get((timepoint, region))
+        if home is None:
+            return self._activities[timepoint], self._outlines.segmentations[timepoint]
+        if (timepoint, home) not in self._aligned:
+            self._aligned[timepoint, home] = self._align(timepoint, home)
+        return self._aligned[timepoint, home], self._outlines.segmentations[home]
+
+    def _align(self, timepoint: str, home: str) -> ActivityMap:
+        activity, grid = self._activities[timepoint], self._activities[home].grid
+        to_reference = self._registrations[home].transform.inverse()
+        transform = RigidTransform(self._registrations[timepoint].transform.matrix @ to_reference.matrix)
+        # A cubic spline follows an image that the camera has blurred over several voxels; linear interpolation would
+        # blur it once more.
+        moved = resample_volume(activity, grid, transform=transform, order=_CUBIC)
+        return replace(activity, data=moved.data, grid=grid)
 
 
 def integrate_field(
@@ -180,7 +233,7 @@ def _integrate_or_explain(
 ) -> tuple[TimeIntegratedActivity | None, tuple[Finding, ...]]:
     # The doses of the regions do not depend on the field of view: its failure is a finding, not an end.
     try:
-        return integrate_curve(curve, nuclide=case.nuclide)
+        return integrate_measured(case, curve)
     except FitError as error:
         return None, (Finding("not-fitted", "warning", str(error), curve.region),)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any
 
 from pydantic import Field
 
-from theradose.data import load_yaml
+from theradose.data import list_data, load_yaml
 from theradose.errors import StudyError
 from theradose.model.study import StudyPart
 
@@ -50,15 +49,7 @@ class Protocol(StudyPart):
 
 def protocol_names() -> tuple[str, ...]:
     """Return the names of the packaged protocols."""
-    root = files("theradose.data").joinpath("protocols")
-    names = [
-        f"{therapy.name}/{entry.name.removesuffix('.yaml')}"
-        for therapy in root.iterdir()
-        if therapy.is_dir()
-        for entry in therapy.iterdir()
-        if entry.name.endswith(".yaml")
-    ]
-    return tuple(sorted(names))
+    return tuple(name.removeprefix("protocols/").removesuffix(".yaml") for name in list_data("protocols"))
 
 
 def load_protocol(name: str | None) -> Protocol:

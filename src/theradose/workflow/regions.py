@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
 from theradose.acquire.load import image_reference
 from theradose.acquire.regions import load_regions
 from theradose.acquire.sources import Content
+from theradose.data import load_yaml
 from theradose.errors import GeometryError, StudyError, TheradoseError
 from theradose.formats.dicom.rtstruct import check_references
 from theradose.model.contour import ContourSet
 from theradose.model.finding import Finding
 from theradose.model.grid import Grid
-from theradose.model.region import Region, RegionVoxels, Segmentation
+from theradose.model.region import Region, RegionKind, RegionVoxels, Segmentation
 from theradose.model.transform import Registration, RigidTransform
 from theradose.spatial.naming import canonical_region
+from theradose.spatial.overlap import shared_volume_ml
 from theradose.spatial.propagate import propagate_segmentation, truncated_regions
 from theradose.spatial.rasterise import rasterise
 from theradose.spatial.resample import resample_segmentation
@@ -28,10 +31,28 @@ from theradose.workflow.timepoints import LoadedTimepoint, placed
 _ON_SLICE = 0.05
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Outlines:
+    """The regions of all time points.
+
+    Attributes
+    ----------
+    segmentations : dict of str to Segmentation
+        By time point, on the grid of its activity map, all with the same regions in the same order.
+    emission_home : dict of (str, str) to str
+        For a time point and a region that was propagated to it from another emission image: that time point. Its
+        activity is measured there, on the voxels as drawn, in the aligned image: a mask of whole voxels that is moved
+        over whole voxels would lose activity at its edge.
+    """
+
+    segmentations: dict[str, Segmentation]
+    emission_home: dict[tuple[str, str], str]
+
+
 def segment_timepoints(
     case: Case, loaded: tuple[LoadedTimepoint, ...], registrations: dict[str, Registration]
-) -> tuple[dict[str, Segmentation], tuple[Finding, ...]]:
-    """Return a segmentation for each time point, all with the same regions in the same order.
+) -> tuple[Outlines, tuple[Finding, ...]]:
+    """Return the regions of each time point.
 
     Regions given on a time point are used there; elsewhere they are propagated by the registration, from the
     reference time point if it has them, otherwise from the first that does. They are carried from the grid on
@@ -51,13 +72,31 @@ def segment_timepoints(
     order = [case.reference_id, *(item.timepoint.id for item in loaded if item.timepoint.id != case.reference_id)]
     names = list(dict.fromkeys(name for home in order for source in drawn[home] for name in source.names))
     _check_names(case, names)
+    findings += _unmatched(drawn)
     complete: dict[str, Segmentation] = {}
     for item in loaded:
         segmentation, noticed = _complete(item, drawn, order, registrations)
         complete[item.timepoint.id] = _select(segmentation, names)
         findings += noticed
     findings += _unverified(complete[case.reference_id])
-    return complete, tuple(findings)
+    findings += overlaps(complete[case.reference_id])
+    return Outlines(complete, _emission_homes(loaded, drawn, order)), tuple(findings)
+
+
+def _emission_homes(
+    loaded: tuple[LoadedTimepoint, ...], drawn: dict[str, list[Segmentation]], order: list[str]
+) -> dict[tuple[str, str], str]:
+    grids = {item.timepoint.id: item.activity.grid for item in loaded}
+    homes: dict[tuple[str, str], str] = {}
+    for here in grids:
+        known: set[str] = set()
+        for home in dict.fromkeys((here, *order)):
+            for source in drawn[home]:
+                new = set(source.names) - known
+                known |= new
+                if home != here and source.grid.matches(grids[home]):
+                    homes |= {(here, name): home for name in new}
+    return homes
 
 
 def _given_regions(case: Case, item: LoadedTimepoint) -> tuple[list[Segmentation], list[Finding]]:
@@ -159,6 +198,49 @@ def _check_names(case: Case, names: list[str]) -> None:
                 f"The study mentions the region '{name}', which is not among the regions: {', '.join(names)}.",
                 code="region-unknown",
             )
+
+
+def _unmatched(drawn: dict[str, list[Segmentation]]) -> list[Finding]:
+    """Say which regions are outlined on some of several outlined time points only: their names may differ."""
+    outlined = {home: {name for source in sources for name in source.names} for home, sources in drawn.items()}
+    outlined = {home: names for home, names in outlined.items() if names}
+    if len(outlined) < 2:
+        return []
+    findings = []
+    for name in sorted(set.union(*outlined.values())):
+        absent = [home for home, names in outlined.items() if name not in names]
+        if absent:
+            message = (
+                f"'{name}' is outlined on some time points but not on {', '.join(absent)}, where it is propagated: "
+                "if it has another name there, join the two under 'names' in the study."
+            )
+            findings.append(Finding("region-not-matched", "warning", message, name))
+    return findings
+
+
+def overlaps(segmentation: Segmentation) -> list[Finding]:
+    """Say which regions share volume: its activity and mass count in each of them."""
+    limits = load_yaml("study.yaml")
+    findings = []
+    for first, second in combinations(segmentation.names, 2):
+        shared_ml = shared_volume_ml(segmentation, first, second)
+        if shared_ml <= limits["overlap_volume"]["value"]:
+            continue
+        smaller_ml = min(segmentation.volume_ml(first), segmentation.volume_ml(second))
+        lesions = all(segmentation.region(name).kind is RegionKind.LESION for name in (first, second))
+        if lesions and shared_ml > limits["overlap_fraction"]["value"] * smaller_ml:
+            message = (
+                f"'{first}' and '{second}' share {shared_ml:.3g} mL of {smaller_ml:.3g} mL: is it one lesion with two "
+                "names?"
+            )
+            findings.append(Finding("lesions-coincide", "critical", message, first))
+        else:
+            message = (
+                f"'{first}' and '{second}' share {shared_ml:.3g} mL, whose activity and mass count in both; in the "
+                "dose map the lesion or the smaller region has it."
+            )
+            findings.append(Finding("regions-overlap", "info", message, first))
+    return findings
 
 
 def _unverified(segmentation: Segmentation) -> list[Finding]:

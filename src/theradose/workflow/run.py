@@ -14,12 +14,23 @@ from theradose.model.result import FileResult, Result
 from theradose.provenance import hash_file, hash_package, hash_parameters, software_versions
 from theradose.report.document import read_result, write_result_json
 from theradose.report.exporters import Publication, exporters
-from theradose.report.inputs import RegistrationOverlay, ReportImages
-from theradose.spatial.resample import average_volume, resample_volume
-from theradose.store.runs import RESULT_DOCUMENT, RUN_DOCUMENT, find_run, make_run_id, new_run, write_json
+from theradose.report.inputs import ReportImages
+from theradose.spatial.averages import average_volume
+from theradose.spatial.overlay import aligned_pair
+from theradose.spatial.registration_methods import RegistrationInput
+from theradose.store.runs import (
+    RESULT_DOCUMENT,
+    RUN_DOCUMENT,
+    find_run,
+    is_writable,
+    make_run_id,
+    new_run,
+    require_writable,
+    write_json,
+)
 from theradose.store.steps import StepStore
 from theradose.workflow.assemble import assemble_result
-from theradose.workflow.case import Case, InputHashes, hash_inputs, open_case
+from theradose.workflow.case import Case, InputHashes, check_distinct, hash_inputs, open_case
 from theradose.workflow.doses import (
     dose_map,
     dose_rate_maps,
@@ -92,10 +103,13 @@ def run_study(
     notify = on_step or _ignore
     notify("hash inputs")
     hashes = hash_inputs(study_file)
+    check_distinct(case.study, hashes)
     input_hash = hash_parameters([case.study.model_dump(mode="json"), hashes, hash_package()])
     if (existing := find_run(results, input_hash)) is not None:
         return Run(existing, read_result(existing / RESULT_DOCUMENT), reused=True)
-    steps = StepStore(study_file.folder / STEP_FOLDER, on_step=notify)
+    require_writable(results)
+    home = study_file.folder if is_writable(study_file.folder) else results
+    steps = StepStore(home / STEP_FOLDER, on_step=notify)
     outcome = compute(case, steps, hashes)
     created = datetime.now(UTC)
     run_id = make_run_id(input_hash, now=created)
@@ -109,12 +123,13 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
     """Return everything that the main job computes, without writing a result."""
     loaded, findings = load_timepoints(case, steps, hashes)
     registrations, aligned = align_timepoints(case, loaded, steps, hashes)
-    segmentations, outlined = segment_timepoints(case, loaded, registrations)
+    outlines, outlined = segment_timepoints(case, loaded, registrations)
+    segmentations = outlines.segmentations
     reference = next(item for item in loaded if item.timepoint.id == case.reference_id)
     segmentation = segmentations[case.reference_id]
     density, weighed = reference_density(case, reference)
     recovery, recovered = recovery_curve(case)
-    integrated, fitted = integrate_regions(case, loaded, segmentations, recovery)
+    integrated, fitted = integrate_regions(case, loaded, outlines, registrations, recovery)
     whole_field, remainder, field_findings = integrate_field(case, loaded, segmentations)
     tias = {tia.region: tia for _, tia in integrated}
     tia, dose, dosed = dose_map(case, reference, segmentation, tias, remainder, density)
@@ -168,25 +183,21 @@ def _write(
 def report_images(outcome: Outcome) -> ReportImages:
     """Return the images that the report shows, all on the reference grid."""
     reference = outcome.reference
+    fixed = RegistrationInput(reference.id, reference.activity, outcome.ct)
     return ReportImages(
         activity=reference.activity,
         dose=outcome.dose,
         segmentation=reference.segmentation,
         ct=outcome.ct,
         dose_rates=outcome.dose_rates,
-        overlays=[_overlay(outcome, item) for item in outcome.timepoints if item.id != outcome.reference_id],
+        overlays=[
+            aligned_pair(fixed, RegistrationInput(item.id, item.activity, item.ct), item.registration)
+            for item in outcome.timepoints
+            if item.id != outcome.reference_id
+        ],
         tias={region.region.name: region.tia for region in outcome.regions},
+        whole_body=outcome.whole_field,
     )
-
-
-def _overlay(outcome: Outcome, timepoint: TimepointOutcome) -> RegistrationOverlay:
-    grid = outcome.reference.activity.grid
-    transform = timepoint.registration.transform
-    if outcome.ct is not None and timepoint.ct is not None:
-        moving = resample_volume(timepoint.ct, grid, transform=transform, fill=_AIR_HU)
-        return RegistrationOverlay(timepoint.id, outcome.ct, moving, "ct")
-    moving = resample_volume(timepoint.activity, grid, transform=transform)
-    return RegistrationOverlay(timepoint.id, outcome.reference.activity, moving, "emission")
 
 
 def _files(folder: Path) -> tuple[FileResult, ...]:

@@ -20,7 +20,7 @@ EDGE_CASES = {
     "ExplVR_LitEndNoMeta.dcm": ("other", "refused", "unsupported-object"),  # RT plan
     "J2K_pixelrep_mismatch.dcm": ("ct", "ok", None),
     "MR_truncated.dcm": ("other", "refused", "unsupported-object"),
-    "bad_sequence.dcm": ("ct", "refused", "no-decoder"),  # JPEG lossless
+    "bad_sequence.dcm": ("ct", "ok", None),  # JPEG lossless
     "dicompyler_ct.0.dcm": ("ct", "ok", None),
     "dicompyler_rtss.dcm": ("regions", "ok", None),
     "eCT_Supplemental.dcm": ("ct", "refused", "ct-not-hu"),  # perfusion parameters
@@ -52,7 +52,7 @@ OTHER_FILES = {
     "dicom_wg04_nm/NM1_J2KR.dcm": ("planar", "ok", None),
     "dicom_wg04_nm/NM1_JLSL.dcm": ("planar", "ok", None),
     "dicom_wg04_nm/NM1_JLSN.dcm": ("planar", "refused", "lossy"),
-    "dicom_wg04_nm/NM1_JPLL.dcm": ("planar", "refused", "no-decoder"),
+    "dicom_wg04_nm/NM1_JPLL.dcm": ("planar", "ok", None),
     "dicom_wg04_nm/NM1_JPLY.dcm": ("planar", "refused", "lossy"),
     "dicom_wg04_nm/NM1_RLE.dcm": ("planar", "ok", None),
     "dicom_wg04_nm/NM1_UNC.dcm": ("planar", "ok", None),
@@ -64,8 +64,8 @@ OTHER_FILES = {
     "dcmqi/rwvm.dcm": ("other", "refused", "unsupported-object"),
     "dcmqi/seg.dcm": ("regions", "ok", None),
     "dcmqi/sr.dcm": ("other", "refused", "unsupported-object"),
-    "pet_misc/fodicom_GH184.dcm": ("activity", "refused", "no-decoder"),
-    "pet_misc/fodicom_GH610.dcm": ("counts", "refused", "no-decoder"),  # PROPCPS
+    "pet_misc/fodicom_GH184.dcm": ("activity", "refused", "missing-slices"),  # JPEG lossless, one slice
+    "pet_misc/fodicom_GH610.dcm": ("counts", "refused", "missing-slices"),  # PROPCPS
     "pet_misc/suyash_1.dcm": ("activity", "refused", "missing-slices"),  # slice 60 of 324
     "pet_misc/suyash_2.dcm": ("activity", "refused", "several-volumes"),  # dynamic
     "pet_misc/suyash_3.dcm": ("other", "refused", "unsupported-object"),  # MR

@@ -131,7 +131,8 @@ def test_other_administration_time_in_the_study_is_a_finding(tmp_path):
     path = write_pt(tmp_path)
     image, findings = load_emission(path, administration_start=datetime(2026, 3, 2, 13))
     assert image.decay_reference.moment == datetime(2026, 3, 2, 10)
-    assert "administration-time-differs" in {finding.code for finding in findings}
+    (differs,) = findings
+    assert (differs.code, differs.severity) == ("administration-time-differs", "critical")
     _, findings = load_emission(path, administration_start=datetime(2026, 3, 2, 10, 2))
     assert findings == ()
 

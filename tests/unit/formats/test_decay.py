@@ -27,3 +27,11 @@ def test_short_frames_are_linear(exponent):
 def test_frames_of_their_own_length():
     factors = frame_start_factor(decay_constant_per_h=1.0, duration_h=np.array([0.0, 1.0]))
     assert factors == pytest.approx([1, 1 / (1 - np.exp(-1))])
+
+
+def test_delay_before_the_frame_decays_too():
+    """One half-life from the moment to the frame doubles the factor."""
+    at_start = frame_start_factor(decay_constant_per_h=np.log(2), duration_h=0.5)
+    assert frame_start_factor(decay_constant_per_h=np.log(2), duration_h=0.5, delay_h=1.0) == pytest.approx(
+        2 * at_start
+    )

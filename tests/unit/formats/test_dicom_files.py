@@ -32,7 +32,7 @@ def test_frames_equal_the_stored_pixels(tmp_path):
 def test_lossless_encodings_of_one_scan_hold_the_same_counts(shared_data):
     """The bone scan states 3596452 accumulated counts (0018,0070); lossless encodings must hold all of them."""
     folder = shared_data / "images" / "dicom_wg04_nm"
-    for name in ("NM1_UNC", "NM1_RLE", "NM1_J2KR", "NM1_JLSL"):
+    for name in ("NM1_UNC", "NM1_RLE", "NM1_J2KR", "NM1_JLSL", "NM1_JPLL"):
         assert read_frames(read_header(folder / f"{name}.dcm")).sum() == 3596452
 
 

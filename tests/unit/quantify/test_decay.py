@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theradose.errors import StudyError
-from theradose.formats.decay import frame_start_factor
+from theradose.formats.decay import decay_factor, frame_start_factor
 from theradose.model.activity import DecayKind, DecayReference, EmissionImage, ImageUnit
 from theradose.model.grid import Grid, Volume
 from theradose.nuclides import load_nuclide
-from theradose.quantify.decay import correct_decay, decay_factor
+from theradose.quantify.decay import correct_decay
 
 LU = load_nuclide("Lu-177")
 START = datetime(2026, 3, 2, 10)

@@ -33,8 +33,9 @@ from theradose.model.result import (
     WholeBodyResult,
 )
 from theradose.nuclides import load_nuclide
-from theradose.report.inputs import RegistrationOverlay, ReportImages
+from theradose.report.inputs import ReportImages
 from theradose.report.reporting import reporting_items
+from theradose.spatial.overlay import AlignedPair
 
 TIMES_H = (4.1, 24.2, 96.5, 167.9)
 ADMINISTERED_MBQ = 7340.0
@@ -96,7 +97,7 @@ def example_images(
     ct = Volume(hu.astype(np.float32), grid) if with_ct else None
     moved = np.roll(hu if with_ct else blurred, 1, axis=2).astype(np.float32)
     overlays = [
-        RegistrationOverlay(name, ct or reference, Volume(moved, grid), "ct" if with_ct else "emission")
+        AlignedPair(name, "ct" if with_ct else "emission", ct or reference, Volume(moved, grid))
         for name in ("tp1", "tp3", "tp4")
     ]
     rates = {

@@ -1,9 +1,10 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
-from theradose.report.blocks import Remarks, Table
+from theradose.model.result import Estimate, EvidenceLine, FindingResult
+from theradose.report.blocks import Facts, Paragraph, RemarkLine, Remarks, Table
 from theradose.report.content import build_document
 from unit.report.example import many_findings
 
@@ -19,8 +20,8 @@ def table(document, section, caption):
 
 def test_every_section_is_there(result, images, pictures):
     assert [section.name for section in build_document(result, images, pictures).sections] == [
-        "acquisition", "findings", "registration", "slices", "curves", "dvh", "budget", "limits", "method", "reporting",
-        "files",
+        "acquisition", "findings", "registration", "slices", "curves", "dvh", "budget", "limits", "method", "files",
+        "reporting",
     ]  # fmt: skip
 
 
@@ -59,10 +60,105 @@ def test_findings_are_sorted_and_the_critical_ones_open_the_report(result, image
 
 def test_findings_that_differ_only_in_their_place_are_joined(result, images):
     listed = next(s for s in build_document(result, images, ()).sections if s.name == "findings").blocks[0].items
-    joined = next(remark for remark in listed if remark.code == "region-not-verified")
-    assert joined.where == "lesion-liver-1, lesion-liver-2"
-    assert joined.message == "Nobody verified the outline of '…': its dose rests on a drafted region."
+    (line,) = next(remark for remark in listed if remark.code == "region-not-verified").lines
+    assert line.where == "lesion-liver-1, lesion-liver-2"
+    assert line.message == "Nobody verified the outline of '…': its dose rests on a drafted region."
     assert len(listed) == len(result.findings) - 1
+
+
+def test_findings_that_differ_in_a_number_are_one_line_with_the_number_of_each_place(result, images):
+    shares = {"liver": "26 %", "spleen": "19 %", "left-kidney": "8 %"}
+    findings = [
+        FindingResult(code="extrapolation", severity="warning", where=name, message=f"{share} lies after 168 h.")
+        for name, share in shares.items()
+    ]
+    changed = result.model_copy(update={"findings": tuple(findings)})
+    blocks = next(s for s in build_document(changed, images, ()).sections if s.name == "findings").blocks
+    (remark,) = blocks[0].items
+    assert remark.lines == (RemarkLine("", "… lies after 168 h.", "liver 26 %, spleen 19 %, left-kidney 8 %"),)
+
+
+def test_a_finding_of_every_region_names_none(result, images):
+    findings = [
+        FindingResult(code="x", severity="info", where=region.name, message="A sentence.") for region in result.regions
+    ]
+    changed = result.model_copy(update={"findings": tuple(findings)})
+    blocks = next(s for s in build_document(changed, images, ()).sections if s.name == "findings").blocks
+    assert [line.where for line in blocks[0].items[0].lines] == ["all regions"]
+
+
+def test_the_first_page_names_the_kinds_of_warnings(result, images):
+    texts = [b.text for b in build_document(result, images, ()).summary if isinstance(b, Paragraph)]
+    assert texts[0] == (
+        "Warnings: region not verified (2), small region. Notes: 2. All are explained under Assumptions and findings."
+    )
+
+
+def test_the_registration_is_measured_in_columns(result, images):
+    quality = {
+        "mutual_information_before": 0.612, "mutual_information_after": 0.944, "normalised_mutual_information": 1.31,
+        "edge_correlation": 0.687, "overlap_fraction": 0.987, "displacement_mm": 7.53,
+    }  # fmt: skip
+    moved = result.images[0].registration.model_copy(update={"quality": quality})
+    images_changed = (result.images[0].model_copy(update={"registration": moved}), *result.images[1:])
+    shown = table(
+        build_document(result.model_copy(update={"images": images_changed}), images, ()), "registration", "Registration"
+    )
+    cells = [cell.text for cell in shown.rows[0].cells]
+    assert cells == ["tp1", "ct-rigid", "2.1, −0.8, 3.4", "0.7", "7.5", "0.61 → 0.94", "1.31", "0.69", "99 %"]
+    assert [cell.text for cell in shown.rows[1].cells][-3:] == ["—", "—", "—"]
+
+
+@pytest.mark.parametrize(
+    ("corrected", "words"),
+    [
+        ("none", "No activity and no dose is corrected"),
+        ("some", "Not corrected: left-kidney"),
+        ("all", "dose map is not"),
+    ],
+)
+def test_the_results_say_whether_they_are_corrected_for_recovery(result, images, corrected, words):
+    recovery = Estimate(value=0.8, u=0.05)
+    regions = {
+        "none": [region.model_copy(update={"recovery": None}) for region in result.regions],
+        "some": result.regions,
+        "all": [region.model_copy(update={"recovery": recovery}) for region in result.regions],
+    }[corrected]
+    changed = result.model_copy(update={"regions": tuple(regions)})
+    notes = " ".join(table(build_document(changed, images, ()), None, "Results by region").notes)
+    assert words in notes
+    assert ("Not corrected:" in notes) is (corrected == "some")
+
+
+def test_parameters_are_written_for_reading(result, images):
+    dose = replace(images.dose, parameters={"dose_constant_gy_g_per_mbq_h": 0.085058, "number_of_histories": 5})
+    section = next(
+        s for s in build_document(result, replace(images, dose=dose), ()).sections if s.name == "method"
+    )  # fmt: skip
+    facts = {fact.label: fact.value for block in section.blocks if isinstance(block, Facts) for fact in block.items}
+    assert facts["Dose constant"] == "0.085058 Gy·g/(MBq·h)"
+    assert facts["number of histories"] == "5"
+    assert facts["source sha256"] == "9f" * 8 + "…"
+
+
+@pytest.mark.parametrize(("duration", "words"), [(0.0, ", bolus"), (0.5, ", over 30 min"), (None, "")])
+def test_the_duration_of_the_administration(result, images, duration, words):
+    given = result.study["administrations"][0] | {"duration": duration}
+    changed = result.model_copy(update={"study": result.study | {"administrations": [given]}})
+    facts = next(block for block in build_document(changed, images, ()).summary if isinstance(block, Facts)).items
+    assert next(fact.value for fact in facts if fact.label == "Start") == f"2026-03-02 10:00 +01:00{words}"
+
+
+def test_volumes_at_dose_have_columns_where_they_tell_regions_apart(result, images):
+    volumes = ({"1": 1.0, "10": 0.5, "50": 0.0}, {"1": 1.0, "10": 0.9})
+    regions = [
+        region.model_copy(update={"dvh": region.dvh.model_copy(update={"volume_fraction_at_gy": volumes[index % 2]})})
+        for index, region in enumerate(result.regions)
+    ]
+    changed = result.model_copy(update={"regions": tuple(regions)})
+    shown = table(build_document(changed, images, ()), "dvh", "Dose-volume figures of the dose map")
+    assert [column.label for column in shown.columns][5:] == ["V10"]
+    assert {row.cells[-1].text for row in shown.rows} == {"50", "90"}
 
 
 def test_an_unverified_constant_stands_out(result, images):
@@ -73,7 +169,29 @@ def test_an_unverified_constant_stands_out(result, images):
 def test_equal_lines_of_evidence_are_joined_and_assumptions_come_first(result, images):
     rows = table(build_document(result, images, ()), "acquisition", "What was read and what was assumed").rows
     assert len(rows) == 3
-    assert [cell.text for cell in rows[0].cells][-2:] == ["assumed", "tp1, tp2, tp3, tp4"]
+    assert [cell.text for cell in rows[0].cells][-2:] == ["assumed", "all"]
+
+
+def test_evidence_that_differs_between_time_points_is_one_row(result, images):
+    values = {
+        "frame duration": ("1506 s", "1507 s"),
+        "dead time": ("paralysable, 4 us at 4505.7 cps: factor 1.02", "paralysable, 4 us at 2826.1 cps: factor 1.01"),
+        "unit": ("Bq/mL", "counts"),
+    }
+    changed = [
+        image.model_copy(update={"assumptions": tuple(
+            EvidenceLine(quantity=quantity, value=pair[index], source="header", assumed=False)
+            for quantity, pair in values.items()
+        )})
+        for index, image in enumerate(result.images[:2])
+    ]  # fmt: skip
+    document = build_document(result.model_copy(update={"images": tuple(changed)}), images, ())
+    rows = table(document, "acquisition", "What was read and what was assumed").rows
+    assert {row.cells[0].text: row.cells[1].text for row in rows} == {
+        "frame duration": "tp1 1506 s, tp2 1507 s",
+        "dead time": "paralysable, 4 us at … cps: factor …: tp1 4505.7, 1.02; tp2 2826.1, 1.01",
+        "unit": "tp1: Bq/mL; tp2: counts",
+    }
 
 
 @pytest.mark.parametrize("identify", [False, True, None, "true"])

@@ -11,7 +11,7 @@ from theradose.model.region import Segmentation
 from theradose.report.figures import draw_pictures
 from theradose.report.plots import draw_budgets, draw_curves, draw_histograms
 from theradose.report.scene import Scene, hottest, isodose_levels, targets_of
-from theradose.report.slices import draw_targets
+from theradose.report.slices import draw_overlays, draw_targets
 from theradose.report.style import shortened
 from unit.report.example import example_images, example_result, many_regions, renamed, single_region
 
@@ -27,10 +27,19 @@ def texts_of(picture):
 
 def test_every_figure_is_drawn(pictures):
     assert names_of(pictures) == [
-        "overview", "overview-axial", "slices-1", "slices-2", "dose-rates", "registration", "curves-1", "histograms",
-        "budget-1",
+        "overview", "overview-axial", "slices-1", "slices-2", "slices-3", "slices-4", "dose-rates", "registration",
+        "curves-1", "curves-2", "curves-3", "histograms", "budget-1",
     ]  # fmt: skip
-    assert all(picture.caption and picture.alternative for picture in pictures)
+    assert all(picture.alternative for picture in pictures)
+    # Rows of one figure share the caption of the last.
+    without = [picture.name for picture in pictures if not picture.caption]
+    assert without == ["slices-1", "slices-2", "slices-3", "curves-1", "curves-2"]
+
+
+def test_the_maps_say_that_they_are_not_corrected_for_recovery(pictures):
+    captions = {picture.name: picture.caption for picture in pictures}
+    for name in ("overview", "slices-4", "dose-rates", "histograms"):
+        assert "not corrected for recovery" in captions[name]
 
 
 def test_figures_are_reproducible_and_leave_the_settings_alone(result, images, pictures):
@@ -51,14 +60,32 @@ def test_figures_load_nothing_and_carry_no_date(pictures):
 @pytest.mark.parametrize("name", ["_nolegend_", "$\\frac{1}{0}$", "a & b < c", "肾脏 ☢", "x" * 200])
 def test_names_are_drawn_as_they_are(result, images, name):
     changed, shown = renamed(result, images, name)
-    curves, histograms, budgets = draw_curves(changed, shown)[0], draw_histograms(changed), draw_budgets(changed)[0]
-    for picture, length in ((curves, 27), (histograms, 23), (budgets, 27)):
-        assert shortened(name, length) in texts_of(picture)
+    drawn = (draw_curves(changed, shown), [draw_histograms(changed)], draw_budgets(changed))
+    for pictures, length in zip(drawn, (27, 23, 27), strict=True):
+        assert shortened(name, length) in [text for picture in pictures for text in texts_of(picture)]
 
 
 def test_names_in_titles_of_slices_are_drawn_as_they_are(result, images):
     changed, shown = renamed(result, images, "$x$ _y")
-    assert "$x$ _y, mean" in "".join(texts_of(draw_targets(changed, shown, Scene.of(shown))[1]))
+    titles = [text for picture in draw_targets(changed, shown, Scene.of(shown)) for text in texts_of(picture)]
+    assert any(title.startswith("$x$ _y, ") for title in titles)
+
+
+def test_all_regions_up_to_a_limit_are_drawn(result, images, monkeypatch):
+    rows = [texts_of(picture) for picture in draw_targets(result, images, Scene.of(images))]
+    drawn = [text for row in rows for text in row if text.endswith(" Gy") and "±" in text]
+    assert len(drawn) == len(result.regions) == 7
+    monkeypatch.setattr("theradose.report.slices._OTHERS_DRAWN", 1)
+    fewer = draw_targets(result, images, Scene.of(images))
+    assert fewer[-1].caption.endswith("Regions not drawn: 3.")
+
+
+def test_the_field_of_view_has_a_curve(result, images):
+    last = draw_curves(result, images)[-1]
+    assert "field of view" in texts_of(last)
+    assert "8.8 % after last point" not in texts_of(last)
+    fitted = draw_curves(result, replace(images, whole_body=images.tias["liver"]))[-1]
+    assert "8.8 % after last point" in texts_of(fitted)
 
 
 def test_a_study_without_ct_with_one_region(result):
@@ -71,7 +98,7 @@ def test_a_study_without_ct_with_one_region(result):
 
 def test_a_study_without_regions(result, images):
     empty = replace(images, segmentation=Segmentation(images.activity.grid, (), ()), tias={}, overlays=())
-    pictures = draw_pictures(result.model_copy(update={"regions": ()}), empty)
+    pictures = draw_pictures(result.model_copy(update={"regions": (), "whole_body": None}), empty)
     assert names_of(pictures) == ["overview", "dose-rates"]
 
 
@@ -79,7 +106,7 @@ def test_many_regions_are_spread_over_sheets(result, images):
     crowd = many_regions(result, 50)
     pictures = (*draw_curves(crowd, images), draw_histograms(crowd), *draw_budgets(crowd))
     assert [name for name in names_of(pictures) if name != "histograms"] == [
-        "curves-1", "curves-2", "curves-3", "curves-4", "budget-1", "budget-2",
+        *(f"curves-{number}" for number in range(1, 18)), "budget-1", "budget-2",  # 50 regions and the whole body
     ]  # fmt: skip
     assert max(picture.height_in for picture in pictures) < 9.7  # the text block of an A4 sheet below a heading
 
@@ -128,3 +155,11 @@ def test_a_name_is_shortened_in_the_middle():
     assert len(short) == 20
     assert short.startswith("Metastasis")
     assert short.endswith("_cycle")
+
+
+def test_a_single_registered_image_is_shown_side_by_side(images):
+    scene = Scene.of(images)
+    three = draw_overlays(images, scene)
+    one = draw_overlays(replace(images, overlays=images.overlays[:1]), scene)
+    assert texts_of(one) == ["tp1, CT"]
+    assert one.height_in < three.height_in

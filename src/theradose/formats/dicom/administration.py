@@ -53,11 +53,14 @@ def read_administration(dataset: Any, acquired_at: datetime | None) -> Administr
     half_life_h = _half_life_h(item)
     nuclide = _nuclide(item, half_life_h, evidence)
     _compare_half_lives(nuclide, half_life_h, evidence, problems)
+    activity_mbq = _activity_mbq(item, read_text(dataset, "Modality"), evidence)
+    start = _start(dataset, item, half_life_h, acquired_at, evidence, problems)
     return AdministrationFacts(
         nuclide=nuclide,
         half_life_h=half_life_h,
-        activity_mbq=_activity_mbq(item, read_text(dataset, "Modality"), evidence),
-        start=_start(dataset, item, half_life_h, acquired_at, evidence, problems),
+        activity_mbq=activity_mbq,
+        start=start,
+        undated_start=read_time_of_day(item, "RadiopharmaceuticalStartTime") if start is None else None,
         radiopharmaceutical=_radiopharmaceutical(item),
         evidence=tuple(evidence),
         problems=tuple(problems),

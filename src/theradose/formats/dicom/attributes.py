@@ -67,6 +67,12 @@ _GEOMETRY = (
 _NUCLEAR_MEDICINE = (
     "SeriesType",
     "CollimatorType",
+    "CollimatorGridName",
+    "ReconstructionMethod",
+    "ConvolutionKernel",
+    "AttenuationCorrectionMethod",
+    "ScatterCorrectionMethod",
+    "RandomsCorrectionMethod",
     "EnergyWindowInformationSequence",
     "EnergyWindowRangeSequence",
     "EnergyWindowVector",

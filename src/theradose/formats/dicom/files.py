@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import pydicom
+from pydicom.encaps import generate_frames
 from pydicom.uid import UID
 
 from theradose.errors import DicomError
 from theradose.formats.dicom.attributes import HEADER_KEYWORDS
+from theradose.formats.dicom.jpeg_lossless import find_fault
 from theradose.formats.dicom.values import tag_name
 
 Progress = Callable[[int, int], None]
@@ -41,6 +43,14 @@ _LOSSY = frozenset(
         "1.2.840.10008.1.2.4.103",
     }
 )
+_JPEG_LOSSLESS = frozenset({"1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"})
+_DECODERS = {
+    **dict.fromkeys(_JPEG_LOSSLESS, "gdcm"),
+    "1.2.840.10008.1.2.4.80": "pyjpegls",
+    "1.2.840.10008.1.2.4.90": "pillow",
+    "1.2.840.10008.1.2.4.91": "pillow",
+}
+"""GDCM decodes only what no other library here can, and only frames that were checked."""
 _EITHER = frozenset({"1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.93", "1.2.840.10008.1.2.4.203"})
 _DEFLATED = ("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.8.1")
 _DEFLATED_SEARCH_BYTES = 1 << 16
@@ -132,7 +142,13 @@ def read_frames(header: FileHeader) -> Any:
         warnings.simplefilter("ignore")
         try:
             dataset = pydicom.dcmread(header.path, force=True)
+            if header.transfer_syntax in _JPEG_LOSSLESS:
+                _check_jpeg_lossless(dataset)
+            if header.transfer_syntax in _DECODERS:
+                dataset.pixel_array_options(decoding_plugin=_DECODERS[header.transfer_syntax])
             array = dataset.pixel_array
+        except DicomError:
+            raise
         except Exception as error:  # noqa: BLE001 - a decoder may fail in any way on a damaged file
             raise DicomError(
                 f"The pixel data cannot be decoded ({_first_line(error)}): export the file again.",
@@ -184,6 +200,13 @@ def check_pixels(header: FileHeader) -> None:
         )
 
 
+def is_lossy(header: FileHeader) -> bool:
+    """Return whether the pixels were compressed with loss, by their encoding or by what the header admits."""
+    stated = str(header.dataset.get("LossyImageCompression") or "").strip()
+    lossy_syntax = header.transfer_syntax in _LOSSY or (header.transfer_syntax in _EITHER and stated != "00")
+    return header.pixel_bytes is not None and (stated == "01" or lossy_syntax)
+
+
 def claimed_bytes(dataset: Any) -> int:
     """Return the size of the decoded pixels that the header claims."""
     size = 1
@@ -194,7 +217,11 @@ def claimed_bytes(dataset: Any) -> int:
 
 
 def list_files(path: Path) -> list[Path]:
-    """Return all regular files under `path` in a stable order; links are not followed out of it."""
+    """Return all regular files under `path` in a stable order.
+
+    Links to folders are followed, each folder once; one that leads back to `path` or above it is left out,
+    because it would bring in what nobody named.
+    """
     if path.is_file():
         return [path]
     return sorted(_walk(path))
@@ -220,19 +247,30 @@ def scan(files: Sequence[Path], *, progress: Progress | None = None) -> Iterator
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder, followlinks=False):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    top = folder.resolve()
+    visited = {top}
+    for root, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in sorted(folders) if _enters(Path(root) / name, top, visited)]
         for name in names:
             file = Path(root) / name
             if not name.startswith(".") and name != "DICOMDIR" and file.is_file():
                 yield file
 
 
+def _enters(folder: Path, top: Path, visited: set[Path]) -> bool:
+    """Return whether a folder is to be searched, and remember that it was."""
+    target = folder.resolve()
+    if folder.name.startswith(".") or target in visited or top.is_relative_to(target):
+        return False
+    visited.add(target)
+    return True
+
+
 def _parse(stream: BinaryIO, path: Path) -> tuple[Any, tuple[int | None, bool]]:
     start = stream.read(_DEFLATED_SEARCH_BYTES)
     has_preamble = start[128:132] == b"DICM"
     if not has_preamble and start[:2] not in _FIRST_GROUPS:
-        raise DicomError("The file is not DICOM.", code="not-dicom")
+        raise DicomError("The file is neither DICOM, NIfTI nor Interfile.", code="not-dicom")
     syntax = _stated_syntax(path) if has_preamble else _searched_syntax(start)
     if syntax in _DEFLATED:
         raise DicomError(
@@ -312,12 +350,9 @@ def _pixel_element(stream: BinaryIO, dataset: Any) -> tuple[int | None, bool]:
 
 
 def _refuse_lossy(header: FileHeader) -> None:
-    stated = str(header.dataset.get("LossyImageCompression") or "").strip()
-    name = UID(header.transfer_syntax).name
-    lossy_syntax = header.transfer_syntax in _LOSSY or (header.transfer_syntax in _EITHER and stated != "00")
-    if stated == "01" or lossy_syntax:
+    if is_lossy(header):
         raise DicomError(
-            f"The pixels were compressed with loss ({name}), which changes counts: "
+            f"The pixels were compressed with loss ({UID(header.transfer_syntax).name}), which changes counts: "
             "export the original, uncompressed or losslessly compressed.",
             code="lossy",
         )
@@ -337,6 +372,19 @@ def _check_encapsulated(header: FileHeader, syntax: UID, claimed: int) -> None:
             f"There is no decoder for {syntax.name}: export the images uncompressed (Explicit VR Little Endian).",
             code="no-decoder",
         )
+
+
+def _check_jpeg_lossless(dataset: Any) -> None:
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    for number, frame in enumerate(generate_frames(dataset.PixelData, number_of_frames=frames), start=1):
+        fault = find_fault(
+            frame, rows=dataset.Rows, columns=dataset.Columns, bits_allocated=dataset.BitsAllocated
+        )  # fmt: skip
+        if fault:
+            raise DicomError(
+                f"Frame {number} of the pixel data cannot be decoded ({fault}): export the file again.",
+                code="pixel-decode",
+            )
 
 
 def _first_line(error: object) -> str:

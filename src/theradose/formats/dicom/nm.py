@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import partial
 
 from theradose.formats.dicom.administration import read_administration
+from theradose.formats.dicom.equipment import read_equipment
 from theradose.formats.dicom.geometry import stack_of_files, stack_of_frames
 from theradose.formats.dicom.scale import read_scale, read_values
 from theradose.formats.dicom.series import Series
@@ -95,6 +96,7 @@ def read_nm(series: Series, declaration: Declaration = NOTHING_DECLARED) -> Emis
             *duration_evidence,
             *administration.evidence,
             *stack.geometry.evidence,
+            *read_equipment(series),
         ),
         problems=(
             *_frame_problems(series),
@@ -133,16 +135,18 @@ def _frame_problems(series: Series) -> tuple[Problem, ...]:
 def _rotation_duration(series: Series) -> tuple[float | None, tuple[Evidence, ...]]:
     """Return the length of the rotations: time per projection times projections, over all rotations."""
     total = 0.0
+    views = []
     for item in read_items(series.dataset, "RotationInformationSequence"):
         per_frame_ms = read_number(item, "ActualFrameDuration")
         frames = read_number(item, "NumberOfFramesInRotation")
         if not per_frame_ms or not frames:
             return None, ()
         total += per_frame_ms * frames / 1000
+        views.append(f"{frames:g} views of {per_frame_ms / 1000:g} s")
     if total == 0:
         return None, ()
     source = (
         f"{tag_label('RotationInformationSequence')} {tag_label('ActualFrameDuration')} × "
         f"{tag_label('NumberOfFramesInRotation')}"
     )
-    return total, (Evidence("acquisition duration", f"{total:g} s", source),)
+    return total, (Evidence("acquisition duration", f"{total:g} s ({', '.join(views)})", source),)

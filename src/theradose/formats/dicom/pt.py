@@ -5,16 +5,19 @@ from __future__ import annotations
 from functools import partial
 
 from theradose.formats.dicom.administration import read_administration
+from theradose.formats.dicom.equipment import collimator_code, energy_windows_kev, read_equipment, window_words
 from theradose.formats.dicom.geometry import stack_of_files
 from theradose.formats.dicom.scale import read_scale, read_values
 from theradose.formats.dicom.series import Series
 from theradose.formats.dicom.timing import first_acquisition, read_timing
-from theradose.formats.dicom.values import read_integer, read_items, read_number, read_text, read_texts, tag_label
+from theradose.formats.dicom.values import read_integer, read_texts, tag_label
 from theradose.formats.facts import NOTHING_DECLARED, EmissionFacts, Problem
 from theradose.model.activity import Evidence, ImageUnit
 from theradose.model.study import Declaration
 
 _NOT_STATIC = ("DYNAMIC", "GATED")
+_COLLIMATORS_WITH_HOLES = ("PARA", "PINH", "FANB", "CONE", "SLNT", "ASTG")
+_PET_WINDOW_ABOVE_KEV = 500.0
 
 
 def read_pt(series: Series, declaration: Declaration = NOTHING_DECLARED) -> EmissionFacts:
@@ -48,7 +51,7 @@ def read_pt(series: Series, declaration: Declaration = NOTHING_DECLARED) -> Emis
         total_counts=total_counts,
         slice_delay_s=timing.slice_delay_s,
         administration=administration,
-        evidence=(*evidence, *_spect_evidence(series)),
+        evidence=(*evidence, *read_equipment(series), *_spect_evidence(series)),
         problems=(
             *_series_problems(series),
             *stack.geometry.problems,
@@ -82,22 +85,16 @@ def _series_problems(series: Series) -> tuple[Problem, ...]:
 
 def _spect_evidence(series: Series) -> tuple[Evidence, ...]:
     """Say if the object cannot be PET: a collimator with holes, or a window below 511 keV."""
-    collimator = read_text(series.dataset, "CollimatorType")
-    windows = read_items(series.dataset, "EnergyWindowRangeSequence")
-    limits = [(read_number(item, "EnergyWindowLowerLimit"), read_number(item, "EnergyWindowUpperLimit"))
-              for item in windows]  # fmt: skip
-    below = [f"{low:g} to {high:g} keV" for low, high in limits if low is not None and high is not None and high < 500]
-    if not below and collimator not in ("PARA", "PINH", "FANB", "CONE", "SLNT", "ASTG"):
+    collimator = collimator_code(series.dataset)
+    below = tuple(window for window in energy_windows_kev(series.dataset) if window[1] < _PET_WINDOW_ABOVE_KEV)
+    if not below and collimator not in _COLLIMATORS_WITH_HOLES:
         return ()
-    source = ", ".join(
-        label
-        for label, found in (
-            (tag_label("CollimatorType"), collimator),
-            (tag_label("EnergyWindowRangeSequence"), below),
-        )
-        if found
-    )
-    window = f", energy window {', '.join(below)}" if below else ""
+    keywords = [name for name, found in (("CollimatorType", collimator), ("EnergyWindowRangeSequence", below)) if found]
+    window = f", energy window {window_words(below)}" if below else ""
     return (
-        Evidence("acquisition", f"SPECT in a PET object (collimator {collimator or 'not stated'}{window})", source),
+        Evidence(
+            "acquisition",
+            f"SPECT in a PET object (collimator {collimator or 'not stated'}{window})",
+            ", ".join(map(tag_label, keywords)),
+        ),
     )

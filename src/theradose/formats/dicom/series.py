@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from theradose.formats.dicom.files import FileHeader, Progress, Quarantined, scan
+from theradose.formats.dicom.files import FileHeader, Progress, Quarantined, is_lossy, scan
 from theradose.formats.dicom.values import (
     read_date_time,
     read_integer,
@@ -23,6 +23,15 @@ _ORIENTATION_DIGITS = 3
 
 
 @dataclass(frozen=True, slots=True)
+class ValueMapping:
+    """One item of a real world value mapping: value = stored × `slope` + `intercept`, in the UCUM unit `code`."""
+
+    code: str
+    slope: float
+    intercept: float
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
     """What differs between the files of one series; a few hundred bytes each.
 
@@ -34,6 +43,10 @@ class Instance:
         Acquisition date and time.
     frame_reference_s, frame_duration_s, decay_factor, counts : float or None
         FrameReferenceTime, ActualFrameDuration, DecayFactor, accumulated counts.
+    mappings : tuple of ValueMapping
+        Real world value mappings; a PET series may have another slope in each slice.
+    lossy : bool
+        The pixels were compressed with loss.
     """
 
     path: Path
@@ -48,6 +61,8 @@ class Instance:
     frame_duration_s: float | None
     decay_factor: float | None
     counts: float | None
+    mappings: tuple[ValueMapping, ...] = ()
+    lossy: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +76,7 @@ class Series:
     header : FileHeader
         Of the first file.
     instances : tuple of Instance
-        One per file, in the order of the files; exact copies are left out.
+        One per file, in the order of the files; of copies the first is kept that was not compressed with loss.
     copies : int
         Number of files left out because they repeat an instance.
     """
@@ -151,10 +166,13 @@ def group_headers(
         first.setdefault(key, header)
         members = instances.setdefault(key, {})
         instance = _instance(header)
-        if instance.sop_uid in members:
+        kept = members.get(instance.sop_uid)
+        if kept is not None:
             copies[key] = copies.get(key, 0) + 1
-        else:
+        if kept is None or (kept.lossy and not instance.lossy):
             members[instance.sop_uid] = instance
+            if kept is not None and kept.path == first[key].path:
+                first[key] = header
     series = [Series("", header, tuple(instances[key].values()), copies.get(key, 0)) for key, header in first.items()]
     return tuple(_with_ids(series)), tuple(quarantined)
 
@@ -211,7 +229,23 @@ def _instance(header: FileHeader) -> Instance:
         frame_duration_s=None if duration_ms is None else duration_ms / 1000,
         decay_factor=read_number(dataset, "DecayFactor"),
         counts=counts,
+        mappings=_value_mappings(dataset),
+        lossy=is_lossy(header),
     )
+
+
+def _value_mappings(dataset: Any) -> tuple[ValueMapping, ...]:
+    items = list(read_items(dataset, "RealWorldValueMappingSequence"))
+    for group in read_items(dataset, "SharedFunctionalGroupsSequence"):
+        items += read_items(group, "RealWorldValueMappingSequence")
+    mappings = []
+    for item in items:
+        slope = read_number(item, "RealWorldValueSlope")
+        intercept = read_number(item, "RealWorldValueIntercept") or 0.0
+        if slope is not None:
+            codes = read_items(item, "MeasurementUnitsCodeSequence")
+            mappings += [ValueMapping(read_text(code, "CodeValue"), slope, intercept) for code in codes]
+    return tuple(mappings)
 
 
 def read_acquisition_time(dataset: Any) -> datetime | None:

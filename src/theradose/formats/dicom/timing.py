@@ -166,9 +166,7 @@ def _check_decay_factor(
     rate_per_h = math.log(2) / half_life_h
     waited_h = hours_between(moment, acquired_at) + (np.zeros(len(factors)) if delay is None else delay / 3600)
     duration_h = np.array([series.instances[index].frame_duration_s or 0.0 for index in order]) / 3600
-    expected = np.exp(rate_per_h * waited_h) * frame_start_factor(
-        decay_constant_per_h=rate_per_h, duration_h=duration_h
-    )
+    expected = frame_start_factor(decay_constant_per_h=rate_per_h, duration_h=duration_h, delay_h=waited_h)
     ratio = np.array(factors, float) / expected
     worst = float(ratio[np.argmax(np.abs(np.log(ratio)))])
     if abs(worst - 1) > _DECAY_FACTOR_TOLERANCE:

@@ -1,0 +1,69 @@
+"""``theradose fit``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from theradose.cli.output import JsonOption, counted_progress, print_json, print_message, print_table
+
+
+def fit_command(
+    curves: Annotated[Path, typer.Argument(help="CSV: subject,region,t_h,activity_mbq,u_mbq.")],
+    nuclide: Annotated[str, typer.Option("--nuclide", help="For example Lu-177.")],
+    models: Annotated[
+        str | None, typer.Option("--models", help="Models to average, such as 'mono,bi'; one alone is prescribed.")
+    ] = None,
+    relative_u: Annotated[
+        str | None, typer.Option("--relative-u", help="Uncertainty of points whose u_mbq is empty, such as '5 %'.")
+    ] = None,
+    infusion: Annotated[
+        str | None, typer.Option("--infusion", help="Length of a constant infusion from t = 0, such as '30 min'.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for a page per curve, curves.pdf, and fits_summary.csv.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit and integrate the time-activity curves of a table."""
+    from theradose.units import parse_quantity
+    from theradose.workflow.fit import curve_flags, fit_table
+
+    names = None if models is None else [name.strip() for name in models.split(",")]
+    with counted_progress("Fitting") as progress:
+        table = fit_table(
+            curves,
+            nuclide=nuclide,
+            models=names,
+            relative_u=None if relative_u is None else parse_quantity(relative_u, "1"),
+            infusion_h=0.0 if infusion is None else parse_quantity(infusion, "h"),
+            out=out,
+            progress=progress,
+        )
+    if not table.fits:
+        table.require_complete()
+    if as_json:
+        print_json(table.to_json())
+    else:
+        rows = [
+            [
+                page.subject,
+                page.tia.region,
+                page.tia.chosen,
+                f"{page.tia.value.value:.5g} ± {page.tia.value.u:.2g}",
+                f"{page.tia.effective_half_life_h.value:.4g} ± {page.tia.effective_half_life_h.u:.2g}",
+                f"{page.tia.extrapolated_fraction:.1%}",
+                " ".join(curve_flags(page.tia, page.findings)),
+            ]
+            for page in table.fits
+        ]
+        print_table(["subject", "region", "model", "MBq·h", "T½ h", "after last", "flags"], rows)
+    for page in table.fits:
+        for finding in page.findings:
+            if finding.severity == "critical":
+                print_message(f"critical: {page.subject}, {finding.where}: {finding.message} [{finding.code}]")
+    for path in table.files:
+        print_message(f"wrote {path}")
+    table.require_complete()

@@ -1,0 +1,336 @@
+"""Dose to red marrow from the activity concentration in it, however that was measured.
+
+The concentration comes from blood (:func:`marrow_from_specimen`) or from images. What each method of the registry
+adds is how the self dose follows from it. The dose from the rest of the body is the same for all.
+
+References
+----------
+[Hindorf2010]_ The terms: self, organs, remainder of the body.
+[Sgouros1993]_ The ratio of marrow and blood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from theradose.data import load_yaml
+from theradose.dose.local import local_dose_constant
+from theradose.dose.svalues import (
+    RED_MARROW,
+    TOTAL_BODY,
+    OrganFactors,
+    Sex,
+    factor_nuclides,
+    load_organ_factors,
+    remainder_factor,
+)
+from theradose.errors import PhysicsError
+from theradose.model.finding import Finding
+from theradose.model.samples import Specimen
+from theradose.nuclides import Constant, Nuclide
+from theradose.registry import Registry
+from theradose.uncertainty import Uncertain
+
+_G_PER_KG = 1e3
+_HAEMATOCRIT = "haematocrit"
+RATIO_CHOICES = ("1", "sgouros")
+"""Named ratios of the concentrations in marrow and blood; a number is a user's own."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MarrowRatio:
+    """Ratio of the activity concentrations (per mass) in red marrow and blood.
+
+    Attributes
+    ----------
+    choice : str
+        ``1``, ``sgouros`` or ``stated``.
+    value : Uncertain
+        The ratio.
+    constants : tuple of Constant
+        What it rests on.
+    """
+
+    choice: str
+    value: Uncertain
+    constants: tuple[Constant, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MarrowConcentration:
+    """Time-integrated activity concentrations, MBq·h/kg, of blood and of the red marrow that it supplies."""
+
+    blood: Uncertain
+    marrow: Uncertain
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MarrowRequest:
+    """What every marrow method gets.
+
+    Attributes
+    ----------
+    marrow_tia_mbq_h_per_kg : Uncertain
+        Time-integrated activity concentration in red marrow.
+    nuclide : Nuclide
+        With the nuclear data chosen.
+    sex : {"M", "F"}
+        Of the reference adult.
+    marrow_mass_g : float or None
+        Mass of the patient's red marrow; ``None`` takes the reference. It cancels in the self dose.
+    whole_body_tia_mbq_h : Uncertain or None
+        Time-integrated activity in the whole body, marrow and organs included; without it there is no cross dose.
+    organ_tia_mbq_h : mapping of str to Uncertain
+        Time-integrated activities of organs that are counted apart from the remainder.
+    """
+
+    marrow_tia_mbq_h_per_kg: Uncertain
+    nuclide: Nuclide
+    sex: Sex
+    marrow_mass_g: float | None = None
+    whole_body_tia_mbq_h: Uncertain | None = None
+    organ_tia_mbq_h: Mapping[str, Uncertain] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MarrowDose:
+    """Dose to red marrow.
+
+    Attributes
+    ----------
+    tia_mbq_h : Uncertain
+        Time-integrated activity in all red marrow.
+    self_gy : Uncertain
+        Dose from red marrow itself.
+    cross_gy : Uncertain or None
+        Dose from the rest of the body; ``None`` if it is not known.
+    components : mapping of str to Uncertain
+        Parts by source organ: ``red-marrow``, ``remainder`` and organs counted apart.
+    constants : tuple of Constant
+        Every constant used.
+    """
+
+    tia_mbq_h: Uncertain
+    self_gy: Uncertain
+    cross_gy: Uncertain | None
+    components: Mapping[str, Uncertain]
+    constants: tuple[Constant, ...]
+
+    @property
+    def dose_gy(self) -> Uncertain:
+        """Sum of the known parts."""
+        return self.self_gy if self.cross_gy is None else self.self_gy + self.cross_gy
+
+
+MarrowMethod = Callable[[MarrowRequest], tuple[MarrowDose, tuple[Finding, ...]]]
+
+marrow_methods: Registry[MarrowMethod] = Registry("marrow_methods", error=PhysicsError)
+"""Ways from the concentration in marrow to its dose; ``s-value`` is the default."""
+
+
+def marrow_ratio(*, choice: str | float, haematocrit: float | None) -> tuple[MarrowRatio, tuple[Finding, ...]]:
+    """Return the ratio of the activity concentrations in red marrow and blood.
+
+    ``1``: marrow and blood are alike, as for peptides and small molecules. ``sgouros``: the activity is in the
+    extracellular fluid only, RMECFF / (1 − haematocrit). A number is taken as it is.
+
+    Parameters
+    ----------
+    choice : str or float
+        ``1``, ``sgouros`` or a positive number.
+    haematocrit : float or None
+        Of the patient; ``sgouros`` takes the reference value where it is ``None``, with a finding.
+
+    Raises
+    ------
+    PhysicsError
+        For another word, or a number that is not positive.
+
+    References
+    ----------
+    [Sgouros1993]_, [SjogreenGleisner2022]_
+    """
+    if choice == "sgouros":
+        return _extracellular_ratio(haematocrit)
+    try:
+        number = float(choice)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise PhysicsError(
+            f"'{choice}' is not a ratio of marrow and blood: valid are {', '.join(RATIO_CHOICES)} or a positive "
+            "number.",
+            code="marrow-ratio",
+        )
+    if number == 1.0:
+        constant = _marrow_constant("rmblr_unity", "ratio of activity concentrations in red marrow and blood")
+        return MarrowRatio("1", _without_u(constant.value, "marrow-to-blood-ratio"), (constant,)), ()
+    constant = Constant(
+        "ratio of activity concentrations in red marrow and blood", number, "1", "stated by the user", "stated", ""
+    )
+    return MarrowRatio("stated", _without_u(number, "marrow-to-blood-ratio"), (constant,)), ()
+
+
+def marrow_from_specimen(
+    *,
+    specimen_tia_mbq_h_per_l: Uncertain,
+    specimen: Specimen,
+    haematocrit: float | None,
+    ratio: Uncertain,
+) -> MarrowConcentration:
+    """Return the time-integrated concentrations in blood and marrow.
+
+    Plasma and serum are the part 1 − haematocrit of blood, and nothing is bound to cells.
+
+    Parameters
+    ----------
+    specimen_tia_mbq_h_per_l : Uncertain
+        Time-integrated activity concentration of the specimen.
+    specimen : {"blood", "plasma", "serum"}
+        What was measured.
+    haematocrit : float or None
+        Needed for plasma and serum.
+    ratio : Uncertain
+        Of the concentrations in marrow and blood; its dependence on the haematocrit is carried.
+
+    Raises
+    ------
+    PhysicsError
+        If the haematocrit is needed and not stated.
+
+    References
+    ----------
+    [Sgouros1993]_
+    """
+    blood_per_l = specimen_tia_mbq_h_per_l
+    if specimen != "blood":
+        if haematocrit is None:
+            raise PhysicsError(
+                f"A {specimen} concentration needs the haematocrit to become one of blood: state it, for example 0.42.",
+                code="haematocrit-missing",
+            )
+        blood_per_l = blood_per_l * (1 - _without_u(haematocrit, _HAEMATOCRIT))
+    blood = blood_per_l / float(load_yaml("samples.yaml")["blood_density"]["value"])
+    return MarrowConcentration(blood=blood, marrow=blood * ratio)
+
+
+@marrow_methods.register(
+    "s-value",
+    summary="S value of the reference adult for red marrow, scaled to the patient's marrow mass",
+    citation="OLINDA2",
+)
+def marrow_dose_by_s_value(request: MarrowRequest) -> tuple[MarrowDose, tuple[Finding, ...]]:
+    """Return the dose with the red marrow's own S value, D = Ã_RM · S · m_ref / m, plus the rest of the body.
+
+    References
+    ----------
+    [Hindorf2010]_, [OLINDA2]_
+    """
+    factors = load_organ_factors(request.nuclide.name, request.sex)
+    per_concentration = factors.marrow_from(RED_MARROW) * factors.mass_g[RED_MARROW] / _G_PER_KG
+    constants = (factors.constant(RED_MARROW), factors.mass_constant(RED_MARROW))
+    self_gy = (request.marrow_tia_mbq_h_per_kg * per_concentration).with_contribution("s-value:red-marrow", None)
+    return _with_cross_dose(request, self_gy, factors, constants)
+
+
+@marrow_methods.register(
+    "local-deposition",
+    summary="All electron energy emitted in red marrow is absorbed in it (absorbed fraction 1)",
+    citation="Bolch2009",
+)
+def marrow_dose_by_local_deposition(request: MarrowRequest) -> tuple[MarrowDose, tuple[Finding, ...]]:
+    """Return the dose with absorbed fraction 1, plus the rest of the body.
+
+    References
+    ----------
+    [Bolch2009]_
+    """
+    energy = request.nuclide.electron_energy_kev
+    per_concentration = local_dose_constant(electron_energy_kev=energy.value) / _G_PER_KG
+    self_gy = request.marrow_tia_mbq_h_per_kg * per_concentration
+    factors = None
+    message = "Local deposition absorbs all electron energy in red marrow, none escapes into bone and fat."
+    if request.nuclide.name in factor_nuclides():
+        factors = load_organ_factors(request.nuclide.name, request.sex)
+        by_factor = factors.marrow_from(RED_MARROW) * factors.mass_g[RED_MARROW] / _G_PER_KG
+        message += (
+            f" The self dose is {per_concentration / by_factor:.2f} times that of the S value of the reference adult."
+        )
+    dose, findings = _with_cross_dose(request, self_gy, factors, (energy,))
+    return dose, (Finding("marrow-absorbed-fraction-one", "info", message), *findings)
+
+
+def _with_cross_dose(
+    request: MarrowRequest, self_gy: Uncertain, factors: OrganFactors | None, constants: tuple[Constant, ...]
+) -> tuple[MarrowDose, tuple[Finding, ...]]:
+    mass_g = request.marrow_mass_g
+    if mass_g is None:
+        mass_g = _reference_mass_g(request.sex)
+    tia = request.marrow_tia_mbq_h_per_kg * (mass_g / _G_PER_KG)
+    components = {RED_MARROW: self_gy}
+    if request.whole_body_tia_mbq_h is None or factors is None:
+        finding = Finding(
+            "marrow-cross-dose-missing",
+            "warning",
+            "The dose to red marrow from the rest of the body is not included, because "
+            + (
+                "the time-integrated activity of the whole body is not known."
+                if factors is not None
+                else f"there are no organ dose factors for {request.nuclide.name}."
+            ),
+        )
+        return MarrowDose(tia, self_gy, None, MappingProxyType(components), constants), (finding,)
+    remainder = request.whole_body_tia_mbq_h - tia
+    for organ, organ_tia in request.organ_tia_mbq_h.items():
+        remainder = remainder - organ_tia
+        components[organ] = (organ_tia * factors.marrow_from(organ)).with_contribution(f"s-value:{organ}", None)
+    if remainder.value < 0:
+        raise PhysicsError(
+            f"The time-integrated activities of red marrow and organs are {-remainder.value:.4g} MBq·h larger than "
+            f"that of the whole body ({request.whole_body_tia_mbq_h.value:.4g} MBq·h): check units, and whether the "
+            "activity of the organs is that of both sides.",
+            code="marrow-remainder-negative",
+        )
+    factor = remainder_factor(factors, removed=tuple(request.organ_tia_mbq_h))
+    components["remainder"] = (remainder * factor).with_contribution("s-value:remainder", None)
+    cross = sum((value for organ, value in components.items() if organ != RED_MARROW), Uncertain(0.0))
+    used = (RED_MARROW, TOTAL_BODY, *request.organ_tia_mbq_h)
+    constants += tuple(factors.constant(organ) for organ in used)
+    constants += tuple(factors.mass_constant(organ) for organ in used)
+    dose = MarrowDose(tia, self_gy, cross, MappingProxyType(components), tuple(dict.fromkeys(constants)))
+    return dose, ()
+
+
+def _extracellular_ratio(haematocrit: float | None) -> tuple[MarrowRatio, tuple[Finding, ...]]:
+    fraction = _marrow_constant("extracellular_fraction", "extracellular fluid fraction of red marrow")
+    reference = _marrow_constant("reference_haematocrit", "reference haematocrit")
+    constants: tuple[Constant, ...] = (fraction,)
+    findings: tuple[Finding, ...] = ()
+    if haematocrit is None:
+        haematocrit = reference.value
+        constants += (reference,)
+        findings += (
+            Finding(
+                "haematocrit-assumed",
+                "warning",
+                f"The haematocrit is not stated; the ratio of marrow and blood rests on {reference.value:g}.",
+            ),
+        )
+    extracellular = Uncertain(fraction.value, {"extracellular-fraction": fraction.u or 0.0})
+    value = extracellular / (1 - _without_u(haematocrit, _HAEMATOCRIT))
+    return MarrowRatio("sgouros", value, constants), findings
+
+
+def _without_u(value: float, source: str) -> Uncertain:
+    """Return a value whose uncertainty nobody stated."""
+    return Uncertain.relative(value, {source: None})
+
+
+def _marrow_constant(key: str, name: str) -> Constant:
+    return Constant(name, **load_yaml("marrow.yaml")[key])
+
+
+def _reference_mass_g(sex: Sex) -> float:
+    return float(load_yaml("svalues/masses.yaml")[sex][RED_MARROW])

@@ -1,0 +1,224 @@
+"""Tables of blood samples and of probe readings: from cells to typed rows.
+
+References
+----------
+The headers are described in ``docs/formats/blood.md`` and ``docs/formats/probe.md``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from theradose.errors import StudyError
+from theradose.formats.tables import TableRow, read_table
+from theradose.model.samples import (
+    BloodSample,
+    CellOrigin,
+    ProbeReading,
+    Specimen,
+    StatedConcentration,
+    TubeCount,
+)
+
+BLOOD_COLUMNS = (
+    "subject", "cycle", "drawn_at", "t_h", "counted_at", "counts", "counting_s", "background_cps", "sample_ml",
+    "sample_g", "dilution", "concentration_mbq_l", "u_concentration_mbq_l", "specimen", "haematocrit",
+)  # fmt: skip
+PROBE_COLUMNS = (
+    "measured_at", "t_h", "anterior_cps", "posterior_cps", "background_cps", "counting_s", "distance_cm",
+    "before_void",
+)  # fmt: skip
+SPECIMENS: dict[str, Specimen] = {"blood": "blood", "plasma": "plasma", "serum": "serum"}
+_YES_AND_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+
+
+def read_blood_rows(path: Path) -> tuple[tuple[str | None, str | None, BloodSample], ...]:
+    """Read a table of blood samples and return subject, cycle and sample of each row.
+
+    Raises
+    ------
+    StudyError
+        With line and column: a cell that is not what its column holds, or a number that it cannot have.
+    """
+    rows = read_table(path, columns=BLOOD_COLUMNS, needed=())
+    return tuple((row.text("subject"), row.text("cycle"), _blood_sample(row)) for row in rows)
+
+
+def read_probe_rows(path: Path) -> tuple[ProbeReading, ...]:
+    """Read a table of probe readings.
+
+    Raises
+    ------
+    StudyError
+        With line and column, as :func:`read_blood_rows`.
+    """
+    rows = read_table(path, columns=PROBE_COLUMNS, needed=("anterior_cps",))
+    return tuple(_probe_reading(row) for row in rows)
+
+
+def refuse_cell(origin: CellOrigin, column: str, problem: str, code: str) -> StudyError:
+    """Return the refusal of a cell: file, line and column, then what is wrong and what to do."""
+    return StudyError(f"{origin.file}, line {origin.line}, column '{column}': {problem}", code=code)
+
+
+def _blood_sample(row: TableRow) -> BloodSample:
+    origin, t_h, drawn_at = _origin(row), _time(row), _moment(row, "drawn_at")
+    if t_h is None and drawn_at is None:
+        raise refuse_cell(origin, "t_h", "there is no sampling time: fill 't_h' or 'drawn_at'.", "sample-time-missing")
+    counts, concentration = _positive(row, "counts"), _positive(row, "concentration_mbq_l")
+    if counts is not None and concentration is not None:
+        raise refuse_cell(
+            origin, "counts", "the row has 'concentration_mbq_l' too: keep one of the two values.", "sample-value"
+        )
+    measurement: TubeCount | StatedConcentration
+    if counts is not None:
+        measurement = _tube_count(row, counts)
+    elif concentration is not None:
+        measurement = StatedConcentration(
+            concentration,
+            _positive(row, "u_concentration_mbq_l"),
+            _positive(row, "sample_ml"),
+            _moment(row, "counted_at"),
+        )
+    else:
+        raise refuse_cell(
+            origin, "counts", "there is no value: fill 'counts' or 'concentration_mbq_l'.", "sample-value"
+        )
+    return BloodSample(origin, drawn_at, t_h, measurement, _specimen(row), _haematocrit(row))
+
+
+def _tube_count(row: TableRow, counts: float) -> TubeCount:
+    origin, counted_at, counting_s = _origin(row), _moment(row, "counted_at"), _positive(row, "counting_s")
+    if counting_s is None:
+        raise refuse_cell(origin, "counting_s", "counts need their counting time in seconds.", "sample-counting-time")
+    if counted_at is None:
+        raise refuse_cell(
+            origin,
+            "counted_at",
+            "counts need the date and time of counting, to correct decay since the sample was drawn.",
+            "sample-counted-at",
+        )
+    volume, mass = _positive(row, "sample_ml"), _positive(row, "sample_g")
+    if volume is not None and mass is not None:
+        raise refuse_cell(
+            origin, "sample_ml", "the row has 'sample_g' too: keep the volume or the mass.", "sample-amount"
+        )
+    background = _not_negative(row, "background_cps") or 0.0
+    dilution = _dilution(row)
+    if volume is not None:
+        return TubeCount(counted_at, counts, counting_s, background, volume, "mL", dilution)
+    if mass is not None:
+        return TubeCount(counted_at, counts, counting_s, background, mass, "g", dilution)
+    raise refuse_cell(
+        origin,
+        "sample_ml",
+        "counts need the volume or the mass of the sample: fill 'sample_ml' or 'sample_g'.",
+        "sample-amount",
+    )
+
+
+def _probe_reading(row: TableRow) -> ProbeReading:
+    return ProbeReading(
+        origin=_origin(row),
+        measured_at=_moment(row, "measured_at"),
+        t_h=_time(row),
+        anterior_cps=_positive(row, "anterior_cps") or row.number("anterior_cps"),
+        posterior_cps=_positive(row, "posterior_cps"),
+        background_cps=_not_negative(row, "background_cps") or 0.0,
+        counting_s=_positive(row, "counting_s"),
+        distance_cm=_positive(row, "distance_cm"),
+        before_void=_truth(row, "before_void"),
+    )
+
+
+def _origin(row: TableRow) -> CellOrigin:
+    return CellOrigin(row.file, row.line)
+
+
+def _time(row: TableRow) -> float | None:
+    value = row.optional_number("t_h")
+    if value is not None and value < 0:
+        raise refuse_cell(
+            _origin(row),
+            "t_h",
+            f"{value:g} h is before the administration: give hours after its start, or correct the clock times.",
+            "sample-time-negative",
+        )
+    return value
+
+
+def _positive(row: TableRow, column: str) -> float | None:
+    value = row.optional_number(column)
+    if value is not None and value <= 0:
+        raise refuse_cell(
+            _origin(row),
+            column,
+            f"{value:g} is not positive: correct the number, or remove the row if nothing was measured.",
+            "sample-not-positive",
+        )
+    return value
+
+
+def _not_negative(row: TableRow, column: str) -> float | None:
+    value = row.optional_number(column)
+    if value is not None and value < 0:
+        raise refuse_cell(_origin(row), column, f"{value:g} is negative: correct the number.", "sample-not-positive")
+    return value
+
+
+def _dilution(row: TableRow) -> float:
+    value = row.optional_number("dilution")
+    if value is not None and value < 1:
+        raise refuse_cell(
+            _origin(row),
+            "dilution",
+            f"{value:g} is less than 1: give the volume after dilution over that before it, for example 10.",
+            "sample-dilution",
+        )
+    return 1.0 if value is None else value
+
+
+def _specimen(row: TableRow) -> Specimen | None:
+    text = row.text("specimen")
+    if text is None:
+        return None
+    if text.lower() not in SPECIMENS:
+        raise refuse_cell(
+            _origin(row), "specimen", f"'{text}' is not one of {', '.join(SPECIMENS)}: write one of them.", "specimen"
+        )
+    return SPECIMENS[text.lower()]
+
+
+def _haematocrit(row: TableRow) -> float | None:
+    value = row.optional_number("haematocrit")
+    if value is not None and not 0 < value < 1:
+        raise refuse_cell(
+            _origin(row),
+            "haematocrit",
+            f"{value:g} is not a fraction between 0 and 1: write 0.42 for 42 %.",
+            "haematocrit-range",
+        )
+    return value
+
+
+def _truth(row: TableRow, column: str) -> bool:
+    text = (row.text(column) or "no").lower()
+    if text not in _YES_AND_NO:
+        raise refuse_cell(_origin(row), column, f"'{text}' is neither 'yes' nor 'no'.", "table-truth")
+    return _YES_AND_NO[text]
+
+
+def _moment(row: TableRow, column: str) -> datetime | None:
+    text = row.text(column)
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise refuse_cell(
+            _origin(row),
+            column,
+            f"'{text}' is not a date and time: write it as 2026-03-02T10:30, with an offset such as +01:00 if known.",
+            "table-moment",
+        ) from None

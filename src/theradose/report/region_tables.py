@@ -1,0 +1,104 @@
+"""Tables about the regions: models, dose-volume figures, origin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from theradose.model.result import DvhResult, Result
+from theradose.report.blocks import Cell, Column, Table, row
+from theradose.report.inputs import ordered_regions
+from theradose.report.numbers import format_estimate, format_fixed, format_number, format_percent, words
+from theradose.report.summary import region_name, with_groups
+
+_ALMOST_NONE = 5e-4
+_LEVELS_SHOWN = 8
+_METHODS = {"rtstruct": "structure set,", "seg": "segmentation object,", "threshold": "threshold,"}
+
+
+def fit_table(result: Result) -> Table:
+    """Return every fitted model of every region."""
+    rows = []
+    for region in ordered_regions(result.regions):
+        for number, fit in enumerate(region.models):
+            used = fit.weight > 0
+            rows.append(
+                row(
+                    Cell(region.name if number == 0 else "", strong=True), Cell(fit.model, strong=used),
+                    Cell(format_fixed(fit.weight, 2), "good" if used else "muted", strong=used),
+                    format_fixed(fit.aicc, 1), format_fixed(fit.chi_squared, 2),
+                    format_estimate(fit.tia_mbq_h), Cell(", ".join(map(words, fit.flags)), "muted"),
+                )
+            )  # fmt: skip
+    return Table(
+        "Fitted models",
+        (Column("Region", stretch=0.6), Column("Model"), Column("Weight", "", "right"),
+         Column("AICc", "", "right"), Column("χ²", "", "right"), Column("Integrated\nactivity", "MBq·h", "estimate"),
+         Column("Flags", stretch=1.0)),
+        tuple(rows),
+        ("A weight above 0 marks what was integrated. ± of a model is that of its fit alone. Parameters and "
+         "covariances are in fits.csv and result.json.",),
+    )  # fmt: skip
+
+
+def dvh_table(result: Result) -> Table:
+    """Return the dose-volume figures of every region."""
+    shown = [region for region in ordered_regions(result.regions) if region.dvh is not None]
+    levels = _telling_levels([region.dvh for region in shown if region.dvh is not None])
+    rows = []
+    for region, group in with_groups(shown):
+        if region.dvh is None:
+            continue
+        doses_gy = (region.dvh.mean_gy, region.dvh.d95_gy, region.dvh.d50_gy, region.dvh.d2_gy)
+        volumes = (region.dvh.volume_fraction_at_gy.get(level, 0.0) for level in levels)
+        rows.append(
+            row(
+                Cell(region.name, strong=True), *map(format_number, doses_gy),
+                *(format_percent(volume).removesuffix(" %") for volume in volumes), group=group,
+            )
+        )  # fmt: skip
+    return Table(
+        "Dose-volume figures of the dose map",
+        (Column("Region", stretch=1.0), Column("Mean", "Gy", "right"), Column("D95", "Gy", "right"),
+         Column("D50", "Gy", "right"), Column("D2", "Gy", "right"),
+         *(Column(f"V{level}", "%", "right") for level in levels)),
+        tuple(rows),
+        ("V10: share of the volume with at least 10 Gy. The dose map is not corrected for recovery: its mean differs "
+         "from the absorbed dose in the results where that is corrected, or rests on a stated mass.",),
+    )  # fmt: skip
+
+
+def _telling_levels(histograms: Sequence[DvhResult]) -> list[str]:
+    """Return the doses that not every region exceeds everywhere, evenly thinned to what a page can hold."""
+    levels = sorted({level for dvh in histograms for level in dvh.volume_fraction_at_gy}, key=float)
+    telling = [
+        level for level in levels
+        if any(_ALMOST_NONE < dvh.volume_fraction_at_gy.get(level, 0.0) < 1 - _ALMOST_NONE for dvh in histograms)
+    ]  # fmt: skip
+    step = -(-len(telling) // _LEVELS_SHOWN) or 1
+    return telling[::step]
+
+
+def region_table(result: Result) -> Table:
+    """Return where outline, density and recovery of every region came from."""
+    rows = [
+        row(
+            Cell(region_name(region), strong=True), _method_words(region.method), region.drafted_by,
+            Cell(region.verified_by or "not verified", "" if region.verified_by else "warning"),
+            format_number(region.density_g_per_ml), format_estimate(region.recovery),
+            format_percent(region.before_first_fraction), format_percent(region.extrapolated_fraction),
+            group=group,
+        )
+        for region, group in with_groups(ordered_regions(result.regions))
+    ]  # fmt: skip
+    return Table(
+        "Origin of each region and of its dose",
+        (Column("Region", stretch=1.0), Column("Outlined by method", stretch=1.1), Column("Drafted by", stretch=0.8),
+         Column("Verified by", stretch=0.7), Column("Density", "g/mL", "right"), Column("Recovery", "", "estimate"),
+         Column("Before\nfirst point", "of integral", "right"), Column("After\nlast point", "of integral", "right")),
+        tuple(rows),
+    )  # fmt: skip
+
+
+def _method_words(method: str) -> str:
+    source, _, rest = method.partition(":")
+    return " ".join(filter(None, (_METHODS.get(source, source), rest.replace(":", " ")))).rstrip(",")

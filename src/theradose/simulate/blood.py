@@ -1,0 +1,134 @@
+"""A virtual cohort of blood curves with known truth."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from theradose.data import load_yaml
+from theradose.model.arrays import Array, frozen
+
+_COHORT = "simulation/blood-lu177-dotatate.yaml"
+BLOOD_HEADER = ("subject", "cycle", "t_h", "concentration_mbq_l", "u_concentration_mbq_l", "specimen")
+TREATMENT_HEADER = ("subject", "cycle", "activity_mbq", "infusion_h", "sex")
+_CYCLES = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BloodTruth:
+    """One treatment of the cohort.
+
+    Attributes
+    ----------
+    subject, cycle : str
+        Name of the treatment.
+    activity_mbq : float
+        Administered activity.
+    infusion_h : float
+        Length of the infusion that begins at t = 0.
+    t_h, concentration_mbq_l, u_mbq_l : ndarray, shape (n,)
+        Samples after the infusion, with noise, and their standard uncertainty.
+    area_mbq_h_per_l : float
+        True integral from 0 to infinity.
+    """
+
+    subject: str
+    cycle: str
+    activity_mbq: float
+    infusion_h: float
+    t_h: Array
+    concentration_mbq_l: Array
+    u_mbq_l: Array
+    area_mbq_h_per_l: float
+
+    def __post_init__(self) -> None:
+        for name in ("t_h", "concentration_mbq_l", "u_mbq_l"):
+            object.__setattr__(self, name, frozen(getattr(self, name), float))
+
+
+def simulate_blood_cohort(*, seed: int, treatments: int | None = None) -> tuple[BloodTruth, ...]:
+    """Return a cohort; the same seed makes the same one.
+
+    Parameters
+    ----------
+    seed : int
+        Of the generator.
+    treatments : int, optional
+        Number of treatments; that of the published cohort by default.
+    """
+    spec = {name: entry["value"] for name, entry in load_yaml(_COHORT).items()}
+    rng = np.random.default_rng(seed)
+    count = spec["treatments"] if treatments is None else treatments
+    return tuple(_treatment(rng, spec, number) for number in range(count))
+
+
+def write_blood_cohort(cohort: Sequence[BloodTruth], blood: Path, treatments: Path) -> None:
+    """Write a cohort as a table of samples and a table of treatments."""
+    samples = [
+        (truth.subject, truth.cycle, f"{t:g}", f"{value:.8g}", f"{u:.8g}", "blood")
+        for truth in cohort
+        for t, value, u in zip(truth.t_h, truth.concentration_mbq_l, truth.u_mbq_l, strict=True)
+    ]
+    rows = [(truth.subject, truth.cycle, f"{truth.activity_mbq:.8g}", f"{truth.infusion_h:g}", "M") for truth in cohort]
+    for path, header, lines in ((blood, BLOOD_HEADER, samples), (treatments, TREATMENT_HEADER, rows)):
+        with path.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(header)
+            writer.writerows(lines)
+
+
+def _treatment(rng: np.random.Generator, spec: dict[str, Any], number: int) -> BloodTruth:
+    infusion_h = float(spec["infusion"])
+    activity = float(rng.uniform(*_pair(spec, "activity")))
+    fast, slow = _half_lives(rng, spec)
+    share = float(rng.uniform(*_pair(spec, "slow_share")))
+    initial = activity * float(rng.uniform(*_pair(spec, "initial_fraction_per_l")))
+    rates = math.log(2) / np.array([fast, slow])
+    bolus = initial * np.array([1 - share, share])
+    # After the end of a constant infusion a phase is that of a bolus times (e^(λT) − 1)/(λT).
+    after = bolus * np.expm1(rates * infusion_h) / (rates * infusion_h)
+    times = _sample_times(rng, spec)
+    truth = np.exp(-np.outer(times, rates)) @ after
+    noise = float(spec["relative_noise"])
+    return BloodTruth(
+        subject=f"V{number // _CYCLES + 1:03d}",
+        cycle=str(number % _CYCLES + 1),
+        activity_mbq=activity,
+        infusion_h=infusion_h,
+        t_h=times,
+        concentration_mbq_l=truth * (1 + noise * rng.standard_normal(len(times))),
+        u_mbq_l=noise * truth,
+        area_mbq_h_per_l=float(np.sum(bolus / rates)),
+    )
+
+
+def _half_lives(rng: np.random.Generator, spec: dict[str, Any]) -> tuple[float, float]:
+    """Draw two half-lives, uniform in their logarithms, that can be told apart."""
+    while True:
+        fast, slow = (
+            math.exp(rng.uniform(*np.log(_pair(spec, name)))) for name in ("fast_half_life", "slow_half_life")
+        )
+        if slow >= float(spec["least_ratio"]) * fast:
+            return fast, slow
+
+
+def _sample_times(rng: np.random.Generator, spec: dict[str, Any]) -> Array:
+    """Keep the first two samples and the one at 24 h, and drop up to three of the others."""
+    nominal = np.array(spec["sample_times"], float)
+    fewest = int(spec["fewest_samples"])
+    dropped = int(rng.integers(0, len(nominal) - fewest + 1))
+    droppable = np.flatnonzero((nominal > nominal[1]) & (nominal != 24.0))
+    kept = np.ones(len(nominal), bool)
+    kept[rng.choice(droppable, size=dropped, replace=False)] = False
+    return nominal[kept]
+
+
+def _pair(spec: dict[str, Any], name: str) -> tuple[float, float]:
+    low, high = spec[name]
+    return float(low), float(high)

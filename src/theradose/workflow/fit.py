@@ -1,0 +1,186 @@
+"""Fits of a whole table of time-activity curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from theradose.errors import FitError
+from theradose.formats.tables_curves import SubjectCurve, read_curves
+from theradose.kinetics.integrate import integrate_curve
+from theradose.kinetics.models import curve_models
+from theradose.model.curve import CurveFit, TimeIntegratedActivity
+from theradose.model.finding import Finding
+from theradose.nuclides import Nuclide, load_nuclide
+from theradose.report.curves import CurvePage, write_curve_pages, write_curve_summary
+from theradose.uncertainty import Uncertain
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedCurve:
+    """A curve that cannot be fitted as asked, with the sentence that says why."""
+
+    subject: str
+    region: str
+    error: FitError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedTable:
+    """Every curve of a table: fitted or refused.
+
+    Attributes
+    ----------
+    fits : tuple of CurvePage
+        The fitted curves in the order of the table.
+    refused : tuple of RefusedCurve
+        The others.
+    files : tuple of Path
+        What was written.
+    """
+
+    fits: tuple[CurvePage, ...]
+    refused: tuple[RefusedCurve, ...]
+    files: tuple[Path, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document of ``theradose fit --json``."""
+        return {
+            "fits": [_described(page) for page in self.fits],
+            "refused": [
+                {"subject": item.subject, "region": item.region, "code": item.error.code, "message": str(item.error)}
+                for item in self.refused
+            ],
+        }
+
+    def require_complete(self) -> None:
+        """Refuse in one sentence if any curve was refused."""
+        if not self.refused:
+            return
+        first = self.refused[0]
+        if len(self.refused) == 1 and not self.fits:
+            raise first.error
+        raise FitError(
+            f"{len(self.refused)} of {len(self.refused) + len(self.fits)} curves cannot be fitted as asked; the first, "
+            f"of subject '{first.subject}': {first.error}",
+            code=first.error.code,
+        )
+
+
+def fit_table(
+    path: Path,
+    *,
+    nuclide: str,
+    models: Sequence[str] | None = None,
+    relative_u: float | None = None,
+    infusion_h: float = 0.0,
+    out: Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> FittedTable:
+    """Fit and integrate every curve of a table.
+
+    Parameters
+    ----------
+    path : Path
+        Table of curves.
+    nuclide : str
+        Name of the nuclide.
+    models : sequence of str, optional
+        Models to try on every curve; those that its points support otherwise. A single one is prescribed.
+    relative_u : float, optional
+        Relative standard uncertainty of points without one.
+    infusion_h : float
+        Length of a constant infusion that began at t = 0.
+    out : Path, optional
+        Folder for a page per curve (``curves.pdf``) and a summary (``fits_summary.csv``).
+    progress : callable
+        Called with the number of curves done and of all.
+
+    Raises
+    ------
+    StudyError, FitError
+        For a table that cannot be read, an unknown nuclide or model. What concerns one curve only is in `refused`.
+    """
+    known = load_nuclide(nuclide)
+    for name in models or ():
+        curve_models.get(name)
+    curves = read_curves(path, relative_u=relative_u)
+    fits: list[CurvePage] = []
+    refused: list[RefusedCurve] = []
+    for done, item in enumerate(curves):
+        progress(done, len(curves))
+        try:
+            fits.append(_fit(item, nuclide=known, models=models, infusion_h=infusion_h))
+        except FitError as error:
+            refused.append(RefusedCurve(item.subject, item.curve.region, error))
+    progress(len(curves), len(curves))
+    return FittedTable(tuple(fits), tuple(refused), _write(fits, nuclide=known, out=out, progress=progress))
+
+
+def _fit(item: SubjectCurve, *, nuclide: Nuclide, models: Sequence[str] | None, infusion_h: float) -> CurvePage:
+    prescribed = models[0] if models is not None and len(models) == 1 else None
+    tia, findings = integrate_curve(
+        item.curve, nuclide=nuclide, models=models, force_model=prescribed, infusion_h=infusion_h
+    )
+    return CurvePage(item.subject, tia, (*item.findings, *findings))
+
+
+def _write(
+    pages: Sequence[CurvePage], *, nuclide: Nuclide, out: Path | None, progress: Callable[[int, int], None]
+) -> tuple[Path, ...]:
+    if out is None or not pages:
+        return ()
+    out.mkdir(parents=True, exist_ok=True)
+    summary, drawn = out / "fits_summary.csv", out / "curves.pdf"
+    write_curve_summary(pages, summary)
+    write_curve_pages(pages, drawn, nuclide=nuclide.name, progress=progress)
+    return summary, drawn
+
+
+def _described(page: CurvePage) -> dict[str, Any]:
+    tia = page.tia
+    return {
+        "subject": page.subject,
+        "region": tia.region,
+        "chosen": tia.chosen,
+        "tia_mbq_h": _estimate(tia.value),
+        "effective_half_life_h": _estimate(tia.effective_half_life_h),
+        "extrapolated_fraction": tia.extrapolated_fraction,
+        "before_first_fraction": tia.before_first_fraction,
+        "models": [_model(fit) for fit in tia.fits],
+        "flags": list(curve_flags(tia, page.findings)),
+        "findings": [
+            {"code": finding.code, "severity": finding.severity, "message": finding.message}
+            for finding in page.findings
+        ],
+    }
+
+
+def curve_flags(tia: TimeIntegratedActivity, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Return the codes of the findings of a curve and the flags of its leading fit, each once."""
+    leading = max(tia.fits, key=lambda fit: fit.weight)
+    return tuple(dict.fromkeys([*(finding.code for finding in findings), *leading.flags]))
+
+
+def _model(fit: CurveFit) -> dict[str, Any]:
+    return {
+        "name": fit.model,
+        "parameters": dict(fit.parameters),
+        "tia_mbq_h": {"value": fit.tia_mbq_h, "u": _finite(fit.u_tia_mbq_h)},
+        "effective_half_life_h": fit.effective_half_life_h,
+        "chi_squared": fit.chi_squared,
+        "aicc": _finite(fit.aicc),
+        "weight": fit.weight,
+        "flags": list(fit.flags),
+    }
+
+
+def _estimate(quantity: Uncertain) -> dict[str, float | None]:
+    return {"value": quantity.value, "u": _finite(quantity.u)}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
