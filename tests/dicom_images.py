@@ -87,6 +87,26 @@ def real_world_value(slope: float, unit: str = "Bq/ml", intercept: float = 0.0) 
     return change
 
 
+def per_slice(*changes: Change) -> Change:
+    """A change that applies the n-th of `changes` to the n-th slice."""
+
+    def change(dataset: Any) -> None:
+        changes[dataset.InstanceNumber - 1](dataset)
+
+    return change
+
+
+def add_real_world_value(slope: float, unit: str) -> Change:
+    """A change that puts another item before the real world value mappings that are there."""
+
+    def change(dataset: Any) -> None:
+        others = list(dataset.get("RealWorldValueMappingSequence", ()))
+        real_world_value(slope, unit)(dataset)
+        dataset.RealWorldValueMappingSequence = [*dataset.RealWorldValueMappingSequence, *others]
+
+    return change
+
+
 def code(value: str, scheme: str, meaning: str) -> Dataset:
     """A code sequence item."""
     item = Dataset()

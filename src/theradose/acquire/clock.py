@@ -51,8 +51,9 @@ def compare_administration(
         Finding(
             "administration-time-differs",
             "critical" if abs(apart_h) > _ANOTHER_TIME_H else "warning",
-            f"The study starts the administration at {_written(start, zone)}, the file at {_written(header, zone)}: "
-            f"which is {_length(abs(apart_h))} {'later' if apart_h < 0 else 'earlier'}. {consequence}: check which is right.",
+            f"The study starts the administration at {_written(start, zone)}, the file at {_written(header, zone)}, "
+            f"which is {_length(abs(apart_h))} {'later' if apart_h < 0 else 'earlier'}. {consequence}: check which "
+            "is right.",
         ),
     )
 

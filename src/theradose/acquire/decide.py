@@ -212,7 +212,6 @@ def _decide_time(facts: EmissionFacts, declaration: Declaration, overridden: lis
     moment = declaration.acquired_at
     if moment is None:
         return facts
-    evidence = _replaced(facts.evidence, Evidence("acquisition start", moment.isoformat(sep=" "), "study"))
     stated = facts.acquired_at
     if stated is not None:
         same_kind = (stated.tzinfo is None) == (moment.tzinfo is None)
@@ -220,7 +219,8 @@ def _decide_time(facts: EmissionFacts, declaration: Declaration, overridden: lis
             overridden.append(
                 _override("acquisition start", f"the file states {stated.isoformat(sep=' ')}", moment.isoformat())
             )
-    return replace(facts, acquired_at=moment, evidence=evidence)
+    evidence = Evidence("acquisition start", moment.isoformat(sep=" "), "study")
+    return replace(facts, acquired_at=moment, evidence=_replaced(facts.evidence, evidence))
 
 
 def _decide_decay(

@@ -149,7 +149,20 @@ def series_files(path: Path, *, wanted: Content = Content.EMISSION) -> tuple[Pat
 
 
 def patient_id(path: Path, *, wanted: Content) -> str | None:
-    """Return the Patient ID in the DICOM header of a source; ``None`` without one and for other formats."""
+    """Return the Patient ID in the DICOM header of a source; ``None`` without one and for other formats.
+
+    Parameters
+    ----------
+    path : Path
+        What a time point names as activity, CT or regions.
+    wanted : Content
+        ``EMISSION``, ``CT`` or ``REGIONS``.
+
+    Raises
+    ------
+    StudyError
+        What :func:`find_source` refuses.
+    """
     series = find_source(path, wanted).series
     return (read_text(series.dataset, "PatientID") or None) if series is not None else None
 

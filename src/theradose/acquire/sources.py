@@ -171,7 +171,7 @@ def choose(sources: Sequence[Source], wanted: Content, path: Path) -> Source:
     exact = [source for source in fitting if source.content is wanted]
     if len(exact or fitting) == 1:
         return (exact or fitting)[0]
-    noun = {Content.EMISSION: "emission image", Content.CT: "CT"}[wanted]
+    noun = {Content.EMISSION: "emission image", Content.CT: "CT", Content.REGIONS: "region object"}[wanted]
     if not fitting:
         found = ", ".join(sorted({source.content.value for source in sources})) or "nothing readable"
         raise StudyError(f"There is no {noun} in '{path}' but {found}: correct the path.", code="no-series")

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from theradose.dose.dvh import RegionDoses
 from theradose.dose.engines import DoseRequest, dose_engines
 from theradose.dose.local import local_dose_rate, region_dose
 from theradose.errors import FitError
 from theradose.formats.tables import read_recovery
 from theradose.kinetics.maps import tia_map
-from theradose.model.activity import ActivityMap
 from theradose.model.curve import TimeActivityCurve, TimeIntegratedActivity
 from theradose.model.dose import DoseMap
 from theradose.model.finding import Finding
 from theradose.model.grid import DensityMap, Volume
 from theradose.model.region import Segmentation
 from theradose.model.study import Override
-from theradose.model.transform import Registration, RigidTransform
+from theradose.model.transform import Registration
 from theradose.quantify.recovery import RecoveryCurve, fit_recovery
 from theradose.quantify.regions import RegionQuantity, region_curve, whole_field_curve
 from theradose.quantify.remainder import remainder_curve
 from theradose.spatial.density import assumed_density, density_map, soft_tissue_density
 from theradose.spatial.masses import region_mass
-from theradose.spatial.resample import lost_activity, resample_activity, resample_volume
+from theradose.spatial.resample import lost_activity, resample_activity
 from theradose.workflow.case import Case
 from theradose.workflow.curves import integrate_measured
+from theradose.workflow.measurements import Measurements
 from theradose.workflow.outcome import RegionOutcome
 from theradose.workflow.regions import Outlines
 from theradose.workflow.timepoints import LoadedTimepoint, placed
-
-_CUBIC = 3
 
 
 def recovery_curve(case: Case) -> tuple[RecoveryCurve | None, tuple[Finding, ...]]:
@@ -72,7 +68,7 @@ def integrate_regions(
     """
     results = []
     refused: list[FitError] = []
-    measured = _Measurements(loaded, outlines, registrations)
+    measured = Measurements({item.timepoint.id: item.activity for item in loaded}, outlines, registrations)
     findings: list[Finding] = []
     for name in outlines.segmentations[case.reference_id].names:
         overrides = case.overrides_of(name)
@@ -108,36 +104,6 @@ def integrate_regions(
     if refused and not results:
         raise refused[0]
     return results, tuple(findings)
-
-
-class _Measurements:
-    """Where each region is measured at each time point: on its own image, or aligned on the image it was drawn on."""
-
-    def __init__(
-        self, loaded: tuple[LoadedTimepoint, ...], outlines: Outlines, registrations: dict[str, Registration]
-    ) -> None:
-        self._activities = {item.timepoint.id: item.activity for item in loaded}
-        self._outlines = outlines
-        self._registrations = registrations
-        self._aligned: dict[tuple[str, str], ActivityMap] = {}
-
-    def on(self, timepoint: str, region: str) -> tuple[ActivityMap, Segmentation]:
-        """Return the activity map of a time point and the segmentation on the same grid that holds the region."""
-        home = self._outlines.emission_home.get((timepoint, region))
-        if home is None:
-            return self._activities[timepoint], self._outlines.segmentations[timepoint]
-        if (timepoint, home) not in self._aligned:
-            self._aligned[timepoint, home] = self._align(timepoint, home)
-        return self._aligned[timepoint, home], self._outlines.segmentations[home]
-
-    def _align(self, timepoint: str, home: str) -> ActivityMap:
-        activity, grid = self._activities[timepoint], self._activities[home].grid
-        to_reference = self._registrations[home].transform.inverse()
-        transform = RigidTransform(self._registrations[timepoint].transform.matrix @ to_reference.matrix)
-        # A cubic spline follows an image that the camera has blurred over several voxels; linear interpolation would
-        # blur it once more.
-        moved = resample_volume(activity, grid, transform=transform, order=_CUBIC)
-        return replace(activity, data=moved.data, grid=grid)
 
 
 def integrate_field(

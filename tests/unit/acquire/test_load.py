@@ -18,15 +18,19 @@ from dicom_images import (
     write_ct,
     write_nm,
     write_pt,
+    write_structures,
 )
-from theradose.acquire.load import image_reference, load_ct, load_emission, series_files
+from theradose.acquire.load import image_reference, load_ct, load_emission, patient_id, series_files
 from theradose.acquire.sources import Content
 from theradose.errors import StudyError
 from theradose.formats.nifti import write_nifti
 from theradose.model.activity import DecayKind, ImageUnit
 from theradose.model.grid import Grid, Volume
 from theradose.model.study import Declaration
+from theradose.nuclides import load_nuclide
+from theradose.quantify.decay import correct_decay
 
+ADMINISTERED = datetime(2026, 3, 2, 10)
 STATED = Declaration(
     unit="Bq/mL", decay_reference="acquisition", acquired_at=datetime(2026, 3, 3, 10), nuclide="Lu-177"
 )
@@ -135,6 +139,71 @@ def test_other_administration_time_in_the_study_is_a_finding(tmp_path):
     assert (differs.code, differs.severity) == ("administration-time-differs", "critical")
     _, findings = load_emission(path, administration_start=datetime(2026, 3, 2, 10, 2))
     assert findings == ()
+
+
+@pytest.mark.parametrize("declared", ["2026-03-03T11:30:00", "2026-03-03T11:30:00+01:00"])
+@pytest.mark.parametrize(("correction", "elapsed_h"), [("START", 0.0), ("ADMIN", 24.0)])
+def test_declared_acquisition_time_does_not_change_the_undoing(tmp_path, correction, elapsed_h, declared):
+    """The scanner corrected from 10:00 on the day before, or from the frame's own start, by its own clock."""
+    path = write_pt(tmp_path, assign(DecayCorrection=correction))
+    moment = datetime.fromisoformat(declared)
+    image, _ = load_emission(path, declaration=Declaration(acquired_at=moment))
+    assert image.acquired_at == moment
+    rate = np.log(2) / load_nuclide("Lu-177").half_life_h.value
+    undone, _ = correct_decay(image, administered_at=ADMINISTERED, timezone="Asia/Tokyo", nuclide=load_nuclide("Lu-177"))
+    assert undone.slice_factor == pytest.approx(np.exp(-rate * elapsed_h), rel=1e-12)
+
+
+def test_declared_reference_and_time_keep_the_clock_of_the_scanner(tmp_path):
+    """'administration' declared for a file that states both times but not to which it corrected."""
+    path = write_pt(tmp_path, remove("DecayCorrection"))
+    declaration = Declaration(decay_reference="administration", acquired_at=datetime(2026, 3, 3, 11))
+    image, _ = load_emission(path, declaration=declaration)
+    assert image.decay_reference.moment == datetime(2026, 3, 2, 11)
+
+
+@pytest.mark.parametrize(
+    ("start", "timezone", "severity", "difference"),
+    [
+        ("2026-03-02T10:00:00", None, None, ""),
+        ("2026-03-02T10:04:00", "Europe/Paris", None, ""),
+        ("2026-03-02T10:20:00", None, "warning", "20 min earlier"),
+        ("2026-03-02T09:20:00", None, "warning", "40 min later"),
+        ("2026-03-02T10:00:00+01:00", "Europe/Paris", None, ""),
+        ("2026-03-02T09:00:00+00:00", "Europe/Paris", None, ""),
+        ("2026-03-02T10:00:00+01:00", "America/New_York", "critical", "6 h later"),
+        ("2026-03-02T10:00:00+01:00", None, None, ""),
+    ],
+)
+@pytest.mark.parametrize("correction", ["NONE", "START", "ADMIN"])
+def test_administration_of_study_and_file_are_compared(tmp_path, correction, start, timezone, severity, difference):
+    """The header prints 10:00 without offset: local time of the study, whatever the pixels are corrected to."""
+    path = write_pt(tmp_path, assign(DecayCorrection=correction))
+    _, findings = load_emission(path, administration_start=datetime.fromisoformat(start), timezone=timezone)
+    found = [finding for finding in findings if finding.code == "administration-time-differs"]
+    assert [finding.severity for finding in found] == [severity] * (severity is not None)
+    assert all(difference in finding.message for finding in found)
+
+
+def test_administration_without_date_is_compared_on_the_nearest_day(tmp_path):
+    undated = pharmaceutical(RadiopharmaceuticalStartDateTime=None, RadiopharmaceuticalStartTime="233000")
+    path = write_pt(tmp_path, undated, assign(DecayCorrection="NONE"))
+    _, same = load_emission(path, administration_start=datetime(2026, 3, 3, 0, 10))
+    _, other = load_emission(path, administration_start=datetime(2026, 3, 2, 10))
+    severities = [
+        [finding.severity for finding in findings if finding.code == "administration-time-differs"]
+        for findings in (same, other)
+    ]
+    assert severities == [["warning"], ["critical"]]
+
+
+def test_patient_of_a_source(tmp_path):
+    folder = write_pt(tmp_path / "pt")
+    assert patient_id(folder, wanted=Content.EMISSION) == "P001"
+    assert patient_id(write_structures(tmp_path / "rs.dcm", "pt"), wanted=Content.REGIONS) == "P001"
+    assert patient_id(write_ct(tmp_path / "ct", remove("PatientID")), wanted=Content.CT) is None
+    write_nifti(Volume(np.ones((2, 3, 4), np.float32), Grid.axis_aligned((2, 3, 4), (3, 2, 1))), tmp_path / "a.nii")
+    assert patient_id(tmp_path / "a.nii", wanted=Content.EMISSION) is None
 
 
 def test_contradicting_nuclides_are_refused(tmp_path):

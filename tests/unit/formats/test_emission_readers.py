@@ -11,8 +11,10 @@ import pytest
 from dicom_images import (
     LU177_HALF_LIFE_S,
     SHAPE,
+    add_real_world_value,
     assign,
     code,
+    per_slice,
     pharmaceutical,
     real_world_value,
     remove,
@@ -20,6 +22,7 @@ from dicom_images import (
     write_nm,
     write_pt,
 )
+from theradose.errors import DicomError
 from theradose.formats.dicom.files import list_files
 from theradose.formats.dicom.nm import NmKind, classify_nm, read_nm
 from theradose.formats.dicom.pt import read_pt
@@ -79,6 +82,54 @@ def test_mapping_in_kilobecquerel_is_converted(tmp_path):
 def test_mapping_to_another_unit_is_not_activity(tmp_path):
     facts = nm(tmp_path, real_world_value(0.5, "g/ml"), assign(RescaleSlope=3))
     assert facts.values() == pytest.approx(stored_values() * 3.0)
+
+
+@pytest.mark.parametrize("slopes", [(10, 20, 30, 40), (40, 10, 30, 20)])
+def test_each_slice_has_its_own_mapping(tmp_path, slopes):
+    """PET scanners scale each slice to the full range of its integers."""
+    facts = pt(tmp_path, assign(RescaleSlope=3), per_slice(*[real_world_value(s, intercept=s / 2) for s in slopes]))
+    expected = stored_values() * np.array(slopes)[:, None, None] + np.array(slopes)[:, None, None] / 2
+    assert np.array_equal(facts.values(), expected)
+    assert evidence(facts, "scale").value == "4 different slopes from 10 to 40, one per slice"
+
+
+def test_slices_without_mapping_refuse_the_series(tmp_path):
+    """Their rescale slope may be of another unit, so that it cannot stand in."""
+    change = per_slice(*[real_world_value(10)] * 3, assign())
+    with pytest.raises(DicomError, match="3 of 4 files") as caught:
+        pt(tmp_path, change)
+    assert caught.value.code == "rwvm-incomplete"
+
+
+def test_mapping_to_a_concentration_wins_over_counts(tmp_path):
+    facts = nm(tmp_path, remove("Units"), real_world_value(12.5), add_real_world_value(2, "{counts}"))
+    assert facts.unit is ImageUnit.BQ_PER_ML
+    assert facts.values() == pytest.approx(stored_values() * 12.5)
+
+
+def test_stated_unit_wins_over_a_mapping_to_counts(tmp_path):
+    facts = nm(tmp_path, assign(RescaleSlope=3), real_world_value(2, "{counts}"))
+    assert facts.unit is ImageUnit.BQ_PER_ML
+    assert facts.values() == pytest.approx(stored_values() * 3.0)
+    counts = nm(tmp_path / "b", remove("Units"), real_world_value(2, "{counts}"))
+    assert counts.unit is ImageUnit.COUNTS
+    assert counts.values() == pytest.approx(stored_values() * 2.0)
+
+
+@pytest.mark.parametrize(("code", "factor"), [("MBq/ml", 1e6), ("kBq/mL", 1e3), ("Bq/cm3", 1.0), ("mBq/ml", None)])
+def test_codes_of_units_are_case_sensitive(tmp_path, code, factor):
+    """In UCUM m is a thousandth and M a million; a unit that is not known says nothing."""
+    facts = nm(tmp_path, remove("Units"), real_world_value(2, code))
+    assert facts.unit is (None if factor is None else ImageUnit.BQ_PER_ML)
+    assert facts.values() == pytest.approx(stored_values() * (1.0 if factor is None else 2 * factor))
+
+
+def test_mappings_that_contradict_each_other_are_refused(tmp_path):
+    agreeing = nm(tmp_path, real_world_value(2000), add_real_world_value(2, "kBq/ml"))
+    assert agreeing.values() == pytest.approx(stored_values() * 2000.0)
+    with pytest.raises(DicomError) as caught:
+        nm(tmp_path / "b", real_world_value(2000), add_real_world_value(3, "kBq/ml"))
+    assert caught.value.code == "rwvm-ambiguous"
 
 
 def test_nm_without_unit_stays_undecided(tmp_path):
