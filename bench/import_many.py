@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+from page import table, write_section
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from main_job import run_command
-from page import table, write_section
 
 EMISSION_SERIES, CT_SERIES, SLICES = 20, 80, 100
 CT_CLASS, PET_CLASS = UID("1.2.840.10008.5.1.4.1.1.2"), UID("1.2.840.10008.5.1.4.1.1.128")

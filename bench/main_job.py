@@ -66,8 +66,9 @@ def main() -> None:
 
 def simulate(folder: Path) -> None:
     """Write the patient in a process of its own, so that its memory does not count."""
-    code = f"from pathlib import Path; from theradose.simulate.write import simulate_study as s; s(Path({str(folder)!r}), seed={SEED})"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    code = "import pathlib, sys; from theradose.simulate.write import simulate_study as write; "
+    code += f"write(pathlib.Path(sys.argv[1]), seed={SEED})"
+    subprocess.run([sys.executable, "-c", code, folder], check=True)
 
 
 def run_command(folder: Path, *arguments: object) -> tuple[float, float, float]:

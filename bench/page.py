@@ -13,9 +13,11 @@ from theradose.provenance import package_version
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
-Measured by the scripts in `bench/` (`make bench` writes this page). A time on a shared machine is an upper bound.
+Measured by the scripts in `bench/` (`make bench` writes this page). A load above the number of
+cores means that other work ran at the same time: wall times are then upper bounds, processor times still hold.
 """
 MIB = 2**20
+_LOAD_BEFORE = os.getloadavg()[0]
 
 
 def write_section(title: str, lines: list[str]) -> None:
@@ -38,7 +40,7 @@ def machine() -> str:
     return (
         f"Machine: {_processor()}, {len(os.sched_getaffinity(0))} cores, {_memory_gib():.0f} GiB, "
         f"{platform.system()}, Python {platform.python_version()}, theradose {package_version()}, "
-        f"load {os.getloadavg()[0]:.1f} at the end, shared with other work, {datetime.now(UTC):%Y-%m-%d}."
+        f"load {_LOAD_BEFORE:.1f} at the start and {os.getloadavg()[0]:.1f} at the end, {datetime.now(UTC):%Y-%m-%d}."
     )
 
 

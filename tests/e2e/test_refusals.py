@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from main_job import theradose
+from theradose.simulate.write import simulate_study
 
 
 def refused(path, *words, code):
@@ -68,6 +69,12 @@ def test_a_missing_image_names_the_path(editable_study):
     timepoints = [{**editable_study.content["timepoints"][0], "activity": "dicom/nowhere"}]
     timepoints += editable_study.content["timepoints"][1:]
     refused(editable_study(timepoints=timepoints), "dicom/nowhere", code="file-missing")
+
+
+def test_a_ct_with_a_gap_is_refused_by_its_place(tmp_path):
+    """The simulation leaves out one slice of the last CT, 3.3 mm thick: the gap is 6.6 mm."""
+    simulate_study(tmp_path, variant="missing-slice")
+    refused(tmp_path / "study.yaml", "tp168", "gap", "missing slices", code="missing-slices")
 
 
 def critical_codes(path):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from theradose.acquire.sources import (
     describe_emission,
     find_sources,
 )
-from theradose.errors import TheradoseError
+from theradose.errors import StudyError, TheradoseError
 from theradose.formats.decay import decay_factor, frame_start_factor
 from theradose.formats.dicom.files import Quarantined
 from theradose.formats.dicom.timing import first_acquisition
@@ -68,6 +69,10 @@ class SeriesRow:
         In the field of view, at the start of the first frame.
     problems : tuple of Problem
         What stands against the use, and what is worth knowing.
+    path : str
+        Its file, or the folder of its files, relative to what was inspected.
+    patient_id : str or None
+        As stated by the files.
     """
 
     id: str
@@ -85,6 +90,8 @@ class SeriesRow:
     t_h: float | None = None
     total_activity_mbq: float | None = None
     problems: tuple[Problem, ...] = ()
+    path: str = ""
+    patient_id: str | None = None
 
     @property
     def status(self) -> str:
@@ -111,15 +118,28 @@ class SeriesRow:
             "total_activity_mbq": self.total_activity_mbq,
             "status": self.status,
             "problems": [{"code": problem.code, "message": problem.message} for problem in self.problems],
+            "path": self.path,
+            "patient_id": self.patient_id,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What is in a file or folder; `quarantined` holds the files that could not be read at all."""
+    """What is in a file or folder.
+
+    Attributes
+    ----------
+    series : tuple of SeriesRow
+        One row per series or file.
+    quarantined : tuple of Quarantined
+        Files that could not be read at all.
+    warnings : tuple of Problem
+        What concerns the whole, as images of several patients.
+    """
 
     series: tuple[SeriesRow, ...]
     quarantined: tuple[Quarantined, ...]
+    warnings: tuple[Problem, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the document of ``theradose inspect --json``."""
@@ -128,6 +148,7 @@ class Inspection:
             "quarantined": [
                 {"file": entry.path.name, "code": entry.code, "message": entry.message} for entry in self.quarantined
             ],
+            "warnings": [{"code": warning.code, "message": warning.message} for warning in self.warnings],
         }
 
 
@@ -147,12 +168,18 @@ def inspect_path(path: Path, *, progress: Callable[[int, int], None] | None = No
     Raises
     ------
     StudyError
-        If there is nothing at `path`.
+        ``file-missing``, ``folder-empty``.
     """
     sources, quarantined = find_sources(path, progress=progress)
-    rows = [inspect_source(source) for source in sources]
-    rows += [_quarantined_row(entry) for entry in quarantined if entry.code != "not-dicom" or path.is_file()]
-    return Inspection(tuple(rows), quarantined)
+    if not sources and not quarantined:
+        raise StudyError(
+            f"There are no files in the folder '{path}': name a folder with DICOM, NIfTI or Interfile.",
+            code="folder-empty",
+        )
+    root = path.parent if path.is_file() else path
+    rows = [replace(inspect_source(source), path=_place(source.files, root)) for source in sources]
+    rows += [_quarantined_row(entry, root) for entry in quarantined if entry.code != "not-dicom" or path.is_file()]
+    return Inspection(tuple(rows), quarantined, _patient_warnings(rows))
 
 
 def inspect_source(source: Source) -> SeriesRow:
@@ -172,7 +199,9 @@ def inspect_source(source: Source) -> SeriesRow:
 def _emission_row(source: Source) -> SeriesRow:
     facts = describe_emission(source)
     decision = decide(facts, declaration=NOTHING_DECLARED)
+    notes = [finding for finding in decision.findings if finding.code == "spect-in-pet-object"]
     problems = [*source.problems, *decision.problems]
+    problems += [Problem(note.code, note.message, Effect.NOTE) for note in notes]
     if facts.unit in (ImageUnit.COUNTS, ImageUnit.COUNTS_PER_SECOND):
         problems.append(
             Problem(
@@ -287,13 +316,31 @@ def _row(source: Source, kind: str, problems: tuple[Problem, ...]) -> SeriesRow:
         spacing_mm=None,
         acquisition_time=None if series is None else first_acquisition(series),
         problems=(*source.problems, *problems),
+        patient_id=source.patient_id or None,
     )
+
+
+def _place(files: Sequence[Path], root: Path) -> str:
+    """Return the file, or the folder of several files, relative to `root`."""
+    common = files[0] if len(files) == 1 else Path(os.path.commonpath([file.parent for file in files]))
+    return common.relative_to(root).as_posix()
+
+
+def _patient_warnings(rows: Sequence[SeriesRow]) -> tuple[Problem, ...]:
+    first: dict[str, str] = {}
+    for row in rows:
+        if row.patient_id is not None:
+            first.setdefault(row.patient_id, row.path)
+    if len(first) < 2:
+        return ()
+    named = ", ".join(f"'{patient}' in {path}" for patient, path in first.items())
+    return (Problem("several-patients", f"There are series of {len(first)} patients: {named}."),)
 
 
 def _hours(start: datetime | None, moment: datetime | None) -> float | None:
     return None if start is None or moment is None else hours_between(start, moment)
 
 
-def _quarantined_row(entry: Quarantined) -> SeriesRow:
+def _quarantined_row(entry: Quarantined, root: Path) -> SeriesRow:
     problem = Problem(entry.code, entry.message)
-    return SeriesRow(entry.path.name, "", "other", 1, None, None, problems=(problem,))
+    return SeriesRow(entry.path.name, "", "other", 1, None, None, problems=(problem,), path=_place((entry.path,), root))

@@ -19,7 +19,6 @@ from theradose.errors import StudyError
 from theradose.formats.dicom.context import ImageReference
 from theradose.formats.dicom.files import list_files
 from theradose.formats.dicom.geometry import stack_of_files, stack_of_frames
-from theradose.formats.dicom.values import read_text
 from theradose.formats.facts import NOTHING_DECLARED
 from theradose.model.activity import EmissionImage
 from theradose.model.finding import Finding
@@ -163,8 +162,7 @@ def patient_id(path: Path, *, wanted: Content) -> str | None:
     StudyError
         What :func:`find_source` refuses.
     """
-    series = find_source(path, wanted).series
-    return (read_text(series.dataset, "PatientID") or None) if series is not None else None
+    return find_source(path, wanted).patient_id or None
 
 
 def image_reference(path: Path, *, wanted: Content = Content.EMISSION) -> ImageReference | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from theradose.acquire.decide import Decision
-from theradose.acquire.sources import Source
+from theradose.acquire.sources import Content, Source
 from theradose.formats.dicom.series import Series, referenced_frames, referenced_series
 from theradose.formats.dicom.timing import first_acquisition
 from theradose.formats.dicom.values import hours_between, tag_label
@@ -68,8 +69,23 @@ class Scan:
     regions_reason: str
 
 
-def group_scans(candidates: Sequence[Candidate], cts: Sequence[Source], regions: Sequence[Source]) -> tuple[Scan, ...]:
-    """Group emission series by acquisition, in order of time, and find CT and regions for each."""
+def group_scans(
+    candidates: Sequence[Candidate],
+    cts: Sequence[Source],
+    regions: Sequence[Source],
+    refused: Mapping[Source, str] = MappingProxyType({}),
+) -> tuple[Scan, ...]:
+    """Group emission series by acquisition, in order of time, and find CT and regions for each.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        Emission series that can be used.
+    cts, regions : sequence of Source
+        CTs and region objects that can be used.
+    refused : mapping of Source to str
+        CTs and region objects that cannot, with the sentence that says why; a scan that they belong to repeats it.
+    """
     dated = sorted((c for c in candidates if c.acquired_at is not None), key=_printed_time)
     groups: list[list[Candidate]] = []
     for candidate in dated:
@@ -78,7 +94,8 @@ def group_scans(candidates: Sequence[Candidate], cts: Sequence[Source], regions:
         else:
             groups.append([candidate])
     groups += [[candidate] for candidate in candidates if candidate.acquired_at is None]
-    return tuple(_scan(group, cts, regions, alone=len(groups) == 1) for group in groups)
+    alone = len(groups) == 1
+    return tuple(_explain(_scan(group, cts, regions, alone=alone), refused, alone=alone) for group in groups)
 
 
 def series_path(source: Source, sources: Sequence[Source], *, study_folder: Path) -> Path | None:
@@ -105,6 +122,19 @@ def _scan(group: list[Candidate], cts: Sequence[Source], regions: Sequence[Sourc
     ct, ct_reason = _find_ct(group[0], cts)
     found, regions_reason = _find_regions(group, ct, regions, alone=alone)
     return Scan(tuple(group), chosen, ct, ct_reason, found, regions_reason)
+
+
+def _explain(scan: Scan, refused: Mapping[Source, str], *, alone: bool) -> Scan:
+    """Say for a scan without CT or regions which ones would fit but were refused."""
+    ct_reason, regions_reason = scan.ct_reason, scan.regions_reason
+    ct, _ = _find_ct(scan.candidates[0], [source for source in refused if source.content is Content.CT])
+    if scan.ct is None and ct is not None:
+        ct_reason = f"refused: {refused[ct]}"
+    drawn = [source for source in refused if source.content is Content.REGIONS]
+    found, _ = _find_regions(list(scan.candidates), scan.ct or ct, drawn, alone=alone)
+    if not scan.regions and found:
+        regions_reason = f"refused: {refused[found[0]]}"
+    return replace(scan, ct_reason=ct_reason, regions_reason=regions_reason)
 
 
 def _find_ct(candidate: Candidate, cts: Sequence[Source]) -> tuple[Source | None, str]:

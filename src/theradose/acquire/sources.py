@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from theradose.errors import DicomError, StudyError
 from theradose.formats.dicom.ct import read_ct
-from theradose.formats.dicom.files import Quarantined, check_pixels, list_files
+from theradose.formats.dicom.files import Quarantined, check_pixels, list_files, read_header
 from theradose.formats.dicom.nm import NmKind, classify_nm, read_nm
 from theradose.formats.dicom.pt import read_pt
 from theradose.formats.dicom.series import Series, read_series
@@ -22,6 +22,7 @@ from theradose.formats.dicom.uids import (
     RT_STRUCTURE_SET,
     SEGMENTATION,
 )
+from theradose.formats.dicom.values import read_text
 from theradose.formats.facts import NOTHING_DECLARED, CtFacts, Effect, EmissionFacts, Problem
 from theradose.formats.interfile import (
     data_file,
@@ -37,6 +38,9 @@ Progress = Callable[[int, int], None]
 READABLE_FORMATS = ("DICOM", "NIfTI", "Interfile")
 
 
+_NAMED_FILES = 5
+
+
 class Content(StrEnum):
     """What a source holds, as far as its header says."""
 
@@ -49,6 +53,10 @@ class Content(StrEnum):
     VOLUME = "volume"
     """A volume whose file format does not say what its values are."""
     OTHER = "other"
+
+
+_SEPARATE_IMAGES = (Content.PLANAR, Content.PROJECTIONS)
+"""Each file stands for itself; the files of other content are slices of one volume."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +85,11 @@ class Source:
     files: tuple[Path, ...]
     series: Series | None = None
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def patient_id(self) -> str:
+        """Patient ID of the header; empty without one and for other formats than DICOM."""
+        return "" if self.series is None else read_text(self.series.dataset, "PatientID")
 
 
 def find_sources(path: Path, *, progress: Progress | None = None) -> tuple[tuple[Source, ...], tuple[Quarantined, ...]]:
@@ -119,7 +132,7 @@ def sort_files(
             accompanying.add(data)
     taken = {source.files[0] for source in sources} | accompanying | {entry.path for entry in quarantined}
     series, unreadable = read_series([file for file in files if file not in taken], progress=progress)
-    sources += [dicom_source(part) for part in series]
+    sources += [dicom_source(part) for whole in series for part in _split_lossy(whole)]
     return tuple(sources), (*quarantined, *unreadable)
 
 
@@ -128,18 +141,47 @@ def dicom_source(series: Series) -> Source:
     content, problem = _classify(series)
     problems = [] if problem is None else [problem]
     if content is not Content.OTHER and series.header.pixel_bytes is not None:
-        try:
-            check_pixels(series.header)
-        except DicomError as error:
-            problems.append(Problem(error.code, str(error)))
+        problems += _pixel_problems(series)
     if content in (Content.EMISSION, Content.CT, Content.DOSE) and series.header.pixel_bytes is None:
         problems.append(Problem("no-pixels", "The object has no pixel data: export it again."))
     if series.copies:
-        problems.append(
-            Problem("duplicate-files", f"{series.copies} files repeat others and were left out.", Effect.NOTE)
-        )
+        problems.append(Problem("duplicate-files", f"{_copies_text(series.copies)} left out.", Effect.NOTE))
     problems += [Problem("header-warning", f"{note}.", Effect.NOTE) for note in series.header.notes]
     return Source(series.id, content, series.modality, series.paths, series, tuple(problems))
+
+
+def _split_lossy(series: Series) -> tuple[Series, ...]:
+    """Part the files of planar series that were compressed with loss from the others; slices stay together."""
+    lossy = tuple(instance for instance in series.instances if instance.lossy)
+    if not lossy or len(lossy) == len(series.instances) or _classify(series)[0] not in _SEPARATE_IMAGES:
+        return (series,)
+    kept = tuple(instance for instance in series.instances if not instance.lossy)
+    return (
+        replace(series, header=read_header(kept[0].path), instances=kept),
+        replace(series, id=f"{series.id}#lossy", header=read_header(lossy[0].path), instances=lossy, copies=0),
+    )
+
+
+def _pixel_problems(series: Series) -> list[Problem]:
+    lossy = [instance.path.name for instance in series.instances if instance.lossy]
+    if len(series.instances) > 1 and lossy:
+        named = ", ".join(lossy[:_NAMED_FILES]) + (" …" if len(lossy) > _NAMED_FILES else "")
+        return [
+            Problem(
+                "lossy",
+                f"{len(lossy)} of {len(series.instances)} files were compressed with loss, which changes counts "
+                f"({named}): export the originals, uncompressed or losslessly compressed.",
+            )
+        ]
+    try:
+        check_pixels(series.header)
+    except DicomError as error:
+        return [Problem(error.code, str(error))]
+    return []
+
+
+def _copies_text(copies: int) -> str:
+    return "1 file repeats another and was" if copies == 1 else f"{copies} files repeat others and were"
 
 
 def describe_emission(source: Source, declaration: Declaration = NOTHING_DECLARED) -> EmissionFacts:

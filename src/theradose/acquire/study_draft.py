@@ -42,16 +42,25 @@ class StudyDraft:
         """Add a line as it is."""
         self.lines.append(line)
 
+    def comment(self, text: str) -> None:
+        """Add a line that only people read."""
+        self.lines.append(f"# {_one_line(text)}")
+
     def stated(self, prefix: str, key: str, value: str, source: str, *, path: str, assumed: bool = False) -> None:
         """Add a value with the tag it came from."""
-        self.lines.append(f"{prefix}{key}: {value}  # {source}{' (assumed)' if assumed else ''}")
+        self.lines.append(f"{prefix}{key}: {value}  # {_one_line(source)}{' (assumed)' if assumed else ''}")
         self.values.append(ImportedValue(f"{path}{key}", value, source, assumed))
 
     def absent(self, prefix: str, key: str, reason: str) -> None:
         """Add an optional value that nobody stated."""
-        self.lines.append(f"{prefix}{key}: null  # {reason}")
+        self.lines.append(f"{prefix}{key}: null  # {_one_line(reason)}")
 
     def needed(self, prefix: str, key: str, what: str, *, path: str) -> None:
         """Add a value that must be filled in."""
-        self.lines.append(f"{prefix}{key}: null  # needed: {what}")
+        self.lines.append(f"{prefix}{key}: null  # needed: {_one_line(what)}")
         self.missing.append(f"{path}{key} ({what})")
+
+
+def _one_line(text: str) -> str:
+    """Return text from headers and file names as a comment: a line break in it would begin a key."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from theradose.acquire.decide import decide
 from theradose.acquire.pairing import Candidate, Scan, group_scans, series_path
-from theradose.acquire.sources import Content, Source, describe_ct, describe_emission, find_sources
+from theradose.acquire.selection import SkippedSource, select_sources
+from theradose.acquire.sources import Content, Source, find_sources
 from theradose.acquire.study_draft import ImportedValue, StudyDraft
 from theradose.errors import StudyError
 from theradose.formats.dicom.values import hours_between, read_number, read_text, tag_label
-from theradose.formats.facts import NOTHING_DECLARED, Effect, EmissionFacts, worst_effect
+from theradose.formats.facts import EmissionFacts
 from theradose.model.activity import Evidence, ImageUnit
 from theradose.model.study import Study
 from theradose.provenance import package_version
@@ -42,15 +42,6 @@ _EXAMPLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class SkippedSource:
-    """A series or file that the study does not use, with the reason."""
-
-    id: str
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class ImportReport:
     """What :func:`import_study` wrote.
 
@@ -62,14 +53,22 @@ class ImportReport:
         Everything concluded from the headers.
     missing : tuple of str
         Key and explanation of each value that must be filled in.
+    refused : tuple of SkippedSource
+        Emission series, CTs and regions that cannot be used, and damaged files.
     skipped : tuple of SkippedSource
-        What was left out and why.
+        What a study has no place for, as projections.
     """
 
     study: Path
     values: tuple[ImportedValue, ...]
     missing: tuple[str, ...]
+    refused: tuple[SkippedSource, ...]
     skipped: tuple[SkippedSource, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every emission series of the folder is in the study."""
+        return all(item.kind != Content.EMISSION for item in self.refused)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON-compatible values."""
@@ -86,14 +85,17 @@ class ImportReport:
                 for item in self.values
             ],
             "missing": list(self.missing),
-            "skipped": [{"id": item.id, "code": item.code, "message": item.message} for item in self.skipped],
+            "refused": [item.to_json() for item in self.refused],
+            "skipped": [item.to_json() for item in self.skipped],
         }
 
 
-def import_study(dicom_dir: Path, out: Path, *, progress: Callable[[int, int], None] | None = None) -> ImportReport:
+def import_study(
+    dicom_dir: Path, out: Path, *, force: bool = False, progress: Callable[[int, int], None] | None = None
+) -> ImportReport:
     """Write a study file for the DICOM of one treatment cycle.
 
-    Patient name and birth date are not written. An existing file is kept beside the new one as ``.bak``.
+    Patient name and birth date are not written.
 
     Parameters
     ----------
@@ -101,6 +103,8 @@ def import_study(dicom_dir: Path, out: Path, *, progress: Callable[[int, int], N
         Folder that is searched recursively.
     out : Path
         Study file to write; paths in it are relative to its folder.
+    force : bool
+        Replace an existing file, which is kept beside the new one as ``.bak``.
     progress : callable, optional
         Called with the number of headers read and their total.
 
@@ -112,83 +116,37 @@ def import_study(dicom_dir: Path, out: Path, *, progress: Callable[[int, int], N
     Raises
     ------
     StudyError
-        If there is no emission image, or images of several patients.
+        If there is no emission image, or images of several patients; ``study-exists``, ``out-is-folder``.
     """
+    _require_writable(out, force=force)
     sources, quarantined = find_sources(dicom_dir, progress=progress)
-    skipped = [SkippedSource(q.path.name, q.code, q.message) for q in quarantined if q.code != "not-dicom"]
-    candidates = _candidates(sources, skipped)
-    if not candidates:
-        reasons = "; ".join(f"{item.id}: {item.message}" for item in skipped[:3]) or "no emission image was found"
-        raise StudyError(f"There is no usable emission image in '{dicom_dir}': {reasons}", code="no-series")
-    _require_one_patient(candidates)
-    cts = [source for source in sources if source.content is Content.CT and _usable_ct(source, skipped)]
-    regions = [source for source in sources if source.content is Content.REGIONS and _usable(source, skipped)]
-    skipped += _unused(sources)
-    scans = group_scans(candidates, cts, regions)
+    selection = select_sources(dicom_dir, sources, quarantined)
+    scans = group_scans(selection.candidates, selection.cts, selection.regions, selection.unusable)
     draft = StudyDraft()
     _write_head(draft)
-    _write_patient(draft, candidates[0])
-    _write_administration(draft, [candidate.decision.facts for candidate in candidates])
-    _write_calibration(draft, candidates)
+    for item in selection.refused:
+        draft.comment(f"Not used: {item.kind} '{item.file}': {item.message} [{item.code}]")
+    _write_patient(draft, selection.candidates[0])
+    _write_administration(draft, [candidate.decision.facts for candidate in selection.candidates])
+    _write_calibration(draft, selection.candidates)
     _write_timepoints(draft, scans, sources, out.parent)
     text = "\n".join(draft.lines) + "\n"
     Study.model_validate(yaml.safe_load(text))
     _write(out, text)
-    return ImportReport(out, tuple(draft.values), tuple(draft.missing), tuple(skipped))
+    return ImportReport(out, tuple(draft.values), tuple(draft.missing), selection.refused, selection.skipped)
 
 
-def _candidates(sources: Sequence[Source], skipped: list[SkippedSource]) -> list[Candidate]:
-    candidates = []
-    for source in sources:
-        if source.content is not Content.EMISSION or not _usable(source, skipped):
-            continue
-        decision = decide(describe_emission(source), declaration=NOTHING_DECLARED)
-        refused = [problem for problem in decision.problems if problem.effect is Effect.REFUSED]
-        if refused:
-            skipped.append(SkippedSource(source.id, refused[0].code, refused[0].message))
-        else:
-            candidates.append(Candidate(source, decision))
-    return candidates
-
-
-def _usable(source: Source, skipped: list[SkippedSource]) -> bool:
-    refused = [problem for problem in source.problems if problem.effect is Effect.REFUSED]
-    skipped += [SkippedSource(source.id, problem.code, problem.message) for problem in refused[:1]]
-    return not refused
-
-
-def _usable_ct(source: Source, skipped: list[SkippedSource]) -> bool:
-    if not _usable(source, skipped):
-        return False
-    facts = describe_ct(source)
-    if facts.geometry.grid is None or worst_effect(facts.problems) is Effect.REFUSED:
-        reasons = [*facts.problems, *facts.geometry.problems]
-        code, message = (
-            (reasons[0].code, reasons[0].message) if reasons else ("missing-geometry", "The CT has no grid.")
-        )
-        skipped.append(SkippedSource(source.id, code, message))
-        return False
-    return True
-
-
-def _unused(sources: Iterable[Source]) -> list[SkippedSource]:
-    unused = []
-    for source in sources:
-        if source.content in (Content.PLANAR, Content.PROJECTIONS, Content.DOSE, Content.VOLUME, Content.OTHER):
-            message = f"The study does not use this {source.content.value} object."
-            if source.problems:
-                message = source.problems[0].message
-            unused.append(SkippedSource(source.id, "not-used", message))
-    return unused
-
-
-def _require_one_patient(candidates: Sequence[Candidate]) -> None:
-    ids = sorted({read_text(candidate.series.dataset, "PatientID") for candidate in candidates})
-    if len(ids) > 1:
+def _require_writable(out: Path, *, force: bool) -> None:
+    if out.is_dir():
         raise StudyError(
-            f"The folder holds images of {len(ids)} patients ({', '.join(name or 'without id' for name in ids)}): "
-            "import one patient at a time.",
-            code="several-patients",
+            f"'{out}' is a folder: name the study file to write, for example --out {out / 'study.yaml'}.",
+            code="out-is-folder",
+        )
+    if out.exists() and not force:
+        raise StudyError(
+            f"'{out}' exists and may hold your own entries: choose another --out, or replace it with --force, which "
+            f"keeps it as {out.name}.bak.",
+            code="study-exists",
         )
 
 

@@ -63,10 +63,10 @@ def refuse_cell(origin: CellOrigin, column: str, problem: str, code: str) -> Stu
 
 
 def _blood_sample(row: TableRow) -> BloodSample:
-    origin, t_h, drawn_at = _origin(row), _time(row), _moment(row, "drawn_at")
+    origin, t_h, drawn_at = row_origin(row), _time(row), optional_moment(row, "drawn_at")
     if t_h is None and drawn_at is None:
         raise refuse_cell(origin, "t_h", "there is no sampling time: fill 't_h' or 'drawn_at'.", "sample-time-missing")
-    counts, concentration = _positive(row, "counts"), _positive(row, "concentration_mbq_l")
+    counts, concentration = optional_positive(row, "counts"), optional_positive(row, "concentration_mbq_l")
     if counts is not None and concentration is not None:
         raise refuse_cell(
             origin, "counts", "the row has 'concentration_mbq_l' too: keep one of the two values.", "sample-value"
@@ -77,19 +77,19 @@ def _blood_sample(row: TableRow) -> BloodSample:
     elif concentration is not None:
         measurement = StatedConcentration(
             concentration,
-            _positive(row, "u_concentration_mbq_l"),
-            _positive(row, "sample_ml"),
-            _moment(row, "counted_at"),
+            optional_positive(row, "u_concentration_mbq_l"),
+            optional_positive(row, "sample_ml"),
+            optional_moment(row, "counted_at"),
         )
     else:
         raise refuse_cell(
             origin, "counts", "there is no value: fill 'counts' or 'concentration_mbq_l'.", "sample-value"
         )
-    return BloodSample(origin, drawn_at, t_h, measurement, _specimen(row), _haematocrit(row))
+    return BloodSample(origin, drawn_at, t_h, measurement, _specimen(row), optional_haematocrit(row))
 
 
 def _tube_count(row: TableRow, counts: float) -> TubeCount:
-    origin, counted_at, counting_s = _origin(row), _moment(row, "counted_at"), _positive(row, "counting_s")
+    origin, counted_at, counting_s = row_origin(row), optional_moment(row, "counted_at"), optional_positive(row, "counting_s")
     if counting_s is None:
         raise refuse_cell(origin, "counting_s", "counts need their counting time in seconds.", "sample-counting-time")
     if counted_at is None:
@@ -99,7 +99,7 @@ def _tube_count(row: TableRow, counts: float) -> TubeCount:
             "counts need the date and time of counting, to correct decay since the sample was drawn.",
             "sample-counted-at",
         )
-    volume, mass = _positive(row, "sample_ml"), _positive(row, "sample_g")
+    volume, mass = optional_positive(row, "sample_ml"), optional_positive(row, "sample_g")
     if volume is not None and mass is not None:
         raise refuse_cell(
             origin, "sample_ml", "the row has 'sample_g' too: keep the volume or the mass.", "sample-amount"
@@ -120,19 +120,20 @@ def _tube_count(row: TableRow, counts: float) -> TubeCount:
 
 def _probe_reading(row: TableRow) -> ProbeReading:
     return ProbeReading(
-        origin=_origin(row),
-        measured_at=_moment(row, "measured_at"),
+        origin=row_origin(row),
+        measured_at=optional_moment(row, "measured_at"),
         t_h=_time(row),
-        anterior_cps=_positive(row, "anterior_cps") or row.number("anterior_cps"),
-        posterior_cps=_positive(row, "posterior_cps"),
+        anterior_cps=optional_positive(row, "anterior_cps") or row.number("anterior_cps"),
+        posterior_cps=optional_positive(row, "posterior_cps"),
         background_cps=_not_negative(row, "background_cps") or 0.0,
-        counting_s=_positive(row, "counting_s"),
-        distance_cm=_positive(row, "distance_cm"),
+        counting_s=optional_positive(row, "counting_s"),
+        distance_cm=optional_positive(row, "distance_cm"),
         before_void=_truth(row, "before_void"),
     )
 
 
-def _origin(row: TableRow) -> CellOrigin:
+def row_origin(row: TableRow) -> CellOrigin:
+    """Return where a row stands."""
     return CellOrigin(row.file, row.line)
 
 
@@ -140,7 +141,7 @@ def _time(row: TableRow) -> float | None:
     value = row.optional_number("t_h")
     if value is not None and value < 0:
         raise refuse_cell(
-            _origin(row),
+            row_origin(row),
             "t_h",
             f"{value:g} h is before the administration: give hours after its start, or correct the clock times.",
             "sample-time-negative",
@@ -148,11 +149,12 @@ def _time(row: TableRow) -> float | None:
     return value
 
 
-def _positive(row: TableRow, column: str) -> float | None:
+def optional_positive(row: TableRow, column: str) -> float | None:
+    """Return a number that must be positive if it is there."""
     value = row.optional_number(column)
     if value is not None and value <= 0:
         raise refuse_cell(
-            _origin(row),
+            row_origin(row),
             column,
             f"{value:g} is not positive: correct the number, or remove the row if nothing was measured.",
             "sample-not-positive",
@@ -163,7 +165,7 @@ def _positive(row: TableRow, column: str) -> float | None:
 def _not_negative(row: TableRow, column: str) -> float | None:
     value = row.optional_number(column)
     if value is not None and value < 0:
-        raise refuse_cell(_origin(row), column, f"{value:g} is negative: correct the number.", "sample-not-positive")
+        raise refuse_cell(row_origin(row), column, f"{value:g} is negative: correct the number.", "sample-not-positive")
     return value
 
 
@@ -171,7 +173,7 @@ def _dilution(row: TableRow) -> float:
     value = row.optional_number("dilution")
     if value is not None and value < 1:
         raise refuse_cell(
-            _origin(row),
+            row_origin(row),
             "dilution",
             f"{value:g} is less than 1: give the volume after dilution over that before it, for example 10.",
             "sample-dilution",
@@ -185,16 +187,17 @@ def _specimen(row: TableRow) -> Specimen | None:
         return None
     if text.lower() not in SPECIMENS:
         raise refuse_cell(
-            _origin(row), "specimen", f"'{text}' is not one of {', '.join(SPECIMENS)}: write one of them.", "specimen"
+            row_origin(row), "specimen", f"'{text}' is not one of {', '.join(SPECIMENS)}: write one of them.", "specimen"
         )
     return SPECIMENS[text.lower()]
 
 
-def _haematocrit(row: TableRow) -> float | None:
+def optional_haematocrit(row: TableRow) -> float | None:
+    """Return the haematocrit, a fraction, if it is there."""
     value = row.optional_number("haematocrit")
     if value is not None and not 0 < value < 1:
         raise refuse_cell(
-            _origin(row),
+            row_origin(row),
             "haematocrit",
             f"{value:g} is not a fraction between 0 and 1: write 0.42 for 42 %.",
             "haematocrit-range",
@@ -205,11 +208,12 @@ def _haematocrit(row: TableRow) -> float | None:
 def _truth(row: TableRow, column: str) -> bool:
     text = (row.text(column) or "no").lower()
     if text not in _YES_AND_NO:
-        raise refuse_cell(_origin(row), column, f"'{text}' is neither 'yes' nor 'no'.", "table-truth")
+        raise refuse_cell(row_origin(row), column, f"'{text}' is neither 'yes' nor 'no'.", "table-truth")
     return _YES_AND_NO[text]
 
 
-def _moment(row: TableRow, column: str) -> datetime | None:
+def optional_moment(row: TableRow, column: str) -> datetime | None:
+    """Return a date and time if it is there."""
     text = row.text(column)
     if text is None:
         return None
@@ -217,7 +221,7 @@ def _moment(row: TableRow, column: str) -> datetime | None:
         return datetime.fromisoformat(text)
     except ValueError:
         raise refuse_cell(
-            _origin(row),
+            row_origin(row),
             column,
             f"'{text}' is not a date and time: write it as 2026-03-02T10:30, with an offset such as +01:00 if known.",
             "table-moment",

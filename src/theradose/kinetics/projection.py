@@ -22,12 +22,17 @@ from theradose.model.arrays import Array
 
 # Points per axis of the starting grid for 1, 2, 3 … nonlinear parameters.
 _GRID_POINTS = (24, 12, 7, 5)
-_STARTS = 4
+# The more nonlinear parameters, the more valleys.
+_STARTS = (2, 4)
 _START_DISTANCE = 0.15
+_SAME_MINIMUM = 1e-3
+_RIDGE = 1e-12
 _ITERATIONS = 300
 _STEP_TOLERANCE = 1e-12
 # Chi-squared, flat at its minimum, cannot tell shorter steps apart in double precision.
 _UNSEEN_STEP = 1e-9
+# A gain in chi-squared of this share moves no parameter by more than a millionth of its uncertainty.
+_UNSEEN_GAIN = 1e-13
 _LARGEST_DAMPING = 1e8
 _RANK_TOLERANCE = 1e-14
 
@@ -83,8 +88,10 @@ def solve(problem: Problem, n_nonlinear: int) -> Solution:
     """Return the best fit within the bounds."""
     if n_nonlinear == 0:
         return _evaluate(problem, np.zeros(0))
-    starts = _separate_starts([_evaluate(problem, unit) for unit in _grid(n_nonlinear)])
-    refined = [_refine(problem, start) for start in starts]
+    units = _grid(n_nonlinear)
+    refined: list[Solution] = []
+    for unit in _separate_starts(units, _scan(problem, units)):
+        refined.append(_refine(problem, _evaluate(problem, unit), known=refined))
     return min(refined, key=lambda solution: solution.chi_squared)
 
 
@@ -101,13 +108,39 @@ def _grid(n_nonlinear: int) -> Array:
     return np.array(list(itertools.product(axis, repeat=n_nonlinear)))
 
 
-def _separate_starts(scanned: list[Solution]) -> list[Solution]:
-    """Return the best solutions that lie apart from each other."""
-    chosen: list[Solution] = []
-    for candidate in sorted(scanned, key=lambda solution: solution.chi_squared):
-        if all(np.max(np.abs(candidate.unit - other.unit)) > _START_DISTANCE for other in chosen):
-            chosen.append(candidate)
-        if len(chosen) == _STARTS:
+def _scan(problem: Problem, units: Array) -> Array:
+    """Return chi-squared at many places at once, shape (g,), from the normal equations.
+
+    Non-negative amplitudes are those of the best set of free ones; there are few amplitudes, so every set is tried.
+    The normal equations lose digits, which the order of the starts can spare.
+    """
+    form = problem.form
+    bases = [form.basis(problem.t_h, form.from_unit(unit, problem.bounds)[0]) for unit in units]
+    design = np.stack(bases) / problem.u_mbq[:, None]
+    norms = np.linalg.norm(design, axis=1, keepdims=True)
+    design /= np.where(norms > 0, norms, 1.0)
+    data = problem.activity_mbq / problem.u_mbq
+    gram = np.swapaxes(design, 1, 2) @ design + _RIDGE * np.eye(form.n_linear)
+    projected = data @ design
+    explained = np.zeros(len(units))
+    smallest_set = 1 if form.nonnegative else form.n_linear
+    for size in range(smallest_set, form.n_linear + 1):
+        for columns in map(list, itertools.combinations(range(form.n_linear), size)):
+            wanted = projected[:, columns]
+            amplitudes = np.linalg.solve(gram[:, columns][:, :, columns], wanted[:, :, None])[:, :, 0]
+            allowed = (amplitudes >= 0).all(axis=1) | (not form.nonnegative)
+            explained = np.maximum(explained, np.where(allowed, np.sum(wanted * amplitudes, axis=1), 0.0))
+    return np.asarray(data @ data - explained)
+
+
+def _separate_starts(units: Array, chi_squared: Array) -> list[Array]:
+    """Return the best places that lie apart from each other."""
+    wanted = _STARTS[min(units.shape[1], len(_STARTS)) - 1]
+    chosen: list[Array] = []
+    for unit in units[np.argsort(chi_squared, kind="stable")]:
+        if all(np.max(np.abs(unit - other)) > _START_DISTANCE for other in chosen):
+            chosen.append(unit)
+        if len(chosen) == wanted:
             break
     return chosen
 
@@ -150,11 +183,13 @@ def _least_squares(design: Array, data: Array) -> tuple[Array, Array]:
     return right.T @ ((left.T @ data) / singular), left
 
 
-def _refine(problem: Problem, start: Solution) -> Solution:
-    """Descend from `start` to a local minimum inside the unit cube."""
+def _refine(problem: Problem, start: Solution, *, known: list[Solution]) -> Solution:
+    """Descend from `start` to a local minimum inside the unit cube, or until a known one is near."""
     current = start
     damping = 1e-3
     for _ in range(_ITERATIONS):
+        if any(_is_near(current, minimum) for minimum in known):
+            break
         jacobian = curve_jacobian(problem, current) @ current.unit_jacobian
         jacobian -= current.span @ (current.span.T @ jacobian)
         descent = jacobian.T @ current.residual
@@ -166,8 +201,17 @@ def _refine(problem: Problem, start: Solution) -> Solution:
         trial, damping = _descend(problem, current, jacobian[:, free], free, damping)
         if trial is None:
             break
+        gain = current.chi_squared - trial.chi_squared
         current = trial
+        if gain <= _UNSEEN_GAIN * current.chi_squared:
+            break
     return current
+
+
+def _is_near(solution: Solution, minimum: Solution) -> bool:
+    """Return whether a descent is where an earlier one ended, not below it."""
+    close = np.max(np.abs(solution.unit - minimum.unit)) < _SAME_MINIMUM
+    return bool(close and solution.chi_squared >= minimum.chi_squared)
 
 
 def _descend(

@@ -12,6 +12,8 @@ from theradose.errors import GeometryError
 from theradose.model.arrays import Array, frozen
 from theradose.model.grid import Grid
 
+_HALF = 0.5
+
 
 class RegionKind(StrEnum):
     """What a region stands for."""
@@ -91,6 +93,16 @@ class RegionVoxels:
     def voxel_count(self) -> float:
         """Sum of the fractions."""
         return float(self.fraction.sum(dtype=np.float64))
+
+    @property
+    def mostly_inside(self) -> Array:
+        """Voxels of the box that are inside by one half or more, bool: the region where fractions cannot be told."""
+        return np.asarray(self.fraction >= _HALF)
+
+    @property
+    def has_fractions(self) -> bool:
+        """Whether any voxel is only partly inside."""
+        return bool(np.any((self.fraction > 0) & (self.fraction < 1)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from theradose.errors import CalibrationError
 from theradose.model.arrays import Array, frozen
 from theradose.model.curve import TimeActivityCurve
+from theradose.uncertainty import Uncertain
 
 Specimen = Literal["blood", "plasma", "serum"]
 Instrument = Literal["gamma-counter", "activity-meter"]
@@ -119,6 +121,40 @@ class BloodSeries:
     def label(self) -> str:
         """Name of the treatment for findings."""
         return self.subject if self.cycle is None else f"{self.subject} cycle {self.cycle}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Treatment:
+    """What a table of treatments states about one; ``None`` is not stated.
+
+    Attributes
+    ----------
+    origin : CellOrigin
+        File and line.
+    activity_mbq : float or None
+        Activity given.
+    start : datetime or None
+        Start of the administration.
+    infusion_h : float or None
+        Its length.
+    sex : {"M", "F"} or None
+        Of the patient.
+    haematocrit : float or None
+        Volume fraction of cells in blood.
+    marrow_mass_g : float or None
+        Mass of red marrow.
+    tia_mbq_h : mapping of str to Uncertain
+        Time-integrated activities: ``total-body`` and organs.
+    """
+
+    origin: CellOrigin
+    activity_mbq: float | None = None
+    start: datetime | None = None
+    infusion_h: float | None = None
+    sex: Literal["M", "F"] | None = None
+    haematocrit: float | None = None
+    marrow_mass_g: float | None = None
+    tia_mbq_h: Mapping[str, Uncertain] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

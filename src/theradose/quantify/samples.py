@@ -19,7 +19,7 @@ from theradose.data import load_yaml
 from theradose.errors import CalibrationError
 from theradose.formats.tables_samples import refuse_cell
 from theradose.model.arrays import Array
-from theradose.model.curve import TimeActivityCurve
+from theradose.model.curve import TimeActivityCurve, TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.model.samples import (
     BloodSample,
@@ -63,6 +63,22 @@ class SampleOptions:
     calibration: CounterCalibration | None = None
     instrument: Instrument = "gamma-counter"
     repeatability_u: float | None = None
+
+
+def early_area_findings(tia: TimeIntegratedActivity) -> tuple[Finding, ...]:
+    """Return a finding if much of the integral lies before the first sample."""
+    level = load_yaml("samples.yaml")["early_area_level"]["value"]
+    if tia.before_first_fraction <= level:
+        return ()
+    return (
+        Finding(
+            "area-before-first-sample",
+            "warning",
+            f"{tia.before_first_fraction:.0%} of the integral lies before the first sample at {tia.curve.t_h[0]:.3g} h "
+            "and rests on extrapolation: draw an earlier sample.",
+            tia.region,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,8 @@ import math
 
 from theradose.errors import GeometryError
 
-_FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))
+FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))
+"""Full width at half maximum of a Gaussian over its standard deviation."""
 
 
 def equivalent_diameter_mm(volume_ml: float) -> float:
@@ -96,4 +97,4 @@ def _radius_in_sigmas(volume_ml: float, fwhm_mm: float) -> float:
         raise GeometryError(f"A resolution of {fwhm_mm:g} mm is not a width: it must not be negative.",
                             code="resolution-negative")  # fmt: skip
     radius_mm = equivalent_diameter_mm(volume_ml) / 2
-    return radius_mm * _FWHM_PER_SIGMA / fwhm_mm if fwhm_mm else math.inf
+    return radius_mm * FWHM_PER_SIGMA / fwhm_mm if fwhm_mm else math.inf

@@ -109,7 +109,7 @@ def _region_top(images: ReportImages) -> float:
     """
     tops = [0.0]
     for region, voxels in zip(images.segmentation.regions, images.segmentation.voxels, strict=True):
-        inside = images.dose.data[voxels.box][voxels.fraction >= 0.5]
+        inside = images.dose.data[voxels.box][voxels.mostly_inside]
         if region.kind != RegionKind.WHOLE_BODY and inside.size:
             aside = min(_VOXELS_ASIDE, inside.size - 1)
             tops.append(float(np.partition(inside, inside.size - 1 - aside)[inside.size - 1 - aside]))

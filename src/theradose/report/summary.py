@@ -45,7 +45,7 @@ _ROWS_BEFORE_PICTURE = 12
 _KINDS_NAMED = 6
 _FEWEST_ALL = 3
 _NAMES_LISTED = 4
-_NOT_VERIFIED = "\u00a0†"
+_CONTRADICTED = frozenset({"poor-fit", "clearance-slower-than-decay"})
 
 
 def build_summary(result: Result, pictures: Sequence[Illustration]) -> tuple[Block, ...]:
@@ -91,6 +91,11 @@ def results_table(result: Result) -> Table:
     notes = ["± is the standard uncertainty (k = 1) of all stated sources; — is unknown.", _recovery_note(regions)]
     if any(region.verified_by is None for region in regions):
         notes.append("† Nobody is named as having verified the outline.")
+    absent = sorted({_source_kind(line.source) for region in regions for line in region.budget if line.share is None})
+    if absent:
+        notes.append(f"‡ ± is without the uncertainty of {' and '.join(absent)}, which nobody stated: it is too small.")
+    if any(_is_contradicted(region) for region in regions):
+        notes.append("§ The curve does not describe its points: ± does not cover that.")
     return Table("Results by region", tuple(columns), tuple(rows), tuple(notes))
 
 
@@ -139,8 +144,19 @@ def with_groups(regions: Sequence[RegionResult]) -> list[tuple[RegionResult, str
 
 
 def region_name(region: RegionResult) -> str:
-    """Return the name with a dagger if nobody verified the outline."""
-    return region.name + ("" if region.verified_by else _NOT_VERIFIED)
+    """Return the name with the marks that the notes of the results table explain."""
+    marks = "" if region.verified_by else "†"
+    marks += "‡" if any(line.share is None for line in region.budget) else ""
+    marks += "§" if _is_contradicted(region) else ""
+    return region.name + ("\u00a0" + marks if marks else "")
+
+
+def _is_contradicted(region: RegionResult) -> bool:
+    return region.fit is not None and not _CONTRADICTED.isdisjoint(region.fit.flags)
+
+
+def _source_kind(source: str) -> str:
+    return source.partition(":")[0]
 
 
 def readable_time(text: object) -> str:

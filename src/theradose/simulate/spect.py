@@ -20,9 +20,9 @@ import numpy as np
 
 from theradose.model.arrays import Array
 from theradose.model.grid import Grid, Volume
+from theradose.quantify.volume import FWHM_PER_SIGMA
 from theradose.simulate.camera import BLUR_PER_VOXEL, FINE_PER_CT_PIXEL, FINE_PER_VOXEL, Camera
 
-_FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))
 _BLUR_REACH_SIGMA = 4.0
 _DIRECTIONS = 48
 _CT_RANGE_HU = (-1024, 3071)
@@ -76,7 +76,7 @@ def blurred_activity(labels: Array, concentrations_mbq_ml: Array, fine: Grid, ca
     share = np.minimum(np.hypot(y[:, None], x[None, :]) / camera.edge_mm, 1).astype(np.float32)
     blurred = np.zeros_like(activity)
     for weight, fwhm_mm in ((1 - share, camera.fwhm_centre_mm), (share, camera.fwhm_edge_mm)):
-        sigma = fwhm_mm / _FWHM_PER_SIGMA / step
+        sigma = fwhm_mm / FWHM_PER_SIGMA / step
         blurred += gaussian_filter(weight * activity, sigma, mode="constant", truncate=_BLUR_REACH_SIGMA)
     return block_sum(blurred, (BLUR_PER_VOXEL,) * 3)
 
@@ -200,7 +200,7 @@ def _noise(counts: Array, transmission: Array, camera: Camera, rng: np.random.Ge
     # A Poisson number of packets of `variance_gain` detected counts has that many times the Poisson variance.
     packet = camera.variance_gain / transmission
     deviation = rng.poisson(counts / packet) * packet - counts
-    sigma = camera.noise_fwhm_mm / _FWHM_PER_SIGMA / camera.voxel_mm
+    sigma = camera.noise_fwhm_mm / FWHM_PER_SIGMA / camera.voxel_mm
     return np.asarray(gaussian_filter(deviation, sigma, mode="constant"))
 
 

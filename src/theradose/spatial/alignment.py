@@ -14,13 +14,12 @@ import numpy as np
 from theradose.model.arrays import Array
 from theradose.model.grid import Volume
 from theradose.model.transform import RigidTransform
-from theradose.spatial.averages import block_mean
+from theradose.spatial.averages import AIR_HU, block_mean
 from theradose.spatial.body import body_mask
 from theradose.spatial.resample import resample_volume
 
 # Finer voxels make the comparison slower, not better: it is limited by resolution and breathing.
 _WORKING_STEP_MM = 4.5
-_AIR_HU = -1000.0
 # Lung and air look alike below, metal above: breathing and implants then have no say.
 _LOWEST_HU, _HIGHEST_HU = -300.0, 700.0
 _SURROUNDINGS_MM = 20.0
@@ -67,7 +66,7 @@ class Agreement:
 
 def ct_feature(ct: Volume) -> Feature:
     """Return a CT without table, with values from lung to bone."""
-    reduced = _reduced(ct, _AIR_HU)
+    reduced = _reduced(ct, AIR_HU)
     body = np.zeros(reduced.grid.shape, bool)
     voxels = body_mask(reduced)
     body[voxels.box] = voxels.fraction > 0

@@ -17,6 +17,9 @@ from theradose.model.arrays import Array
 from theradose.model.grid import Grid, Volume
 from theradose.model.transform import RigidTransform
 
+AIR_HU = -1000.0
+"""CT number of air by definition of the scale: what surrounds a CT."""
+
 # Steps that differ by less than this count as equal: header spacings are rounded.
 _EQUAL_STEP = 0.01
 # Displacement in voxels, over a whole axis, up to which two grids count as parallel.

@@ -17,8 +17,6 @@ from theradose.model.finding import Finding
 from theradose.model.grid import Grid
 from theradose.model.region import RegionKind, RegionVoxels, Segmentation
 
-# A voxel that is inside by at least this fraction belongs to the contoured region.
-HALF = 0.5
 _INTERPRETED_TYPES = {RegionKind.ORGAN: "ORGAN", RegionKind.LESION: "GTV", RegionKind.WHOLE_BODY: "EXTERNAL"}
 # Step (row, column) along an edge for each of the four directions, clockwise on an image with rows downwards.
 _STEPS = np.array([(0, 1), (1, 0), (0, -1), (-1, 0)])
@@ -56,7 +54,7 @@ def contour_segmentation(
                 f"Region '{region.name}' fills no voxel by half and cannot be drawn as contours.",
                 region.name))  # fmt: skip
             continue
-        if bool(np.any((voxels.fraction > 0) & (voxels.fraction < 1))):
+        if voxels.has_fractions:
             findings.append(Finding(
                 "fractions-rounded", "info",
                 f"The contours of '{region.name}' enclose the voxels that are inside by at least one half; "
@@ -84,7 +82,7 @@ def contour_segmentation(
 def contour_mask(voxels: RegionVoxels, grid: Grid) -> Iterator[Contour]:
     """Yield the closed contours of a region, slice by slice."""
     z, y, x = voxels.origin
-    for position, inside in enumerate(voxels.fraction >= HALF):
+    for position, inside in enumerate(voxels.mostly_inside):
         for corners in trace(inside):
             index = np.column_stack([np.full(len(corners), z + position), corners + (y - 0.5, x - 0.5)])
             yield Contour(grid.to_lps(index))

@@ -7,10 +7,8 @@ from typing import Literal
 
 from theradose.model.grid import Volume
 from theradose.model.transform import Registration
-from theradose.spatial.averages import average_volume
+from theradose.spatial.averages import AIR_HU, average_volume
 from theradose.spatial.registration_methods import RegistrationInput
-
-_AIR_HU = -1000.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,8 +46,8 @@ def aligned_pair(reference: RegistrationInput, moving: RegistrationInput, regist
         return AlignedPair(
             moving.timepoint,
             "ct",
-            average_volume(reference.ct, grid, fill=_AIR_HU),
-            average_volume(moving.ct, grid, transform=transform, fill=_AIR_HU),
+            average_volume(reference.ct, grid, fill=AIR_HU),
+            average_volume(moving.ct, grid, transform=transform, fill=AIR_HU),
         )
     moved = average_volume(moving.emission, grid, transform=transform)
     return AlignedPair(moving.timepoint, "emission", reference.emission, moved)

@@ -51,7 +51,7 @@ def assemble_result(
         run_id=run_id,
         created=created.astimezone(UTC).isoformat(timespec="seconds"),
         software=software_versions(),
-        study=describe_study(case.study),
+        study={**describe_study(case.study), "protocol": case.protocol.name},
         constants=_constants(case),
         images=tuple(_image(timepoint, outcome) for timepoint in outcome.timepoints),
         regions=tuple(_region(case, region) for region in outcome.regions),
@@ -214,9 +214,12 @@ def _activity_at(tia: TimeIntegratedActivity, t_h: float) -> float:
 
 
 def estimate(quantity: Uncertain) -> Estimate:
-    """Return a value for a document; its u is that of the stated sources, ``null`` if no source is stated."""
-    known = bool(quantity.contributions) or not quantity.not_stated
-    return Estimate(value=quantity.value, u=quantity.u if known else None)
+    """Return a value for a document; its u is that of the stated sources, ``null`` if there is none.
+
+    A value without any source is not exact: a rate that a bound holds, or a mass that the user states, has an
+    uncertainty that nobody knows.
+    """
+    return Estimate(value=quantity.value, u=quantity.u if quantity.contributions else None)
 
 
 def _curve(curve: TimeActivityCurve) -> CurveResult:

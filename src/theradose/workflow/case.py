@@ -10,7 +10,9 @@ from pathlib import Path
 from theradose.acquire.load import series_files
 from theradose.acquire.sources import Content
 from theradose.data import load_yaml
-from theradose.errors import StudyError
+from theradose.errors import DicomError, StudyError
+from theradose.formats.dicom.files import read_header
+from theradose.formats.dicom.values import read_text
 from theradose.model.study import Override, Study, Timepoint
 from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
 from theradose.provenance import hash_file
@@ -150,6 +152,23 @@ def check_distinct(study: Study, hashes: InputHashes) -> None:
                 "holds no activity.",
                 code="same-image",
             )
+
+
+def check_one_patient(study_file: StudyFile, hashes: InputHashes) -> None:
+    """Refuse DICOM files of different patients."""
+    found: dict[str, str] = {}
+    for name, files in hashes.items():
+        for file in sorted(files)[:1]:
+            try:
+                header = read_header(study_file.folder / file)
+            except DicomError:
+                continue
+            patient = read_text(header.dataset, "PatientID")
+            if patient:
+                found.setdefault(patient, name)
+    if len(found) > 1:
+        listed = ", ".join(f"'{patient}' ({name})" for patient, name in found.items())
+        raise StudyError(f"The images are of different patients: {listed}. Correct the paths.", code="several-patients")
 
 
 def _named_files(study_file: StudyFile) -> dict[str, tuple[Path, ...]]:

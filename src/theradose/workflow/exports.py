@@ -24,7 +24,6 @@ from theradose.workflow.outcome import Outcome
 
 # The most specific region keeps a voxel of the label image.
 _PAINTED_LAST = (RegionKind.WHOLE_BODY, RegionKind.OTHER, RegionKind.ORGAN, RegionKind.LESION)
-_HALF = 0.5
 
 
 def export_maps(case: Case, outcome: Outcome, folder: Path, *, run_id: str, created: datetime) -> tuple[Finding, ...]:
@@ -58,7 +57,7 @@ def label_image(segmentation: Segmentation) -> Volume:
         key=lambda item: (_PAINTED_LAST.index(item[1][0].kind), -item[1][1].voxel_count),
     )
     for number, (_, voxels) in numbered:
-        labels[voxels.box][voxels.fraction >= _HALF] = number
+        labels[voxels.box][voxels.mostly_inside] = number
     return Volume(labels, segmentation.grid)
 
 

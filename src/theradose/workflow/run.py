@@ -15,7 +15,7 @@ from theradose.provenance import hash_file, hash_package, hash_parameters, softw
 from theradose.report.document import read_result, write_result_json
 from theradose.report.exporters import Publication, exporters
 from theradose.report.inputs import ReportImages
-from theradose.spatial.averages import average_volume
+from theradose.spatial.averages import AIR_HU, average_volume
 from theradose.spatial.overlay import aligned_pair
 from theradose.spatial.registration_methods import RegistrationInput
 from theradose.store.runs import (
@@ -30,7 +30,7 @@ from theradose.store.runs import (
 )
 from theradose.store.steps import StepStore
 from theradose.workflow.assemble import assemble_result
-from theradose.workflow.case import Case, InputHashes, check_distinct, hash_inputs, open_case
+from theradose.workflow.case import Case, InputHashes, check_distinct, check_one_patient, hash_inputs, open_case
 from theradose.workflow.doses import (
     dose_map,
     dose_rate_maps,
@@ -48,7 +48,6 @@ from theradose.workflow.timepoints import align_timepoints, load_timepoints
 
 STEP_FOLDER = ".theradose"
 RESULTS_FOLDER = "results"
-_AIR_HU = -1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +103,7 @@ def run_study(
     notify("hash inputs")
     hashes = hash_inputs(study_file)
     check_distinct(case.study, hashes)
+    check_one_patient(study_file, hashes)
     input_hash = hash_parameters([case.study.model_dump(mode="json"), hashes, hash_package()])
     if (existing := find_run(results, input_hash)) is not None:
         return Run(existing, read_result(existing / RESULT_DOCUMENT), reused=True)
@@ -151,7 +151,7 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         timepoints=timepoints,
         reference_id=case.reference_id,
         density=density,
-        ct=None if reference.ct is None else average_volume(reference.ct, density.grid, fill=_AIR_HU),
+        ct=None if reference.ct is None else average_volume(reference.ct, density.grid, fill=AIR_HU),
         tia=tia,
         dose=dose,
         dose_rates=dose_rates,

@@ -123,6 +123,7 @@ def _quantify(case: Case, timepoint: Timepoint) -> tuple[ActivityMap, ActivityRe
         declaration=timepoint.declare,
         nuclide=case.nuclide.name,
         administration_start=case.start,
+        timezone=case.study.timezone,
         calibrated=case.study.calibration is not None and case.study.calibration.sensitivity is not None,
     )
     activity, record, findings = to_activity_map(

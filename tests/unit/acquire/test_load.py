@@ -149,8 +149,9 @@ def test_declared_acquisition_time_does_not_change_the_undoing(tmp_path, correct
     moment = datetime.fromisoformat(declared)
     image, _ = load_emission(path, declaration=Declaration(acquired_at=moment))
     assert image.acquired_at == moment
-    rate = np.log(2) / load_nuclide("Lu-177").half_life_h.value
-    undone, _ = correct_decay(image, administered_at=ADMINISTERED, timezone="Asia/Tokyo", nuclide=load_nuclide("Lu-177"))
+    nuclide = load_nuclide("Lu-177")
+    rate = np.log(2) / nuclide.half_life_h.value
+    undone, _ = correct_decay(image, administered_at=ADMINISTERED, timezone="Asia/Tokyo", nuclide=nuclide)
     assert undone.slice_factor == pytest.approx(np.exp(-rate * elapsed_h), rel=1e-12)
 
 

@@ -43,4 +43,4 @@ def test_numbers_are_in_the_units_used_inside():
 def test_an_uncertainty_that_nobody_stated_is_null():
     assert estimate(Uncertain.relative(5.0, {"volume:x": None})).u is None
     assert estimate(Uncertain.relative(5.0, {"volume:x": None, "fit": 0.1})).u == pytest.approx(0.5)
-    assert estimate(Uncertain(5.0, {}, frozenset())).u == 0
+    assert estimate(Uncertain(5.0)).u is None

@@ -43,7 +43,9 @@ def segment(tiny_case, tmp_path):
             )
             for item in loaded
         }
-        return segment_timepoints(case, loaded, registrations)
+        outlines, findings = segment_timepoints(case, loaded, registrations)
+        run.homes = outlines.emission_home
+        return outlines.segmentations, findings
 
     return run
 
@@ -88,6 +90,15 @@ def test_regions_of_one_time_point_are_carried_to_the_others(segment):
         assert np.array_equal(here + (1, 0, 0), moved)
     assert complete["tp1"].region("liver").method == "labels"
     assert complete["tp2"].region("liver").method == "propagated:tp1"
+
+
+def test_propagated_regions_are_measured_where_they_were_drawn(segment):
+    """The labels are on the grid of tp1's emission image: the others look for their activity there."""
+    segment(labels={"tp1": BOTH}, moved={"tp2"})
+    names = ("liver", "lesion-1", "spleen")
+    assert segment.homes == {(here, name): "tp1" for here in ("tp2", "tp3") for name in names}
+    segment(labels={"tp1": BOTH, "tp2": BOTH, "tp3": BOTH})
+    assert segment.homes == {}
 
 
 def test_carried_from_a_time_point_that_is_not_the_reference(segment):

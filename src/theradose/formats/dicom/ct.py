@@ -52,7 +52,8 @@ def _read_enhanced(series: Series, declaration: Declaration) -> CtFacts:
             transform = item
     slope = None if transform is None else read_number(transform, "RescaleSlope")
     rescale_type = "" if transform is None else read_text(transform, "RescaleType")
-    scale = Scale(None, "HU", slope, read_number(transform, "RescaleIntercept") if transform else None)
+    intercept = 0.0 if transform is None else read_number(transform, "RescaleIntercept") or 0.0
+    scale = Scale(None, "HU", () if slope is None else ((slope, intercept),) * len(series.instances))
     return CtFacts(
         geometry=stack.geometry,
         values=partial(read_values, series, stack, scale),

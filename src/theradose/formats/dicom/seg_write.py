@@ -33,7 +33,6 @@ from theradose.model.grid import Grid
 from theradose.model.region import Region, RegionKind, RegionVoxels, Segmentation
 
 # A voxel that is inside by at least this fraction belongs to a binary segment.
-_HALF = 0.5
 _LONG_STRING = 64
 _SHORT_TEXT = 1024
 _SEGMENT_NUMBER = Tag("ReferencedSegmentNumber")
@@ -116,7 +115,7 @@ def write_seg(
                 f"Region '{region.name}' fills no voxel by half and is not in the segmentation.",
                 region.name))  # fmt: skip
             continue
-        if bool(np.any((voxels.fraction > 0) & (voxels.fraction < 1))):
+        if voxels.has_fractions:
             findings.append(Finding(
                 "fractions-rounded", "info",
                 f"The segment '{region.name}' holds the voxels that are inside by at least one half; fractions are "
@@ -148,7 +147,7 @@ def write_seg(
 
 def _planes(voxels: RegionVoxels, *, segment: int, slices: int, flipped: bool) -> list[_Plane]:
     """List the slices that hold voxels, numbered along the normal of the slice plane."""
-    masks = voxels.fraction >= _HALF
+    masks = voxels.mostly_inside
     origin = voxels.origin
     planes = [
         _Plane(segment, slices - 1 - index if flipped else index, (origin[1], origin[2]), mask)

@@ -1,0 +1,252 @@
+"""Red marrow dose from blood samples: one treatment or a cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from theradose.acquire.blood import check_unique, read_blood
+from theradose.dose.marrow import (
+    MarrowConcentration,
+    MarrowDose,
+    MarrowRatio,
+    MarrowRequest,
+    marrow_from_specimen,
+    marrow_methods,
+    marrow_ratio,
+)
+from theradose.dose.svalues import TOTAL_BODY, Sex
+from theradose.errors import FitError, StudyError
+from theradose.formats.tables_treatments import read_treatments
+from theradose.kinetics.integrate import integrate_curve
+from theradose.kinetics.settings import default_settings
+from theradose.model.curve import CurveFit, TimeIntegratedActivity
+from theradose.model.finding import Finding
+from theradose.model.samples import BloodSeries, SampleCurve, Specimen, Treatment
+from theradose.nuclides import Constant, Nuclide, load_nuclide
+from theradose.quantify.samples import SampleOptions, early_area_findings, sample_curve
+from theradose.uncertainty import Uncertain
+
+BLOOD_MODELS = ("mono", "bi", "tri")
+"""Models tried for blood by default, as far as the samples support their parameters."""
+_PARAMETERS_PER_PHASE = 2
+_DEFAULT_SEX: Sex = "M"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BloodMarrowOptions:
+    """What holds for every treatment, unless the table of treatments says otherwise.
+
+    Attributes
+    ----------
+    nuclide : str
+        In any spelling.
+    samples : SampleOptions
+        How samples become concentrations.
+    activity_mbq : float or None
+        Administered activity.
+    infusion_h : float
+        Length of the infusion.
+    specimen : {"blood", "plasma", "serum"} or None
+        Of rows that do not state one.
+    haematocrit : float or None
+        Of rows that do not state one.
+    sex : {"M", "F"} or None
+        Of the reference adult.
+    ratio : str
+        Ratio of marrow and blood: ``1``, ``sgouros`` or a number.
+    method : str
+        Name in ``marrow_methods``.
+    models : tuple of str or None
+        Models to try.
+    marrow_mass_g : float or None
+        Of the patient.
+    whole_body_tia_mbq_h : Uncertain or None
+        Time-integrated activity in the whole body.
+    """
+
+    nuclide: str
+    samples: SampleOptions
+    activity_mbq: float | None = None
+    infusion_h: float = 0.0
+    specimen: Specimen | None = None
+    haematocrit: float | None = None
+    sex: Sex | None = None
+    ratio: str = "1"
+    method: str = "s-value"
+    models: tuple[str, ...] | None = None
+    marrow_mass_g: float | None = None
+    whole_body_tia_mbq_h: Uncertain | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BloodMarrow:
+    """Result of one treatment."""
+
+    curve: SampleCurve
+    treatment: Treatment
+    tia: TimeIntegratedActivity
+    ratio: MarrowRatio
+    concentration: MarrowConcentration
+    dose: MarrowDose
+    findings: tuple[Finding, ...]
+
+    @property
+    def dose_per_activity_gy_gbq(self) -> Uncertain | None:
+        """Known dose per administered activity."""
+        activity = self.treatment.activity_mbq
+        return None if activity is None else self.dose.dose_gy * (1e3 / activity)
+
+    def self_gy_of(self, fit: CurveFit) -> float:
+        """Return the self dose if the samples were described by this fit alone."""
+        return self.dose.self_gy.value * fit.tia_mbq_h / self.tia.value.value
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Flags of the fits that the result rests on, then findings that limit the trust in it."""
+        level = default_settings().reported_weight
+        of_fits = [flag for fit in self.tia.fits if fit.weight >= level for flag in fit.flags]
+        return tuple(dict.fromkeys([*of_fits, *(f.code for f in self.findings if f.severity != "info")]))
+
+
+def blood_marrow(
+    paths: Sequence[Path], options: BloodMarrowOptions, *, treatments: Path | None = None
+) -> tuple[BloodMarrow, ...]:
+    """Return the red marrow dose of every treatment in the tables.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Tables of blood samples.
+    options : BloodMarrowOptions
+        What holds for all.
+    treatments : Path, optional
+        Table of treatments; its cells come before `options`.
+
+    Raises
+    ------
+    TheradoseError
+        One sentence for the first table, row or option that cannot be used.
+    """
+    nuclide = load_nuclide(options.nuclide)
+    marrow_methods.get(options.method)
+    marrow_ratio(choice=options.ratio, haematocrit=options.haematocrit)
+    stated = {} if treatments is None else read_treatments(treatments)
+    series = []
+    for path in paths:
+        series.extend(read_blood(path, specimen=options.specimen, haematocrit=options.haematocrit))
+    check_unique(series)
+    if treatments is not None:
+        _check_all_stated(series, stated, treatments)
+    return tuple(
+        _one_treatment(item, _complete(stated.get((item.subject, item.cycle)), item, options), options, nuclide)
+        for item in series
+    )
+
+
+def constants_used(results: Sequence[BloodMarrow], nuclide: Nuclide) -> tuple[Constant, ...]:
+    """Return every constant that a result rests on, once."""
+    used = [constant for result in results for constant in (*result.ratio.constants, *result.dose.constants)]
+    return tuple(dict.fromkeys([nuclide.half_life_h, *used]))
+
+
+def _one_treatment(
+    series: BloodSeries, treatment: Treatment, options: BloodMarrowOptions, nuclide: Nuclide
+) -> BloodMarrow:
+    curve, sampled = sample_curve(series, nuclide=nuclide, options=replace(options.samples, start=treatment.start))
+    tia, fitted = _integrate(curve, treatment, options, nuclide)
+    haematocrit = treatment.haematocrit if curve.haematocrit is None else curve.haematocrit
+    ratio, noticed = marrow_ratio(choice=options.ratio, haematocrit=haematocrit)
+    concentration = marrow_from_specimen(
+        specimen_tia_mbq_h_per_l=tia.value, specimen=curve.specimen, haematocrit=haematocrit, ratio=ratio.value
+    )
+    dose, dosed = marrow_methods.get(options.method)(
+        MarrowRequest(
+            marrow_tia_mbq_h_per_kg=concentration.marrow,
+            nuclide=nuclide,
+            sex=treatment.sex or _DEFAULT_SEX,
+            marrow_mass_g=treatment.marrow_mass_g,
+            whole_body_tia_mbq_h=treatment.tia_mbq_h.get(TOTAL_BODY),
+            organ_tia_mbq_h={organ: value for organ, value in treatment.tia_mbq_h.items() if organ != TOTAL_BODY},
+        )
+    )
+    findings = [*sampled, *fitted, *early_area_findings(tia), *noticed, *dosed, *_missing(treatment)]
+    return BloodMarrow(
+        curve=curve,
+        treatment=treatment,
+        tia=tia,
+        ratio=ratio,
+        concentration=concentration,
+        dose=dose,
+        findings=tuple(dict.fromkeys(replace(finding, where=series.label) for finding in findings)),
+    )
+
+
+def _integrate(
+    curve: SampleCurve, treatment: Treatment, options: BloodMarrowOptions, nuclide: Nuclide
+) -> tuple[TimeIntegratedActivity, tuple[Finding, ...]]:
+    models = options.models
+    infusion_h = treatment.infusion_h or 0.0
+    if models is None:
+        supported = int((curve.curve.t_h >= infusion_h).sum()) // _PARAMETERS_PER_PHASE
+        models = BLOOD_MODELS[: max(supported, 1)]
+    try:
+        return integrate_curve(curve.curve, nuclide=nuclide, models=models, infusion_h=infusion_h)
+    except FitError as error:
+        raise FitError(f"{curve.series.label}: {error}", code=error.code) from None
+
+
+def _complete(treatment: Treatment | None, series: BloodSeries, options: BloodMarrowOptions) -> Treatment:
+    """Return the treatment with the options where the table is silent."""
+    if treatment is None:
+        treatment = Treatment(series.samples[0].origin)
+    body = {} if options.whole_body_tia_mbq_h is None else {TOTAL_BODY: options.whole_body_tia_mbq_h}
+    return replace(
+        treatment,
+        activity_mbq=options.activity_mbq if treatment.activity_mbq is None else treatment.activity_mbq,
+        start=treatment.start or options.samples.start,
+        infusion_h=options.infusion_h if treatment.infusion_h is None else treatment.infusion_h,
+        sex=treatment.sex or options.sex,
+        haematocrit=options.haematocrit if treatment.haematocrit is None else treatment.haematocrit,
+        marrow_mass_g=options.marrow_mass_g if treatment.marrow_mass_g is None else treatment.marrow_mass_g,
+        tia_mbq_h={**body, **treatment.tia_mbq_h},
+    )
+
+
+def _check_all_stated(
+    series: Sequence[BloodSeries], stated: dict[tuple[str, str | None], Treatment], path: Path
+) -> None:
+    for item in series:
+        if (item.subject, item.cycle) not in stated:
+            raise StudyError(
+                f"The treatment '{item.label}' has samples but no row in {path.name}: add one with its 'subject' and "
+                "'cycle'.",
+                code="treatment-missing",
+            )
+
+
+def _missing(treatment: Treatment) -> list[Finding]:
+    findings = []
+    if treatment.activity_mbq is None:
+        findings.append(
+            Finding(
+                "administered-activity-missing",
+                "warning",
+                "The administered activity is not stated, so that there is no dose per activity.",
+            )
+        )
+    if treatment.sex is None:
+        findings.append(
+            Finding("sex-assumed", "info", "The sex is not stated; the dose factors are those of the reference man.")
+        )
+    if not treatment.infusion_h:
+        findings.append(
+            Finding(
+                "infusion-not-stated",
+                "info",
+                "No infusion is stated and the administration counts as a bolus: the area of a phase is too large by "
+                "(exp(x) - 1)/x with x the rate times the length of an infusion.",
+            )
+        )
+    return findings
