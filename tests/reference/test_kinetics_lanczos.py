@@ -10,12 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from theradose.kinetics.exponential import ExponentialModel
 from theradose.kinetics.fit import fit_model
 from theradose.kinetics.settings import default_settings
 from theradose.model.curve import TimeActivityCurve
 
-TRI = ExponentialModel("three", ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
 UNBOUNDED = replace(default_settings(), physical_decay_bound=False)
 ORDER = [0, 3, 1, 4, 2, 5]  # ours: amplitudes, then rates; theirs: in pairs, slowest first
 
@@ -30,7 +28,7 @@ def fit(digits: str) -> tuple[np.ndarray, np.ndarray, float]:
     x, y = lanczos(digits)
     u = 1e-5
     curve = TimeActivityCurve("data", x, y, np.full(24, u), {}, "NIST")
-    result = fit_model(curve, TRI, decay_constant_per_h=0.1, settings=UNBOUNDED)
+    result = fit_model(curve, "tri", decay_constant_per_h=0.1, settings=UNBOUNDED)
     squares = result.chi_squared * u**2
     deviations = np.sqrt(np.diag(result.covariance) / u**2 * squares / 18)
     return np.array(list(result.parameters.values()))[ORDER], deviations[ORDER], squares

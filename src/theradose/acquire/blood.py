@@ -7,7 +7,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,11 @@ from theradose.model.samples import BloodSample, BloodSeries, Specimen
 
 
 def read_blood(
-    path: Path, *, specimen: Specimen | None = None, haematocrit: float | None = None
+    path: Path,
+    *,
+    specimen: Specimen | None = None,
+    haematocrit: float | None = None,
+    haematocrits: Mapping[tuple[str, str | None], float] | None = None,
 ) -> tuple[BloodSeries, ...]:
     """Read a table of blood samples and group it by treatment.
 
@@ -30,6 +34,8 @@ def read_blood(
         Specimen of rows that do not state one.
     haematocrit : float, optional
         Haematocrit of rows that do not state one.
+    haematocrits : mapping of (str, str or None) to float, optional
+        The same by subject and cycle; it comes before `haematocrit`.
 
     Raises
     ------
@@ -43,12 +49,10 @@ def read_blood(
     """
     groups: dict[tuple[str, str | None], list[BloodSample]] = {}
     for subject, cycle, sample in read_blood_rows(path):
-        completed = replace(
-            sample,
-            specimen=sample.specimen or specimen,
-            haematocrit=haematocrit if sample.haematocrit is None else sample.haematocrit,
-        )
-        groups.setdefault((subject or path.stem, cycle), []).append(completed)
+        key = (subject or path.stem, cycle)
+        stated = (haematocrits or {}).get(key, haematocrit) if sample.haematocrit is None else sample.haematocrit
+        completed = replace(sample, specimen=sample.specimen or specimen, haematocrit=stated)
+        groups.setdefault(key, []).append(completed)
     for samples in groups.values():
         _check_alike(samples)
     return tuple(BloodSeries(subject, cycle, tuple(samples)) for (subject, cycle), samples in groups.items())

@@ -177,7 +177,8 @@ def inspect_path(path: Path, *, progress: Callable[[int, int], None] | None = No
             code="folder-empty",
         )
     root = path.parent if path.is_file() else path
-    rows = [replace(inspect_source(source), path=_place(source.files, root)) for source in sources]
+    places = _places(sources, root)
+    rows = [replace(inspect_source(source), path=place) for source, place in zip(sources, places, strict=True)]
     rows += [_quarantined_row(entry, root) for entry in quarantined if entry.code != "not-dicom" or path.is_file()]
     return Inspection(tuple(rows), quarantined, _patient_warnings(rows))
 
@@ -320,10 +321,17 @@ def _row(source: Source, kind: str, problems: tuple[Problem, ...]) -> SeriesRow:
     )
 
 
-def _place(files: Sequence[Path], root: Path) -> str:
-    """Return the file, or the folder of several files, relative to `root`."""
-    common = files[0] if len(files) == 1 else Path(os.path.commonpath([file.parent for file in files]))
-    return common.relative_to(root).as_posix()
+def _places(sources: Sequence[Source], root: Path) -> list[str]:
+    """Return for each source its folder if it is alone there, else its first file, relative to `root`."""
+    folders = [{file.parent for file in source.files} for source in sources]
+    places = []
+    for number, source in enumerate(sources):
+        common = Path(os.path.commonpath(folders[number]))
+        others = (folder for index, found in enumerate(folders) if index != number for folder in found)
+        named = source.series is not None and len(source.files) > 1
+        alone = named and not any(folder.is_relative_to(common) for folder in others)
+        places.append((common if alone else source.files[0]).relative_to(root).as_posix())
+    return places
 
 
 def _patient_warnings(rows: Sequence[SeriesRow]) -> tuple[Problem, ...]:
@@ -343,4 +351,5 @@ def _hours(start: datetime | None, moment: datetime | None) -> float | None:
 
 def _quarantined_row(entry: Quarantined, root: Path) -> SeriesRow:
     problem = Problem(entry.code, entry.message)
-    return SeriesRow(entry.path.name, "", "other", 1, None, None, problems=(problem,), path=_place((entry.path,), root))
+    path = entry.path.relative_to(root).as_posix()
+    return SeriesRow(entry.path.name, "", "other", 1, None, None, problems=(problem,), path=path)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from theradose.errors import DicomError, StudyError
 from theradose.formats.dicom.ct import read_ct
-from theradose.formats.dicom.files import Quarantined, check_pixels, list_files, read_header
+from theradose.formats.dicom.files import Quarantined, list_files, read_header
 from theradose.formats.dicom.nm import NmKind, classify_nm, read_nm
+from theradose.formats.dicom.pixels import check_pixels
 from theradose.formats.dicom.pt import read_pt
 from theradose.formats.dicom.series import Series, read_series
 from theradose.formats.dicom.uids import (

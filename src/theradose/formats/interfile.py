@@ -15,7 +15,8 @@ import numpy as np
 
 from theradose.errors import DicomError
 from theradose.formats.facts import NOTHING_DECLARED, CtFacts, EmissionFacts, Geometry
-from theradose.formats.nifti import MEMORY_LIMIT_BYTES, grid_from_declaration
+from theradose.formats.limits import MEMORY_LIMIT_BYTES
+from theradose.formats.nifti import grid_from_declaration
 from theradose.model.activity import Evidence
 from theradose.model.arrays import Array
 from theradose.model.grid import Volume

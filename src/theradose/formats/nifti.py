@@ -15,13 +15,13 @@ import numpy as np
 
 from theradose.errors import DicomError
 from theradose.formats.facts import NOTHING_DECLARED, CtFacts, EmissionFacts, Geometry
+from theradose.formats.limits import MEMORY_LIMIT_BYTES
 from theradose.model.activity import Evidence
 from theradose.model.arrays import Array
 from theradose.model.grid import Grid, Volume
 from theradose.model.study import Declaration
 
 SUFFIXES = (".nii", ".nii.gz")
-MEMORY_LIMIT_BYTES = 2 * 2**30
 
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MM_PER_UNIT = {"mm": 1.0, "meter": 1e3, "micron": 1e-3, "unknown": 1.0}

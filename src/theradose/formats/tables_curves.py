@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
 from theradose.errors import StudyError
 from theradose.formats.tables import TableRow, read_table
 from theradose.model.curve import TimeActivityCurve
@@ -72,9 +74,9 @@ def _curve(file: str, subject: str, region: str, points: list[_Point]) -> Subjec
         findings = (Finding("points-sorted", "info", message, f"{subject}: {region}"),)
     curve = TimeActivityCurve(
         region,
-        [point.t_h for point in ordered],
-        [point.activity_mbq for point in ordered],
-        [point.u_mbq for point in ordered],
+        np.array([point.t_h for point in ordered]),
+        np.array([point.activity_mbq for point in ordered]),
+        np.array([point.u_mbq for point in ordered]),
         {},
         "table",
     )

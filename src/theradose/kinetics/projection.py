@@ -219,12 +219,11 @@ def _descend(
 ) -> tuple[Solution | None, float]:
     """Return a better solution, or None when no damping leads to one, and the damping for the next step."""
     scale = np.maximum(np.linalg.norm(jacobian, axis=0), np.finfo(float).tiny)
-    scaled = jacobian / scale
-    target = np.concatenate([current.residual, np.zeros(len(scale))])
+    left, singular, right = np.linalg.svd(jacobian / scale, full_matrices=False)
+    projected = left.T @ current.residual
     while damping < _LARGEST_DAMPING:
-        augmented = np.concatenate([scaled, np.sqrt(damping) * np.eye(len(scale))])
         unit = current.unit.copy()
-        unit[free] += np.linalg.lstsq(augmented, target, rcond=None)[0] / scale
+        unit[free] += (right.T @ (projected * singular / (singular**2 + damping))) / scale
         unit = np.clip(unit, 0.0, 1.0)
         trial = _evaluate(problem, unit)
         if trial.chi_squared < current.chi_squared:

@@ -20,7 +20,7 @@ import numpy as np
 from theradose.errors import FitError
 from theradose.model.arrays import Array
 
-_GRID_RATES = 10
+_GRID_RATES = 8
 _STARTS = 3
 # Half-lives of the fastest starting rate in the time of the first sample.
 _FASTEST = 3.0

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from theradose.compiled import kernel
 from theradose.model.arrays import Array
 
@@ -143,15 +145,14 @@ def fit_mono(values: Array, weights: Array, t_h: Array, rates: Array, start: int
 
 @kernel
 def mono_voxels(
-    values: Array,
-    inside: Array,
     t_h: Array,
     relative_u: Array,
     floor: Array,
     rates: Array,
     table: Array,
     squares: Array,
-    work: Array,
+    values: Array,
+    inside: Array,
     tia: Array,
     u_tia: Array,
     half_life: Array,
@@ -161,22 +162,20 @@ def mono_voxels(
 
     Parameters
     ----------
-    values : ndarray, shape (m, n)
-        Activity concentrations.
-    inside : ndarray of bool, shape (m,)
-        Voxels to fit.
     t_h, relative_u, floor : ndarray, shape (n,)
         Sample times, relative and absolute standard uncertainties.
     rates : ndarray, shape (g,)
         Table of rates, ascending between the bounds.
     table, squares : ndarray, shape (n, g)
         exp(−rate · t) and its square.
-    work : ndarray, shape (2, max(g, n))
-        Work space.
+    values : ndarray, shape (m, n)
+        Activity concentrations.
+    inside : ndarray of bool, shape (m,)
+        Voxels to fit.
     tia, u_tia, half_life, state : ndarray, shape (m,)
         Filled in.
     """
-    norms, products, weights = work[0, : len(rates)], work[1, : len(rates)], work[2, : len(t_h)]
+    norms, products, weights = np.empty(len(rates)), np.empty(len(rates)), np.empty(len(t_h))
     for v in range(len(values)):
         tia[v], u_tia[v], half_life[v], state[v] = 0.0, math.nan, math.nan, 0
         if not inside[v] or not weigh_voxel(values[v], relative_u, floor, weights):
@@ -190,13 +189,12 @@ def mono_voxels(
 
 @kernel
 def trapezoid_voxels(
-    values: Array,
-    inside: Array,
     relative_u: Array,
     floor: Array,
     hours: Array,
     tail_half_life_h: float,
-    work: Array,
+    values: Array,
+    inside: Array,
     tia: Array,
     u_tia: Array,
     half_life: Array,
@@ -211,7 +209,7 @@ def trapezoid_voxels(
     tail_half_life_h : float
         Half-life after the last point.
     """
-    weights = work[2, : len(hours)]
+    weights = np.empty(len(hours))
     for v in range(len(values)):
         tia[v], u_tia[v], half_life[v], state[v] = 0.0, math.nan, math.nan, 0
         if not inside[v] or not weigh_voxel(values[v], relative_u, floor, weights):

@@ -15,7 +15,7 @@ from theradose.kinetics.evaluate import evaluate_fit, evaluate_tia
 from theradose.model.curve import CurveFit, TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.model.result import Estimate
-from theradose.report.numbers import format_estimate, format_number, format_percent
+from theradose.report.numbers import format_estimate, format_fixed, format_number, format_percent
 from theradose.report.style import (
     ACCENT,
     HAIRLINE,
@@ -48,7 +48,10 @@ _TABLE_COLUMNS = (
     ("model", 0.0), ("weight", 0.17), ("MBq·h", 0.26), ("T½ (h)", 0.42), ("χ²", 0.51), ("AICc", 0.58),
     ("flags", 0.66),
 )  # fmt: skip
-_TITLE_LENGTH, _FLAGS_LENGTH, _FINDING_LENGTH = 60, 44, 122
+_TITLE_LENGTH, _FLAGS_LENGTH, _FINDING_LENGTH = 60, 44, 150
+_HEADROOM = 1.25
+# The figure's own fonts must serve: no reader's font steps in for a glyph that the first one lacks.
+_FONTS = ("STIXGeneral", "DejaVu Serif")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,9 +76,11 @@ def write_curve_pages(
     pages: Sequence[CurvePage], path: Path, *, nuclide: str, progress: Callable[[int, int], None]
 ) -> None:
     """Write a PDF with one A4 page per curve; the same curves give the same bytes."""
+    from matplotlib import rc_context
     from matplotlib.backends.backend_pdf import PdfPages
 
-    with figure_style(), PdfPages(path, metadata={"CreationDate": None, "Title": "Time-activity curves"}) as document:
+    metadata = {"CreationDate": None, "Title": "Time-activity curves"}
+    with figure_style(), rc_context({"font.family": _FONTS}), PdfPages(path, metadata=metadata) as document:
         for done, page in enumerate(pages):
             progress(done, len(pages))
             document.savefig(_draw_page(page, nuclide))
@@ -118,7 +123,9 @@ def _draw_page(page: CurvePage, nuclide: str) -> Figure:
     logarithmic = figure.add_axes((_LEFT, 0.405, _RIGHT - _LEFT, 0.20), sharex=linear)
     residuals = figure.add_axes((_LEFT, 0.305, _RIGHT - _LEFT, 0.07), sharex=linear)
     _draw_curves(linear, tia, legend=True)
-    linear.set(xlim=(0, float(tia.curve.t_h[-1]) * _TIME_BEYOND_LAST), ylim=(0, None), ylabel="Activity (MBq)")
+    # A fast phase before the first point would press everything measured to the axis.
+    highest = float((tia.curve.activity_mbq + tia.curve.u_independent_mbq).max()) * _HEADROOM
+    linear.set(xlim=(0, float(tia.curve.t_h[-1]) * _TIME_BEYOND_LAST), ylim=(0, highest), ylabel="Activity (MBq)")
     _draw_curves(logarithmic, tia, legend=False)
     _set_logarithmic(logarithmic, tia)
     _draw_residuals(residuals, tia)
@@ -128,7 +135,8 @@ def _draw_page(page: CurvePage, nuclide: str) -> Figure:
 
 
 def _draw_curves(axes: Axes, tia: TimeIntegratedActivity, *, legend: bool) -> None:
-    t_h = np.linspace(0.0, float(tia.curve.t_h[-1]) * _TIME_BEYOND_LAST, _SAMPLES)
+    stop_h = float(tia.curve.t_h[-1]) * _TIME_BEYOND_LAST
+    t_h = np.unique([*np.linspace(0.0, stop_h, _SAMPLES), *np.geomspace(stop_h / 1e4, stop_h, _SAMPLES)])
     mean, u = evaluate_tia(tia, t_h)
     axes.fill_between(t_h, np.maximum(mean - u, 0), mean + u, color=ACCENT, alpha=0.18, linewidth=0)
     for index, fit in enumerate(tia.fits):
@@ -150,6 +158,8 @@ def _set_logarithmic(axes: Axes, tia: TimeIntegratedActivity) -> None:
     highest = float(positive.max())
     lowest = max(float(positive.min()) / 3, highest / 10**_DECADES_BELOW)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("")
     axes.set(ylim=(lowest, highest * 2), ylabel="Activity (MBq)")
 
 
@@ -173,8 +183,8 @@ def _write_table(figure: Figure, fits: Sequence[CurveFit], *, top: float) -> Non
             format_percent(fit.weight) if fit.weight else "–",
             format_estimate(Estimate(value=fit.tia_mbq_h, u=fit.u_tia_mbq_h)),
             format_number(fit.effective_half_life_h),
-            format_number(fit.chi_squared),
-            format_number(fit.aicc),
+            format_fixed(fit.chi_squared, 2),
+            format_fixed(fit.aicc, 2),
             shortened(" ".join(fit.flags), _FLAGS_LENGTH),
         )
         for text, (_, x) in zip(cells, _TABLE_COLUMNS, strict=True):

@@ -6,6 +6,7 @@ from typing import Any
 
 from theradose.acquire.sources import READABLE_FORMATS
 from theradose.dose.engines import dose_engines
+from theradose.dose.marrow import marrow_methods
 from theradose.kinetics.models import curve_models
 from theradose.kinetics.single_time_point import single_time_point_methods
 from theradose.nuclides import load_nuclide, nuclide_names
@@ -19,7 +20,15 @@ from theradose.workflow.protocols import load_protocol, protocol_names
 
 def all_registries() -> tuple[Registry[Any], ...]:
     """Return every registry, filled."""
-    return (registration_methods, segmenters, curve_models, single_time_point_methods, dose_engines, exporters)
+    return (
+        registration_methods,
+        segmenters,
+        curve_models,
+        single_time_point_methods,
+        dose_engines,
+        marrow_methods,
+        exporters,
+    )
 
 
 def describe_installation() -> dict[str, Any]:

@@ -133,10 +133,21 @@ def blood_marrow(
     marrow_methods.get(options.method)
     marrow_ratio(choice=options.ratio, haematocrit=options.haematocrit)
     stated = {} if treatments is None else read_treatments(treatments)
-    series = []
-    for path in paths:
-        series.extend(read_blood(path, specimen=options.specimen, haematocrit=options.haematocrit))
+    haematocrits = {key: item.haematocrit for key, item in stated.items() if item.haematocrit is not None}
+    series = [
+        item
+        for path in paths
+        for item in read_blood(
+            path, specimen=options.specimen, haematocrit=options.haematocrit, haematocrits=haematocrits
+        )
+    ]
     check_unique(series)
+    if options.whole_body_tia_mbq_h is not None and len(series) > 1:
+        raise StudyError(
+            f"One time-integrated activity of the whole body is stated for {len(series)} treatments: give each its own "
+            "in a table of treatments.",
+            code="whole-body-of-several",
+        )
     if treatments is not None:
         _check_all_stated(series, stated, treatments)
     return tuple(

@@ -6,7 +6,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from dicom_images import assign, pharmaceutical, remove, stored_values, write_ct, write_nm, write_pt
+from dicom_images import assign, per_slice, pharmaceutical, remove, stored_values, write_ct, write_nm, write_pt
 from theradose.acquire.inspect import inspect_path
 from theradose.errors import StudyError
 
@@ -159,6 +159,7 @@ def test_document_has_the_keys_of_the_contract(tmp_path):
     assert list(row) == [
         "id", "modality", "kind", "n_files", "shape", "spacing_mm", "unit", "decay_reference", "nuclide",
         "half_life_h", "injected_mbq", "acquisition_time", "t_h", "total_activity_mbq", "status", "problems",
+        "path", "patient_id",
     ]  # fmt: skip
     assert row["shape"] == [4, 3, 5]
     assert row["spacing_mm"] == pytest.approx([4, 2, 3])
@@ -248,4 +249,52 @@ def test_nothing_at_the_path(tmp_path):
 
 
 def test_empty_folder(tmp_path):
-    assert inspect_path(tmp_path).to_json() == {"series": [], "quarantined": []}
+    with pytest.raises(StudyError) as caught:
+        inspect_path(tmp_path)
+    assert caught.value.code == "folder-empty"
+
+
+def test_text_is_said_to_be_none_of_the_formats(tmp_path):
+    (tmp_path / "notes.txt").write_text("not an image")
+    inspection = inspect_path(tmp_path)
+    assert inspection.series == ()
+    assert inspection.quarantined[0].message == "The file is neither DICOM, NIfTI nor Interfile."
+
+
+def test_rows_say_where_the_series_are_and_of_whom(tmp_path):
+    write_pt(tmp_path / "a")
+    write_ct(tmp_path / "b")
+    write_nm(tmp_path / "b" / "nm.dcm", assign(PatientID="P002"))
+    inspection = inspect_path(tmp_path)
+    assert {(row.path, row.patient_id) for row in inspection.series} == {
+        ("a", "P001"), ("b/ct000.dcm", "P001"), ("b/nm.dcm", "P002"),
+    }  # fmt: skip
+    (warning,) = inspection.warnings
+    assert warning.code == "several-patients"
+    assert "'P001' in a" in warning.message and "'P002' in b/nm.dcm" in warning.message
+
+
+def test_lossy_planar_images_do_not_condemn_the_others(shared_data):
+    """Of seven encodings of one bone scan three change counts; the origin names them."""
+    rows = inspect_path(shared_data / "images" / "dicom_wg04_nm").series
+    assert sorted((row.n_files, row.status) for row in rows) == [(1, "ok"), (3, "refused"), (4, "ok")]
+    (refused,) = [row for row in rows if row.status == "refused"]
+    (problem,) = refused.problems
+    assert all(name in problem.message for name in ("NM1_J2KI.dcm", "NM1_JLSN.dcm", "NM1_JPLY.dcm"))
+
+
+def test_one_lossy_slice_refuses_its_volume_by_name(tmp_path):
+    """A volume without one of its slices is another volume."""
+    lossy = assign(LossyImageCompression="01")
+    write_pt(tmp_path, per_slice(assign(), assign(), assign(), lossy), remove("NumberOfSlices"))
+    (row,) = inspect_path(tmp_path).series
+    assert (row.status, row.problems[0].code) == ("refused", "lossy")
+    assert "1 of 4 files" in row.problems[0].message and "003.dcm" in row.problems[0].message
+
+
+def test_a_lossless_copy_stands_in_for_a_lossy_one(tmp_path):
+    write_nm(tmp_path / "a.dcm", assign(LossyImageCompression="01"))
+    write_nm(tmp_path / "b.dcm")
+    (row,) = inspect_path(tmp_path).series
+    assert (row.status, row.path) == ("ok", "b.dcm")
+    assert [problem.message for problem in row.problems] == ["1 file repeats another and was left out."]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from dicom_images import (
     assign,
+    per_slice,
     pharmaceutical,
+    real_world_value,
     remove,
     write_ct,
     write_nm,
@@ -21,6 +24,8 @@ from theradose.acquire.load import load_emission
 from theradose.acquire.study_import import import_study
 from theradose.errors import StudyError
 from theradose.formats.dicom.uids import derive_uid
+from theradose.formats.nifti import write_nifti
+from theradose.model.grid import Grid, Volume
 from theradose.model.study import Study
 
 
@@ -199,9 +204,54 @@ def test_refused_series_are_listed(tmp_path):
     dicom = tmp_path / "dicom"
     write_pt(dicom / "good", series="a")
     write_pt(dicom / "suv", assign(Units="GML"), series="b")
-    report, study, _ = imported(dicom)
+    report, study, text = imported(dicom)
     assert len(study.timepoints) == 1
-    assert [item.code for item in report.skipped] == ["unit-not-activity"]
+    assert [(item.kind, item.file, item.code) for item in report.refused] == [
+        ("emission", "suv/000.dcm", "unit-not-activity")
+    ]
+    assert not report.complete
+    assert "# Not used: emission 'suv/000.dcm': The values are in 'GML'" in text
+
+
+def test_series_with_incomplete_mappings_is_refused_by_name(tmp_path):
+    dicom = tmp_path / "dicom"
+    write_pt(dicom / "good", series="a")
+    write_pt(dicom / "bad", per_slice(*[real_world_value(10)] * 3, assign()), series="b")
+    report, study, _ = imported(dicom)
+    assert [point.activity for point in study.timepoints] == ["dicom/good"]
+    assert [item.code for item in report.refused] == ["rwvm-incomplete"]
+
+
+def test_refused_ct_is_the_reason_for_none(tmp_path):
+    """A scan whose CT lacks slices has a CT: the study must not say that there is none."""
+    dicom = tmp_path / "dicom"
+    write_pt(dicom / "spect")
+    far = assign(ImagePositionPatient=[-10, -20, 62])
+    write_ct(dicom / "ct", per_slice(assign(), assign(), assign(), far))
+    report, study, text = imported(dicom)
+    assert study.timepoints[0].ct is None
+    assert "ct: null  # refused: There is a gap of 24.00 mm" in text
+    assert [(item.kind, item.code) for item in report.refused] == [("ct", "missing-slices")]
+    assert report.complete
+
+
+def test_ct_and_regions_of_another_patient_are_not_taken(tmp_path):
+    dicom = tmp_path / "dicom"
+    write_pt(dicom / "spect")
+    write_ct(dicom / "ct", assign(PatientID="P002"))
+    report, study, text = imported(dicom)
+    assert study.timepoints[0].ct is None
+    assert [(item.file, item.code) for item in report.refused] == [("ct/ct000.dcm", "other-patient")]
+    assert "patient 'P002'" in text
+
+
+def test_header_text_cannot_add_a_key(tmp_path):
+    """A folder name with a line break would otherwise end the comment it stands in."""
+    dicom = tmp_path / "dicom"
+    write_pt(dicom / "spect")
+    write_pt(dicom / "x\ncycle: 7\n", assign(Units="GML"), series="b")
+    _, study, _ = imported(dicom)
+    assert study.cycle is None
 
 
 def test_two_patients_are_refused(tmp_path):
@@ -211,27 +261,63 @@ def test_two_patients_are_refused(tmp_path):
     with pytest.raises(StudyError) as caught:
         imported(dicom)
     assert caught.value.code == "several-patients"
+    assert "P001: a/000.dcm; P002: b/000.dcm" in str(caught.value)
     assert not (tmp_path / "study.yaml").exists()
 
 
-def test_folder_without_emission_image_is_refused(tmp_path):
-    write_ct(tmp_path / "dicom")
+def write_nifti_only(folder):
+    volume = Volume(np.ones((2, 3, 4), np.float32), Grid.axis_aligned((2, 3, 4), (3, 2, 1)))
+    write_nifti(volume, folder / "a.nii")
+    write_nifti(volume, folder / "b.nii")
+
+
+def write_planar(folder):
+    write_nm(folder / "nm.dcm", assign(ImageType=["ORIGINAL", "PRIMARY", "WHOLE BODY", "EMISSION"]))
+
+
+@pytest.mark.parametrize(
+    ("fill", "words"),
+    [
+        (lambda folder: None, ("is empty",)),
+        (lambda folder: (folder / "a.txt").write_text("no image"), ("1 file that is no image", "name the folder")),
+        (write_nifti_only, ("2 NIfTI files", "docs/formats/study.md", "docs/formats/images.md")),
+        (write_planar, ("1 planar series", "export the reconstructed SPECT or PET")),
+        (write_ct, ("1 CT series",)),
+        (lambda folder: write_pt(folder, assign(Units="GML")), ("'000.dcm': the values are in 'GML'",)),
+    ],
+)
+def test_folder_without_emission_image_says_what_it_holds(tmp_path, fill, words):
+    dicom = tmp_path / "dicom"
+    dicom.mkdir()
+    fill(dicom)
     with pytest.raises(StudyError) as caught:
-        imported(tmp_path / "dicom")
+        imported(dicom)
     assert caught.value.code == "no-series"
+    assert all(word in str(caught.value) for word in words)
+    assert ".;" not in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_edited_study_is_kept(tmp_path):
+def test_existing_study_is_never_overwritten_unasked(tmp_path):
     write_nm(tmp_path / "dicom" / "nm.dcm")
     imported(tmp_path / "dicom")
     study = tmp_path / "study.yaml"
     original = study.read_text()
-    imported(tmp_path / "dicom")
-    assert not study.with_name("study.yaml.bak").exists()
     study.write_text("edited")
-    imported(tmp_path / "dicom")
+    with pytest.raises(StudyError) as caught:
+        import_study(tmp_path / "dicom", study)
+    assert caught.value.code == "study-exists"
+    assert "--force" in str(caught.value)
+    assert study.read_text() == "edited"
+    import_study(tmp_path / "dicom", study, force=True)
     assert study.read_text() == original
     assert study.with_name("study.yaml.bak").read_text() == "edited"
+
+
+def test_study_cannot_be_a_folder(tmp_path):
+    write_nm(tmp_path / "dicom" / "nm.dcm")
+    with pytest.raises(StudyError) as caught:
+        import_study(tmp_path / "dicom", tmp_path, force=True)
+    assert caught.value.code == "out-is-folder"
 
 
 def test_report_tells_tag_value_conclusion_and_assumption(tmp_path):

@@ -13,7 +13,8 @@ import pytest
 
 from dicom_images import assign, remove, stored_values, write_ct, write_nm
 from theradose.errors import DicomError
-from theradose.formats.dicom.files import check_pixels, list_files, read_frames, read_header, scan
+from theradose.formats.dicom.files import list_files, read_header, scan
+from theradose.formats.dicom.pixels import check_pixels, read_frames
 from theradose.formats.dicom.series import read_series
 
 
@@ -162,6 +163,21 @@ def test_series_are_split_where_orientation_differs(tmp_path):
     series, _ = read_series(list_files(tmp_path))
     assert [len(part.instances) for part in series] == [1, 3]
     assert series[1].id == f"{series[0].id}#2"
+
+
+def test_links_to_folders_are_followed_once_and_never_upwards(tmp_path):
+    patient, elsewhere = tmp_path / "study" / "patient", tmp_path / "archive"
+    write_ct(elsewhere)
+    write_nm(patient / "nm.dcm")
+    (tmp_path / "study" / "other.dcm").write_bytes(b"another patient")
+    (patient / "ct").symlink_to(elsewhere)
+    (patient / "ct again").symlink_to(elsewhere)
+    (patient / "self").symlink_to(patient)
+    (patient / "up").symlink_to(tmp_path / "study")
+    (elsewhere / "back").symlink_to(patient)
+    (patient / "dangling").symlink_to(tmp_path / "absent")
+    found = [file.relative_to(patient).as_posix() for file in list_files(patient)]
+    assert found == [*(f"ct/ct{index:03d}.dcm" for index in range(4)), "nm.dcm"]
 
 
 def test_exact_copies_are_counted_once(tmp_path):

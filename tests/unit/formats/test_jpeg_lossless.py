@@ -8,8 +8,9 @@ import pytest
 from pydicom.encaps import generate_frames
 
 from theradose.errors import DicomError
-from theradose.formats.dicom.files import read_frames, read_header
+from theradose.formats.dicom.files import read_dataset, read_header
 from theradose.formats.dicom.jpeg_lossless import find_fault
+from theradose.formats.dicom.pixels import iterate_frames, read_frames
 
 ROWS, COLUMNS = 1024, 256
 
@@ -72,14 +73,24 @@ def test_every_prefix_of_the_tables_is_a_fault(frame):
     assert all(fault(frame[:length]) for length in range(start_of_data))
 
 
-def test_a_damaged_table_is_refused_before_it_is_decoded(path, frame, tmp_path):
+def frame_by_frame(header):
+    return list(iterate_frames(header, read_dataset(header)))
+
+
+def test_frames_one_by_one_are_those_of_the_whole(path):
+    header = read_header(path)
+    assert np.array_equal(frame_by_frame(header), read_frames(header))
+
+
+@pytest.mark.parametrize("read", [read_frames, frame_by_frame])
+def test_a_damaged_table_is_refused_before_it_is_decoded(path, frame, tmp_path, read):
     """This very change ends the process of a decoder that trusts the table."""
     data = path.read_bytes()
     position = data.index(frame[:40]) + frame.index(b"\xff\xc4") + 5
     damaged = tmp_path / "damaged.dcm"
     damaged.write_bytes(changed(data, position, 200))
     with pytest.raises(DicomError, match="Huffman") as caught:
-        read_frames(read_header(damaged))
+        read(read_header(damaged))
     assert caught.value.code == "pixel-decode"
 
 

@@ -72,7 +72,7 @@ def test_half_life_and_integral_keep_their_correlation():
 
 
 def test_one_point_names_the_methods_that_would_be_needed():
-    with pytest.raises(FitError, match=r"second time point.*Haenscheid, Madsen, population") as refusal:
+    with pytest.raises(FitError, match=r"second time point.*Haenscheid, Madsen.*single_time_point") as refusal:
         integrate_curve(curve([96], [30]), nuclide=LUTETIUM)
     assert refusal.value.code == "one-time-point"
 

@@ -38,8 +38,18 @@ def test_displacement_depends_on_the_point():
     assert turn.displacement_mm(np.array([10.0, 0, 0])) == pytest.approx(10 * np.sqrt(2))
 
 
-@pytest.mark.parametrize("matrix", [np.diag([2.0, 1, 1, 1]), np.eye(4) + np.eye(4, k=1) * 0.1])
-def test_scaling_and_shear_are_refused(matrix):
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        np.diag([2.0, 1, 1, 1]),
+        np.eye(4) + np.eye(4, k=1) * 0.1,
+        np.diag([-1.0, 1, 1, 1]),
+        np.diag([1.0, 1, 1, 2]),
+        np.eye(3),
+    ],
+    ids=["scales", "shears", "mirrors", "projects", "3 × 3"],
+)
+def test_what_is_not_rigid_is_refused(matrix):
     with pytest.raises(GeometryError) as refusal:
         RigidTransform(matrix)
     assert refusal.value.code == "transform-not-rigid"

@@ -1,9 +1,8 @@
 """Reading DICOM files that may be damaged, hostile or simply not DICOM.
 
-Headers are read up to the pixel data and only for the attributes that dosimetry uses. Before anything is
-decoded the claimed pixel size is compared with the file and with a memory cap. Whatever goes wrong with one
-file becomes a :class:`~theradose.errors.DicomError` with a reason code, and in a scan a
-:class:`Quarantined` record: one bad file never stops a study. Paths are never built from header values.
+Headers are read up to the pixel data and only for the attributes that dosimetry uses. Whatever goes wrong with
+one file becomes a :class:`~theradose.errors.DicomError` with a reason code, and in a scan a :class:`Quarantined`
+record: one bad file never stops a study. Paths are never built from header values.
 """
 
 from __future__ import annotations
@@ -11,47 +10,19 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import pydicom
-from pydicom.encaps import generate_frames
-from pydicom.uid import UID
 
-from theradose.errors import DicomError
+from theradose.errors import DicomError, TheradoseError
 from theradose.formats.dicom.attributes import HEADER_KEYWORDS
-from theradose.formats.dicom.jpeg_lossless import find_fault
 from theradose.formats.dicom.values import tag_name
 
 Progress = Callable[[int, int], None]
 
-MEMORY_LIMIT_BYTES = 2 * 2**30
-"""Largest decoded series; a whole-body CT of 1000 slices of 512 × 512 in 32 bits needs half of it."""
-
-_MAX_COMPRESSION = 1000
-"""A claimed size above this multiple of the compressed bytes is a damaged or hostile file."""
-
-_LOSSY = frozenset(
-    {
-        "1.2.840.10008.1.2.4.50",
-        "1.2.840.10008.1.2.4.51",
-        "1.2.840.10008.1.2.4.81",
-        "1.2.840.10008.1.2.4.100",
-        "1.2.840.10008.1.2.4.101",
-        "1.2.840.10008.1.2.4.102",
-        "1.2.840.10008.1.2.4.103",
-    }
-)
-_JPEG_LOSSLESS = frozenset({"1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"})
-_DECODERS = {
-    **dict.fromkeys(_JPEG_LOSSLESS, "gdcm"),
-    "1.2.840.10008.1.2.4.80": "pyjpegls",
-    "1.2.840.10008.1.2.4.90": "pillow",
-    "1.2.840.10008.1.2.4.91": "pillow",
-}
-"""GDCM decodes only what no other library here can, and only frames that were checked."""
-_EITHER = frozenset({"1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.93", "1.2.840.10008.1.2.4.203"})
 _DEFLATED = ("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.8.1")
 _DEFLATED_SEARCH_BYTES = 1 << 16
 _UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -115,105 +86,34 @@ def read_header(path: Path) -> FileHeader:
         except OSError as error:
             raise DicomError(f"The file cannot be read: {error.strerror or error}.", code="unreadable") from None
         except Exception as error:  # noqa: BLE001 - a parser may fail in any way on a damaged file
-            raise DicomError(
-                f"The header is damaged ({_first_line(error)}): export the file again.", code="unreadable"
-            ) from None
+            raise damaged_file("The header is damaged", error, code="unreadable") from None
     meta = getattr(dataset, "file_meta", None)
     syntax = str(meta.get("TransferSyntaxUID", "")) if meta is not None else ""
     parser_notes = dict.fromkeys(_first_line(warning.message) for warning in caught)
     return FileHeader(path, dataset, syntax, pixel_bytes, encapsulated, (*parser_notes, *notes))
 
 
-def read_frames(header: FileHeader) -> Any:
-    """Decode the pixel data of one file.
+def read_dataset(header: FileHeader) -> Any:
+    """Read a whole file whose header was accepted; its pixel data stay encoded."""
+    return pydicom.dcmread(header.path, force=True)
 
-    Returns
-    -------
-    ndarray, shape (frames, rows, columns)
-        Stored values, before any rescaling.
 
-    Raises
-    ------
-    DicomError
-        What :func:`check_pixels` refuses, ``no-decoder`` and ``pixel-decode``.
-    """
-    check_pixels(header)
+@contextmanager
+def guarded(what: str, *, code: str) -> Iterator[None]:
+    """Turn whatever a damaged file makes a parser do into one refusal that says `what`, and keep its warnings quiet."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            dataset = pydicom.dcmread(header.path, force=True)
-            if header.transfer_syntax in _JPEG_LOSSLESS:
-                _check_jpeg_lossless(dataset)
-            if header.transfer_syntax in _DECODERS:
-                dataset.pixel_array_options(decoding_plugin=_DECODERS[header.transfer_syntax])
-            array = dataset.pixel_array
-        except DicomError:
+            yield
+        except TheradoseError:
             raise
-        except Exception as error:  # noqa: BLE001 - a decoder may fail in any way on a damaged file
-            raise DicomError(
-                f"The pixel data cannot be decoded ({_first_line(error)}): export the file again.",
-                code="pixel-decode",
-            ) from None
-    rows, columns = int(header.dataset.Rows), int(header.dataset.Columns)
-    return array.reshape(-1, rows, columns)
+        except Exception as error:  # noqa: BLE001 - a parser may fail in any way on a damaged file
+            raise damaged_file(what, error, code=code) from None
 
 
-def check_pixels(header: FileHeader) -> None:
-    """Refuse pixel data that are absent, lossy, truncated, larger than claimed possible, or not decodable.
-
-    Raises
-    ------
-    DicomError
-        ``no-pixels``, ``lossy``, ``colour``, ``truncated``, ``pixel-claim``, ``pixel-syntax``, ``memory-cap``,
-        ``no-decoder``.
-    """
-    dataset = header.dataset
-    if header.pixel_bytes is None:
-        raise DicomError("The object has no pixel data.", code="no-pixels")
-    _refuse_lossy(header)
-    if int(dataset.get("SamplesPerPixel") or 1) != 1:
-        raise DicomError("The pixels are colours, not measured values: give the original images.",
-                         code="colour")  # fmt: skip
-    claimed = claimed_bytes(dataset)
-    if claimed <= 0:
-        raise DicomError("The header states no image size: export the file again.", code="pixel-claim")
-    if claimed > MEMORY_LIMIT_BYTES:
-        raise DicomError(
-            f"The header claims {claimed / 2**30:.1f} GiB of pixels, and at most "
-            f"{MEMORY_LIMIT_BYTES / 2**30:.0f} GiB are read: export fewer frames.",
-            code="memory-cap",
-        )
-    syntax = UID(header.transfer_syntax or "1.2.840.10008.1.2")
-    if syntax.is_encapsulated != header.encapsulated:
-        stored = "compressed" if header.encapsulated else "uncompressed"
-        raise DicomError(
-            f"The header says '{syntax.name}' but the pixels are stored {stored}: export the file again.",
-            code="pixel-syntax",
-        )
-    if syntax.is_encapsulated:
-        _check_encapsulated(header, syntax, claimed)
-    elif claimed > header.pixel_bytes:
-        raise DicomError(
-            f"The header claims {claimed} bytes of pixels but the file holds {header.pixel_bytes}: "
-            "the transfer was cut short, send the file again.",
-            code="truncated",
-        )
-
-
-def is_lossy(header: FileHeader) -> bool:
-    """Return whether the pixels were compressed with loss, by their encoding or by what the header admits."""
-    stated = str(header.dataset.get("LossyImageCompression") or "").strip()
-    lossy_syntax = header.transfer_syntax in _LOSSY or (header.transfer_syntax in _EITHER and stated != "00")
-    return header.pixel_bytes is not None and (stated == "01" or lossy_syntax)
-
-
-def claimed_bytes(dataset: Any) -> int:
-    """Return the size of the decoded pixels that the header claims."""
-    size = 1
-    for keyword, default in (("Rows", 0), ("Columns", 0), ("NumberOfFrames", 1), ("SamplesPerPixel", 1)):
-        value = dataset.get(keyword)
-        size *= int(default if value is None else value)
-    return -(-size * int(dataset.get("BitsAllocated") or 0) // 8)
+def damaged_file(what: str, error: Exception, *, code: str) -> DicomError:
+    """Return the refusal of a file on which a parser failed with `error`."""
+    return DicomError(f"{what} ({_first_line(error)}): export the file again.", code=code)
 
 
 def list_files(path: Path) -> list[Path]:
@@ -347,44 +247,6 @@ def _pixel_element(stream: BinaryIO, dataset: Any) -> tuple[int | None, bool]:
     if length == _UNDEFINED_LENGTH:
         return available, True
     return min(length, available), False
-
-
-def _refuse_lossy(header: FileHeader) -> None:
-    if is_lossy(header):
-        raise DicomError(
-            f"The pixels were compressed with loss ({UID(header.transfer_syntax).name}), which changes counts: "
-            "export the original, uncompressed or losslessly compressed.",
-            code="lossy",
-        )
-
-
-def _check_encapsulated(header: FileHeader, syntax: UID, claimed: int) -> None:
-    compressed = header.pixel_bytes or 0
-    if claimed > _MAX_COMPRESSION * compressed:
-        raise DicomError(
-            f"The header claims {claimed} bytes of pixels out of {compressed} compressed ones: "
-            "the file is damaged, export it again.",
-            code="pixel-claim",
-        )
-    decoder = pydicom.pixels.get_decoder(syntax)
-    if not decoder.is_available:
-        raise DicomError(
-            f"There is no decoder for {syntax.name}: export the images uncompressed (Explicit VR Little Endian).",
-            code="no-decoder",
-        )
-
-
-def _check_jpeg_lossless(dataset: Any) -> None:
-    frames = int(dataset.get("NumberOfFrames") or 1)
-    for number, frame in enumerate(generate_frames(dataset.PixelData, number_of_frames=frames), start=1):
-        fault = find_fault(
-            frame, rows=dataset.Rows, columns=dataset.Columns, bits_allocated=dataset.BitsAllocated
-        )  # fmt: skip
-        if fault:
-            raise DicomError(
-                f"Frame {number} of the pixel data cannot be decoded ({fault}): export the file again.",
-                code="pixel-decode",
-            )
 
 
 def _first_line(error: object) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from theradose.errors import DicomError, TheradoseError
+from theradose.errors import DicomError
 from theradose.formats.dicom.context import DicomContext
-from theradose.formats.dicom.files import FileHeader, read_header
+from theradose.formats.dicom.files import FileHeader, read_dataset, read_header
 from theradose.formats.dicom.uids import derive_uid
 from theradose.model.finding import Finding
 from theradose.model.grid import Grid
@@ -44,27 +41,11 @@ def read_object(path: Path, *, sop_class: str, kind: str) -> tuple[FileHeader, D
     DicomError
         What :func:`~theradose.formats.dicom.files.read_header` refuses, and ``other-class``.
     """
-    import pydicom
-
     header = read_header(path)
     found = UID(str(header.dataset.SOPClassUID))
     if found != sop_class:
         raise DicomError(f"{path.name} holds {found.name}, not an {kind}: give another file.", code="other-class")
-    return header, pydicom.dcmread(path, force=True)
-
-
-@contextmanager
-def guarded(path: Path) -> Iterator[None]:
-    """Turn whatever a damaged file makes a parser do into one refusal, and keep its warnings quiet."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        except TheradoseError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a parser may fail in any way on a damaged file
-            reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
-            raise DicomError(f"{path.name} is damaged ({reason}): export the file again.", code="unreadable") from error
+    return header, read_dataset(header)
 
 
 def new_object(

@@ -8,8 +8,9 @@ import numpy as np
 from pydicom import Dataset
 
 from theradose.errors import DicomError
-from theradose.formats.dicom.files import read_frames
-from theradose.formats.dicom.objects import guarded, read_object
+from theradose.formats.dicom.files import guarded
+from theradose.formats.dicom.objects import read_object
+from theradose.formats.dicom.pixels import read_frames
 from theradose.formats.dicom.uids import RT_DOSE
 from theradose.formats.dicom.values import read_integer, read_number, read_numbers, read_text
 from theradose.model.arrays import Array
@@ -41,7 +42,7 @@ def read_rtdose(path: Path) -> tuple[DoseMap, tuple[Finding, ...]]:
     DicomError
         If the file cannot be read or decoded, if the dose is relative, or if the frames are not evenly spaced.
     """
-    with guarded(path):
+    with guarded(f"{path.name} is damaged", code="unreadable"):
         header, dataset = read_object(path, sop_class=RT_DOSE, kind="RT Dose")
         units = read_text(dataset, "DoseUnits")
         if units != "GY":

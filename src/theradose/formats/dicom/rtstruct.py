@@ -11,7 +11,8 @@ from pydicom import Dataset
 
 from theradose.errors import DicomError
 from theradose.formats.dicom.context import ImageReference
-from theradose.formats.dicom.objects import guarded, read_object, snomed_ct
+from theradose.formats.dicom.files import guarded
+from theradose.formats.dicom.objects import read_object, snomed_ct
 from theradose.formats.dicom.uids import RT_STRUCTURE_SET
 from theradose.formats.dicom.values import read_integer, read_items, read_text
 from theradose.model.arrays import Array
@@ -45,7 +46,7 @@ def read_rtstruct(path: Path) -> tuple[ContourSet, tuple[Finding, ...]]:
     DicomError
         If the file cannot be read, is no RT Structure Set or holds no contour at all.
     """
-    with guarded(path):
+    with guarded(f"{path.name} is damaged", code="unreadable"):
         _, dataset = read_object(path, sop_class=RT_STRUCTURE_SET, kind="RT Structure Set")
         return _read_contours(dataset, path.name)
 

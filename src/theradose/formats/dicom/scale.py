@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from theradose.errors import DicomError
-from theradose.formats.dicom.files import MEMORY_LIMIT_BYTES, claimed_bytes, read_frames, read_header
+from theradose.formats.dicom.files import read_header
 from theradose.formats.dicom.geometry import SliceStack, resample_slices
+from theradose.formats.dicom.pixels import claimed_bytes, read_frames
 from theradose.formats.dicom.series import Instance, Series, ValueMapping
 from theradose.formats.dicom.values import read_text, tag_label
+from theradose.formats.limits import MEMORY_LIMIT_BYTES
 from theradose.model.activity import Evidence, ImageUnit
 from theradose.model.arrays import Array
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 from pydicom import Dataset
-from pydicom.pixels import iter_pixels
 
 from theradose.errors import DicomError
-from theradose.formats.dicom.files import MEMORY_LIMIT_BYTES, FileHeader, check_pixels, read_frames
-from theradose.formats.dicom.objects import guarded, read_object, snomed_ct
+from theradose.formats.dicom.files import FileHeader, guarded
+from theradose.formats.dicom.objects import read_object, snomed_ct
+from theradose.formats.dicom.pixels import check_pixels, iterate_frames, read_frames
 from theradose.formats.dicom.uids import SEGMENTATION
 from theradose.formats.dicom.values import read_integer, read_items, read_number, read_numbers, read_text
+from theradose.formats.limits import MEMORY_LIMIT_BYTES
 from theradose.model.arrays import Array
 from theradose.model.finding import Finding
 from theradose.model.grid import Grid
@@ -55,7 +56,7 @@ def read_seg(path: Path) -> tuple[Segmentation, tuple[Finding, ...]]:
     DicomError
         If the file cannot be read or decoded, or if its frames do not lie on one regular grid.
     """
-    with guarded(path):
+    with guarded(f"{path.name} is damaged", code="unreadable"):
         header, dataset = read_object(path, sop_class=SEGMENTATION, kind="Segmentation")
         frames = _frames(dataset)
         grid, slices, findings = _grid(dataset, frames, path.name)
@@ -195,22 +196,12 @@ def _patches(header: FileHeader, dataset: Dataset, full: float) -> list[RegionVo
     """Decode the frames one at a time and keep of each what is not empty: unpacked bits need eight times the file."""
     check_pixels(header)
     if int(dataset.BitsAllocated) > 1 or header.encapsulated:
-        frames = _decoded_frames(dataset)
+        frames = iterate_frames(header, dataset)
     elif dataset.original_encoding[1]:
         frames = _unpacked_frames(dataset)
     else:
         frames = iter(read_frames(header))
     return [RegionVoxels.from_mask(np.minimum(frame / np.float32(full), 1)[None]) for frame in frames]
-
-
-def _decoded_frames(dataset: Dataset) -> Iterator[Array]:
-    try:
-        yield from iter_pixels(dataset)
-    except (ValueError, RuntimeError, AttributeError, NotImplementedError) as error:
-        raise DicomError(
-            "The pixel data of the segmentation cannot be decoded: export it again, uncompressed.",
-            code="pixel-decode",
-        ) from error
 
 
 def _unpacked_frames(dataset: Dataset) -> Iterator[Array]:

@@ -32,7 +32,6 @@ from theradose.model.finding import Finding
 from theradose.model.grid import Grid
 from theradose.model.region import Region, RegionKind, RegionVoxels, Segmentation
 
-# A voxel that is inside by at least this fraction belongs to a binary segment.
 _LONG_STRING = 64
 _SHORT_TEXT = 1024
 _SEGMENT_NUMBER = Tag("ReferencedSegmentNumber")

@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from theradose.formats.dicom.files import FileHeader, Progress, Quarantined, is_lossy, scan
+from theradose.formats.dicom.files import FileHeader, Progress, Quarantined, scan
+from theradose.formats.dicom.pixels import is_lossy
 from theradose.formats.dicom.values import (
     read_date_time,
     read_integer,

@@ -39,8 +39,8 @@ class Timing:
 
 def first_acquisition(series: Series) -> datetime | None:
     """Return the start of the earliest frame, ``None`` unless every file states its start."""
-    times = [instance.acquired_at for instance in series.instances]
-    return min(times) if times and all(time is not None for time in times) else None  # type: ignore[type-var]
+    times = [instance.acquired_at for instance in series.instances if instance.acquired_at is not None]
+    return min(times) if times and len(times) == len(series.instances) else None
 
 
 def read_timing(

@@ -1,0 +1,118 @@
+"""The JSON document of red marrow doses from blood."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from theradose.model.curve import CurveFit
+from theradose.model.finding import Finding
+from theradose.nuclides import Nuclide
+from theradose.uncertainty import Uncertain, budget
+from theradose.workflow.assemble import estimate
+from theradose.workflow.marrow import BLOOD_MODELS, BloodMarrow, constants_used
+
+_MBQ_PER_GBQ = 1e3
+
+
+def blood_document(
+    results: Sequence[BloodMarrow], nuclide: Nuclide, *, method: str, findings: Sequence[Finding] = ()
+) -> dict[str, Any]:
+    """Return the document described in ``docs/formats/blood.md``; `findings` hold for all treatments."""
+    return {
+        "nuclide": nuclide.name,
+        "method": method,
+        "treatments": [_treatment(result) for result in results],
+        "cohort": _cohort(results),
+        "constants": [
+            {
+                "name": constant.name,
+                "value": constant.value,
+                "unit": constant.unit,
+                "source": constant.source,
+                "status": constant.status,
+            }
+            for constant in constants_used(results, nuclide)
+        ],
+        "findings": [
+            {"code": f.code, "severity": f.severity, "message": f.message, "where": f.where}
+            for f in (*findings, *(finding for result in results for finding in result.findings))
+        ],
+    }
+
+
+def _treatment(result: BloodMarrow) -> dict[str, Any]:
+    dose = result.dose
+    return {
+        "subject": result.curve.series.subject,
+        "cycle": result.curve.series.cycle,
+        "activity_mbq": result.treatment.activity_mbq,
+        "model": result.tia.chosen,
+        "tia_mbq_h_per_l": _pair(result.tia.value),
+        "specimen": result.curve.specimen,
+        "haematocrit": result.curve.haematocrit,
+        "rmblr": result.ratio.value.value,
+        "rmblr_choice": result.ratio.choice,
+        "blood_tia_mbq_h_per_kg": _pair(result.concentration.blood),
+        "marrow_tia_mbq_h": _pair(dose.tia_mbq_h),
+        "self_gy": _pair(dose.self_gy),
+        "cross_gy": _pair(dose.cross_gy),
+        "components_gy": {organ: _pair(value) for organ, value in dose.components.items()},
+        "dose_gy": _pair(dose.dose_gy),
+        "dose_per_activity_gy_gbq": _pair(result.dose_per_activity_gy_gbq),
+        "effective_half_life_h": _pair(result.tia.effective_half_life_h),
+        "before_first_fraction": result.tia.before_first_fraction,
+        "extrapolated_fraction": result.tia.extrapolated_fraction,
+        "models": [_model(result, fit) for fit in result.tia.fits],
+        "budget": [
+            {"source": line.source, "relative_u": line.relative_u, "share": line.share} for line in budget(dose.dose_gy)
+        ],
+        "flags": list(result.flags),
+    }
+
+
+def _model(result: BloodMarrow, fit: CurveFit) -> dict[str, Any]:
+    return {
+        "name": fit.model,
+        "parameters": dict(fit.parameters),
+        "tia_mbq_h_per_l": {"value": fit.tia_mbq_h, "u": _finite(fit.u_tia_mbq_h)},
+        "self_gy": result.self_gy_of(fit),
+        "aicc": _finite(fit.aicc),
+        "chi_squared": fit.chi_squared,
+        "weight": fit.weight,
+        "flags": list(fit.flags),
+    }
+
+
+def _cohort(results: Sequence[BloodMarrow]) -> dict[str, Any]:
+    """Return medians and ranges of the self dose per activity, by model and as chosen."""
+    known = [(result, result.treatment.activity_mbq) for result in results]
+    doses: dict[str, list[float]] = {name: [] for name in (*BLOOD_MODELS, "chosen")}
+    for result, activity in known:
+        if activity is None:
+            continue
+        for fit in result.tia.fits:
+            doses.setdefault(fit.model, []).append(result.self_gy_of(fit) * _MBQ_PER_GBQ / activity)
+        doses["chosen"].append(result.dose.self_gy.value * _MBQ_PER_GBQ / activity)
+    return {
+        "treatments": len(results),
+        "self_gy_per_gbq": {
+            name: {"n": len(values), "median": float(np.median(values)), "min": min(values), "max": max(values)}
+            for name, values in doses.items()
+            if values
+        },
+    }
+
+
+def _pair(quantity: Uncertain | None) -> dict[str, float | None]:
+    if quantity is None:
+        return {"value": None, "u": None}
+    result: dict[str, float | None] = estimate(quantity).model_dump()
+    return result
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,55 @@
+"""``theradose marrow blood``."""
+
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parents[3] / "docs" / "formats" / "examples" / "blood"
+KEYS = {"subject", "model", "tia_mbq_h_per_l", "specimen", "rmblr", "self_gy", "cross_gy", "dose_per_activity_gy_gbq",
+        "flags"}  # fmt: skip
+
+
+def test_counts_with_probe_to_one_document(command):
+    answer = command(
+        "marrow", "blood", EXAMPLES / "counts.csv", "--nuclide", "177Lu", "--activity", "7.4 GBq",
+        "--start", "2026-03-02T10:00:00+01:00", "--infusion", "30 min", "--efficiency", "500 cps/kBq",
+        "--efficiency-u", "2 %", "--dead-time", "4 us", "--probe", EXAMPLES / "probe.csv", "--sex", "M",
+        "--rmblr", "sgouros", "--measurement-u", "4 %", "--json",
+    )  # fmt: skip
+    assert answer.code == 0
+    (treatment,) = answer.document["treatments"]
+    assert set(treatment) >= KEYS
+    assert treatment["specimen"] == "plasma"
+    assert 0 < treatment["self_gy"]["u"] < treatment["self_gy"]["value"] < treatment["cross_gy"]["value"]
+    assert {line["source"] for line in treatment["budget"]} >= {"counter:counter", "haematocrit", "fit:whole-body"}
+
+
+def test_cohort_table(command):
+    answer = command(
+        "marrow", "blood", EXAMPLES / "cohort.csv", "--treatments", EXAMPLES / "treatments.csv",
+        "--nuclide", "Lu-177", "--profile", "as-published",
+    )  # fmt: skip
+    assert answer.code == 0
+    assert "P001 cycle 1" in answer.out and "as published" in answer.out
+    assert "[marrow-cross-dose-missing]" in answer.err
+
+
+def test_bad_input_is_one_sentence(command, tmp_path):
+    path = tmp_path / "blood.csv"
+    path.write_text("t_h,concentration_mbq_l,specimen\n1,50,plasma\n", encoding="utf-8")
+    answer = command("marrow", "blood", path, "--nuclide", "Lu-177", "--activity", "7.4 GBq", "--json")
+    assert answer.code == 2
+    assert answer.out == ""
+    assert answer.err.count("\n") == 1 and "line 2, column 'haematocrit'" in answer.err
+
+
+def test_options_that_cannot_be(command):
+    table = EXAMPLES / "cohort.csv"
+    for arguments, code in (
+        (("--haematocrit", "42"), "option-range"),
+        (("--activity", "0 MBq"), "option-range"),
+        (("--start", "yesterday"), "administration-start"),
+        (("--probe", EXAMPLES / "probe.csv"), "probe-option"),
+        (("--rmblr", "forrer"), "marrow-ratio"),
+        (("--method", "guess"), "unknown-marrow-method"),
+    ):
+        answer = command("marrow", "blood", table, "--nuclide", "Lu-177", *arguments)
+        assert (answer.code, f"[{code}]" in answer.err) == (2, True), answer.err
