@@ -12,6 +12,7 @@ import pytest
 
 from main_job import theradose
 from theradose.simulate.write import simulate_study
+from tiny_study import SENSITIVITY, content, write_tiny_study
 
 
 def refused(path, *words, code):
@@ -83,9 +84,18 @@ def critical_codes(path):
     return {finding["code"] for finding in json.loads(done.stdout)["findings"] if finding["severity"] == "critical"}
 
 
-def test_units_wrong_by_ten_are_caught(editable_study):
-    calibration = {**editable_study.content["calibration"], "sensitivity": "0.93 cps/MBq"}
-    assert "activity-units-or-time" in critical_codes(editable_study(calibration=calibration))
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"calibration": {"camera": "A", "sensitivity": f"{SENSITIVITY / 10:g} cps/MBq", "u": "3 %"}},
+        # February for March: after four weeks hardly anything would be left.
+        {"administrations": [{**content()["administrations"][0], "start": "2026-02-02T10:00:00+01:00"}]},
+    ],
+    ids=["units", "time"],
+)
+def test_units_wrong_by_ten_and_a_wrong_month_are_caught(tmp_path, changes):
+    """More than twice the administered activity, decayed, in view at the first time point."""
+    assert "activity-units-or-time" in critical_codes(write_tiny_study(tmp_path, changes))
 
 
 def test_disk_full_leaves_no_half_written_result(editable_study, tmp_path):

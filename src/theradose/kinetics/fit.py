@@ -203,7 +203,7 @@ def _covariance(problem: Problem, solution: Solution) -> Array:
     by_nonlinear = curve_jacobian(problem, solution)
     directions = np.zeros((n_parameters, 0))
     if len(solution.nonlinear):
-        free = (solution.unit > 0) & (solution.unit < 1)
+        free = solution.unit < 1
         seen = np.linalg.norm(by_nonlinear, axis=0) > 0
         logarithmic = solution.unit_jacobian[:, free] / solution.nonlinear[:, None] * seen[:, None]
         left, singular, _ = np.linalg.svd(logarithmic, full_matrices=False)

@@ -60,7 +60,8 @@ _FINDINGS: dict[str, tuple[Severity, str]] = {
     "clearance-slower-than-decay": (
         "warning",
         "The activity falls slower than physical decay allows, or rises, so the fit '{model}' is held at the "
-        "physical half-life of {half_life:.1f} h: check decay state, registration and region of the late points.",
+        "physical half-life of {half_life:.1f} h: the region still takes up activity between the points, or decay "
+        "state, registration or region of the late points are wrong.",
     ),
     "rate-saturated": (
         "warning",
@@ -122,6 +123,9 @@ def flag_findings(fit: CurveFit, curve: TimeActivityCurve, *, settings: Kinetics
         # `collinear` is common and harmless for the integral, and how a model was chosen without AICc is a finding
         # of its own; both stay flags of the fit.
         if flag not in _FINDINGS or (flag == "rate-at-physical-decay" and _SLOWER in fit.flags):
+            continue
+        # A rate that a bound holds is no longer free: then the points can contradict the curve, and do.
+        if flag == "no-degrees-of-freedom" and "poor-fit" in fit.flags:
             continue
         severity, template = _FINDINGS[flag]
         if flag == _SLOWER and is_rejected(fit, n_points=len(curve.t_h) + 1, settings=settings):
