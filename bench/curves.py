@@ -42,7 +42,7 @@ def draw_truth(model, generator):
     parameters = np.array([*amplitudes, *rates])
     terminal_h = math.log(2) / probe.terminal_rate(amplitudes, rates)[0]
     first = min(0.5 * math.log(2) / rates[-1], 0.1 * terminal_h)
-    early = np.geomspace(first, 0.3 * terminal_h, len(parameters))
+    early = np.geomspace(first, 0.3 * terminal_h, len(parameters) + generator.integers(0, 4))
     late = terminal_h * np.array([0.6, 1.2, generator.uniform(2.0, 3.0)])
     times = np.concatenate([early, late])
     return Truth(times, curve_value(probe, parameters, times), curve_integral(probe, parameters))

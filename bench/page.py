@@ -23,11 +23,11 @@ _LOAD_BEFORE = os.getloadavg()[0]
 def write_section(title: str, lines: list[str]) -> None:
     """Replace or append one section of the page."""
     text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else HEAD
-    before, *sections = re.split(r"(?m)^## ", text)
+    _, *sections = re.split(r"(?m)^## ", text)
     bodies = {part.split("\n", 1)[0]: part.split("\n", 1)[1].strip() for part in sections}
     bodies[title] = "\n".join([*lines, "", machine()])
     written = [f"## {name}\n\n{body}\n" for name, body in sorted(bodies.items())]
-    PAGE.write_text("\n".join([before.rstrip() + "\n", *written]), encoding="utf-8")
+    PAGE.write_text("\n".join([HEAD, *written]), encoding="utf-8")
 
 
 def table(headers: list[str], rows: list[list[str]]) -> list[str]:

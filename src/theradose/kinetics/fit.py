@@ -28,7 +28,7 @@ from theradose.kinetics.models import (
     curve_integral_gradient,
     curve_models,
 )
-from theradose.kinetics.projection import Problem, Solution, curve_jacobian, solve
+from theradose.kinetics.projection import Problem, Solution, curve_jacobian, solve, solve_towards
 from theradose.kinetics.settings import KineticsSettings, default_settings
 from theradose.model.arrays import Array
 from theradose.model.curve import CurveFit, TimeActivityCurve
@@ -62,8 +62,8 @@ def fit_model(
     Returns
     -------
     CurveFit
-        Parameters in MBq and 1/h, their covariance from the stated uncertainties (rows of parameters that a
-        bound holds are zero), integral, chi-squared, AICc, flags. The weight is 0 until models are compared.
+        Parameters in MBq and 1/h, their covariance from the stated uncertainties (a rate on the bound of physical
+        decay may be faster, one on the upper bound is taken as exact), integral, chi-squared, AICc, flags. The weight is 0 until models are compared.
 
     Raises
     ------
@@ -91,8 +91,11 @@ def fit_model(
             "check the region and the background, or leave the region out.",
             code="no-activity",
         )
-    covariance = _covariance(problem, solution)
     gradient = curve_integral_gradient(form, parameters)
+    covariance = _covariance(problem, solution)
+    if settings.physical_decay_bound:
+        freedom = _freedom_at_physical_decay(problem, solution, gradient)
+        covariance = covariance + np.outer(freedom, freedom)
     first, last = float(curve.t_h[0]), float(curve.t_h[-1])
     fit = CurveFit(
         model=chosen.name,
@@ -191,6 +194,26 @@ def _check_points(curve: TimeActivityCurve, name: str, form: ModelForm) -> None:
         )
 
 
+def _freedom_at_physical_decay(problem: Problem, solution: Solution, gradient: Array) -> Array:
+    """Return by how much the parameters may differ where physical decay holds the slowest rate, shape (K,).
+
+    A rate on the bound is not known to be there: the points allow faster ones too. The difference is that to the best
+    fit whose chi-squared is higher by one, on the side that physics allows. It is scaled so that it carries the
+    difference of the two integrals, which is far from linear in the rate.
+    """
+    n_parameters = len(solution.linear) + len(solution.nonlinear)
+    held = len(solution.nonlinear) > 0 and solution.nonlinear[0] == problem.bounds.slowest_per_h
+    if not held or not np.any(curve_jacobian(problem, solution)[:, 0]):
+        return np.zeros(n_parameters)
+    faster = solve_towards(problem, solution, position=0, rise=1.0)
+    here, there = (np.concatenate([found.linear, found.nonlinear]) for found in (solution, faster))
+    expected = gradient @ (there - here)
+    if expected == 0:
+        return np.zeros(n_parameters)
+    difference = curve_integral(problem.form, there) - curve_integral(problem.form, here)
+    return np.asarray((there - here) * (difference / expected))
+
+
 def _covariance(problem: Problem, solution: Solution) -> Array:
     """Return the covariance of all parameters; what a bound holds does not vary.
 
@@ -203,7 +226,7 @@ def _covariance(problem: Problem, solution: Solution) -> Array:
     by_nonlinear = curve_jacobian(problem, solution)
     directions = np.zeros((n_parameters, 0))
     if len(solution.nonlinear):
-        free = solution.unit < 1
+        free = (solution.unit > 0) & (solution.unit < 1)
         seen = np.linalg.norm(by_nonlinear, axis=0) > 0
         logarithmic = solution.unit_jacobian[:, free] / solution.nonlinear[:, None] * seen[:, None]
         left, singular, _ = np.linalg.svd(logarithmic, full_matrices=False)

@@ -26,6 +26,8 @@ _GRID_POINTS = (24, 12, 7, 5)
 _STARTS = (2, 4)
 _START_DISTANCE = 0.15
 _SAME_MINIMUM = 1e-3
+_FIRST_MOVE = 1e-3
+_HALVINGS = 6
 _RIDGE = 1e-12
 _ITERATIONS = 300
 _STEP_TOLERANCE = 1e-12
@@ -93,6 +95,28 @@ def solve(problem: Problem, n_nonlinear: int) -> Solution:
     for unit in _separate_starts(units, _scan(problem, units)):
         refined.append(_refine(problem, _evaluate(problem, unit), known=refined))
     return min(refined, key=lambda solution: solution.chi_squared)
+
+
+def solve_towards(problem: Problem, solution: Solution, *, position: int, rise: float) -> Solution:
+    """Return the best fit with one coordinate moved up from the solution until chi-squared has risen by `rise`.
+
+    The other coordinates follow. It ends at the upper end of the coordinate if chi-squared does not rise that far.
+    """
+    held = np.arange(len(solution.unit)) == position
+    target = solution.chi_squared + rise
+    low, high = solution, _moved(problem, solution, held, _FIRST_MOVE)
+    while high.chi_squared < target and high.unit[position] < 1.0:
+        move = 2 * (high.unit[position] - solution.unit[position])
+        low, high = high, _moved(problem, high, held, solution.unit[position] + move)
+    for _ in range(_HALVINGS):
+        middle = _moved(problem, low, held, (low.unit[position] + high.unit[position]) / 2)
+        low, high = (middle, high) if middle.chi_squared < target else (low, middle)
+    return high
+
+
+def _moved(problem: Problem, solution: Solution, held: Array, value: float) -> Solution:
+    unit = np.where(held, min(value, 1.0), solution.unit)
+    return _refine(problem, _evaluate(problem, unit), known=[], held=held)
 
 
 def curve_jacobian(problem: Problem, solution: Solution) -> Array:
@@ -183,8 +207,11 @@ def _least_squares(design: Array, data: Array) -> tuple[Array, Array]:
     return right.T @ ((left.T @ data) / singular), left
 
 
-def _refine(problem: Problem, start: Solution, *, known: list[Solution]) -> Solution:
-    """Descend from `start` to a local minimum inside the unit cube, or until a known one is near."""
+def _refine(problem: Problem, start: Solution, *, known: list[Solution], held: Array | None = None) -> Solution:
+    """Descend from `start` to a local minimum inside the unit cube, or until a known one is near.
+
+    Coordinates that are held do not move.
+    """
     current = start
     damping = 1e-3
     for _ in range(_ITERATIONS):
@@ -196,6 +223,8 @@ def _refine(problem: Problem, start: Solution, *, known: list[Solution]) -> Solu
         free = ~(((current.unit <= 0) & (descent <= 0)) | ((current.unit >= 1) & (descent >= 0)))
         # A variable whose own Gauss-Newton step is below rounding is at its minimum.
         free &= np.abs(descent) > _STEP_TOLERANCE * np.sum(jacobian**2, axis=0)
+        if held is not None:
+            free &= ~held
         if not free.any():
             break
         trial, damping = _descend(problem, current, jacobian[:, free], free, damping)
