@@ -89,7 +89,8 @@ def _blood_sample(row: TableRow) -> BloodSample:
 
 
 def _tube_count(row: TableRow, counts: float) -> TubeCount:
-    origin, counted_at, counting_s = row_origin(row), optional_moment(row, "counted_at"), optional_positive(row, "counting_s")
+    origin, counted_at = row_origin(row), optional_moment(row, "counted_at")
+    counting_s = optional_positive(row, "counting_s")
     if counting_s is None:
         raise refuse_cell(origin, "counting_s", "counts need their counting time in seconds.", "sample-counting-time")
     if counted_at is None:
@@ -186,9 +187,8 @@ def _specimen(row: TableRow) -> Specimen | None:
     if text is None:
         return None
     if text.lower() not in SPECIMENS:
-        raise refuse_cell(
-            row_origin(row), "specimen", f"'{text}' is not one of {', '.join(SPECIMENS)}: write one of them.", "specimen"
-        )
+        problem = f"'{text}' is not one of {', '.join(SPECIMENS)}: write one of them."
+        raise refuse_cell(row_origin(row), "specimen", problem, "specimen")
     return SPECIMENS[text.lower()]
 
 

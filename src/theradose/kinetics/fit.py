@@ -63,7 +63,8 @@ def fit_model(
     -------
     CurveFit
         Parameters in MBq and 1/h, their covariance from the stated uncertainties (a rate on the bound of physical
-        decay may be faster, one on the upper bound is taken as exact), integral, chi-squared, AICc, flags. The weight is 0 until models are compared.
+        decay may be faster, one on the upper bound is taken as exact), integral, chi-squared, AICc, flags. The
+        weight is 0 until models are compared.
 
     Raises
     ------
@@ -80,7 +81,8 @@ def fit_model(
     check_after_infusion(curve, infusion_h=infusion_h)
     form = chosen.bind(t_h=curve.t_h, decay_constant_per_h=decay_constant_per_h, infusion_h=infusion_h)
     _check_points(curve, chosen.name, form)
-    bounds = rate_bounds(curve, decay_constant_per_h=decay_constant_per_h, settings=settings)
+    n_rates = len(form.parameters) - form.n_linear
+    bounds = rate_bounds(curve, decay_constant_per_h=decay_constant_per_h, settings=settings, n_rates=n_rates)
     problem = Problem(form, curve.t_h, curve.activity_mbq, curve.u_independent_mbq, bounds)
     solution = solve(problem, len(form.parameters) - form.n_linear)
     parameters = np.concatenate([solution.linear, solution.nonlinear])
@@ -128,10 +130,19 @@ def corrected_akaike(chi_squared: float, *, n_parameters: int, n_points: int) ->
     return chi_squared + 2 * n_parameters + 2 * n_parameters * (n_parameters + 1) / spare
 
 
-def rate_bounds(curve: TimeActivityCurve, *, decay_constant_per_h: float, settings: KineticsSettings) -> RateBounds:
-    """Return the range of the rates: physical decay, and what the first sample after the start could still see."""
+def rate_bounds(
+    curve: TimeActivityCurve, *, decay_constant_per_h: float, settings: KineticsSettings, n_rates: int
+) -> RateBounds:
+    """Return the range of the rates: physical decay, and what the samples could still see.
+
+    Of several phases the fast ones are over before the first sample unless that comes early. A single phase is seen
+    between the samples themselves, however late the first one is.
+    """
     first = float(curve.t_h[curve.t_h > 0][0])
     fastest_biological = settings.half_lives_in_first_sample_time * math.log(2) / first
+    if n_rates == 1 and len(curve.t_h) > 1:
+        between = settings.half_lives_in_sampling_gap * math.log(2) / float(np.diff(curve.t_h).min())
+        fastest_biological = max(fastest_biological, between)
     # Without the physical bound a rate may still not be so slow that the samples cannot tell it from zero.
     unseen = 1e-3 / float(curve.t_h[-1])
     slowest = decay_constant_per_h if settings.physical_decay_bound else unseen

@@ -55,7 +55,8 @@ _FINDINGS: dict[str, tuple[Severity, str]] = {
     "rate-at-physical-decay": (
         "info",
         "The slowest phase of '{model}' leaves by physical decay alone (half-life {half_life:.1f} h); "
-        "its rate is on that bound and counts as exact in the uncertainty.",
+        "its rate is on that bound, so the integral is the largest that physics allows for these points; the "
+        "uncertainty covers faster clearance.",
     ),
     "clearance-slower-than-decay": (
         "warning",

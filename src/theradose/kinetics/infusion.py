@@ -62,5 +62,5 @@ def points_after_infusion(
         curve.common,
         curve.source,
     )
-    message = f"The points at {left_out} were measured during the infusion of {infusion_h:.4g} h and were left out of the fit."
+    message = f"The points at {left_out} lie within the infusion of {infusion_h:.4g} h and were left out of the fit."
     return after, (Finding("sample-during-infusion", "warning", message, curve.region),)

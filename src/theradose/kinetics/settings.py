@@ -22,6 +22,8 @@ class KineticsSettings:
         Magnitude of a correlation of two parameters from which ``collinear`` is flagged.
     half_lives_in_first_sample_time : float
         Half-lives of the fastest biological phase that fit into the time of the first sample.
+    half_lives_in_sampling_gap : float
+        Biological half-lives of a single phase that fit between two samples.
     minimum_rate_ratio : float
         Smallest ratio of the rates of two phases.
     rejection_probability : float
@@ -39,6 +41,7 @@ class KineticsSettings:
     parameter_cv_level: float
     correlation_level: float
     half_lives_in_first_sample_time: float
+    half_lives_in_sampling_gap: float
     minimum_rate_ratio: float
     rejection_probability: float
     criterion_difference: float

@@ -161,9 +161,7 @@ def fit_voxels(
     t_h = _check_maps(maps, nuclide=nuclide, model=model)
     grid = maps[0].grid
     if mask is not None and mask.shape != grid.shape:
-        raise GeometryError(
-            f"The mask has the shape {mask.shape}, the images have {grid.shape}.", code="grid-mismatch"
-        )
+        raise GeometryError(f"The mask has the shape {mask.shape}, the images have {grid.shape}.", code="grid-mismatch")
     absolute_u, findings = _noise_floor(_largest_values(maps), floor)
     relative = _per_map(relative_u, len(maps))
     if not (np.isfinite(relative).all() and (relative >= 0).all() and (absolute_u > 0).all()):
@@ -203,9 +201,7 @@ def _check_maps(maps: Sequence[ActivityMap], *, nuclide: Nuclide, model: str) ->
             code="curve-times",
         )
     if any(not maps[0].grid.matches(item.grid) for item in maps[1:]):
-        raise GeometryError(
-            "The images are on different grids: resample them to one grid first.", code="grid-mismatch"
-        )
+        raise GeometryError("The images are on different grids: resample them to one grid first.", code="grid-mismatch")
     others = {item.nuclide for item in maps} - {"", nuclide.name}
     if others:
         raise FitError(
@@ -281,7 +277,8 @@ def _block_fit(
         hours = form.integral(0.0, math.inf, np.zeros(0))
         return partial(trapezoid_voxels, relative_u, floor, hours, math.log(2) / decay_constant_per_h)
     times = TimeActivityCurve("voxel", t_h, np.ones_like(t_h), np.ones_like(t_h), {}, "maps")
-    bounds = rate_bounds(times, decay_constant_per_h=decay_constant_per_h, settings=settings)
+    n_rates = 1 if model == "mono" else 2
+    bounds = rate_bounds(times, decay_constant_per_h=decay_constant_per_h, settings=settings, n_rates=n_rates)
     common = (t_h, relative_u, floor)
     rates = _table_rates(bounds, _TABLE_RATES)
     if model == "mono":
@@ -309,7 +306,8 @@ def _places(logarithms: Array, limits: Array) -> Array:
     """Return the places in the unit square of pairs of rates, given as logarithms over the slowest, shape (2, p)."""
     _, extent, gap = limits
     first, second = logarithms
-    return np.clip([first / (extent - gap), (second - first - gap) / (extent - first - gap)], 0.01, 0.99)
+    places = np.array([first / (extent - gap), (second - first - gap) / (extent - first - gap)])
+    return np.asarray(np.clip(places, 0.01, 0.99))
 
 
 def _slabs(shape: tuple[int, int, int], chunk_voxels: int) -> list[slice]:

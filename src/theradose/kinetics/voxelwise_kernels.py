@@ -72,7 +72,9 @@ def best_of_table(values: Array, weights: Array, table: Array, squares: Array, n
 
 
 @kernel
-def mono_sums(values: Array, weights: Array, t_h: Array, rate: float) -> tuple[float, float, float, float, float, float]:
+def mono_sums(
+    values: Array, weights: Array, t_h: Array, rate: float
+) -> tuple[float, float, float, float, float, float]:
     """Return Σ w tᵏ e² and Σ w a tᵏ e for k = 0, 1, 2 with e = exp(−rate · t)."""
     s0 = s1 = s2 = b0 = b1 = b2 = 0.0
     for i in range(len(t_h)):

@@ -221,8 +221,18 @@ def add_direction(basis: Array, shares: Array, count: int, column: Array, gradie
 
 @kernel
 def integral_u(
-    work: Array, t_h: Array, x: float, y: float, a1: float, a2: float, slowest: float, extent: float, gap: float,
-    uptake: bool, basis: Array, shares: Array,
+    work: Array,
+    t_h: Array,
+    x: float,
+    y: float,
+    a1: float,
+    a2: float,
+    slowest: float,
+    extent: float,
+    gap: float,
+    uptake: bool,
+    basis: Array,
+    shares: Array,
 ) -> float:
     """Return the standard uncertainty of a1/λ1 + a2/λ2; what a bound holds does not vary."""
     first, second, by_y = unit_rates(x, y, slowest, extent, gap)
@@ -350,9 +360,22 @@ def unit_place(one: float, other: float, slowest: float, extent: float, gap: flo
 
 @kernel
 def bi_voxels(
-    t_h: Array, relative_u: Array, floor: Array, rates: Array, table: Array, squares: Array, pairs: Array,
-    places: Array, mixed: Array, bounds: Array, values: Array, inside: Array, tia: Array, u_tia: Array,
-    half_life: Array, state: Array,
+    t_h: Array,
+    relative_u: Array,
+    floor: Array,
+    rates: Array,
+    table: Array,
+    squares: Array,
+    pairs: Array,
+    places: Array,
+    mixed: Array,
+    bounds: Array,
+    values: Array,
+    inside: Array,
+    tia: Array,
+    u_tia: Array,
+    half_life: Array,
+    state: Array,
 ) -> None:
     """Fit two phases of clearance with positive amplitudes to each voxel of a block; one where two do no better.
 
@@ -387,9 +410,7 @@ def bi_voxels(
         tia[v], u_tia[v], half_life[v], state[v] = 0.0, math.nan, math.nan, 0
         if not inside[v] or not weigh_voxel(values[v], relative_u, floor, weights):
             continue
-        start = best_of_table(
-            values[v], weights, table, squares, space[0, : len(rates)], space[1, : len(rates)]
-        )
+        start = best_of_table(values[v], weights, table, squares, space[0, : len(rates)], space[1, : len(rates)])
         if start < 0:
             continue
         fill_work(values[v], weights, work)
@@ -415,8 +436,19 @@ def bi_voxels(
 
 @kernel
 def uptake_voxels(
-    t_h: Array, relative_u: Array, floor: Array, places: Array, differences: Array, squares: Array, bounds: Array,
-    values: Array, inside: Array, tia: Array, u_tia: Array, half_life: Array, state: Array,
+    t_h: Array,
+    relative_u: Array,
+    floor: Array,
+    places: Array,
+    differences: Array,
+    squares: Array,
+    bounds: Array,
+    values: Array,
+    inside: Array,
+    tia: Array,
+    u_tia: Array,
+    half_life: Array,
+    state: Array,
 ) -> None:
     """Fit A (exp(−λ1 t) − exp(−λ2 t)) to each voxel of a block.
 

@@ -29,6 +29,8 @@ LengthMm = Annotated[float, _quantity("mm"), Field(ge=0)]
 DensityGPerMl = Annotated[float, _quantity("g/mL"), Field(gt=0)]
 SensitivityCpsPerMBq = Annotated[float, _quantity("cps/MBq"), Field(gt=0)]
 DeadTimeUs = Annotated[float, _quantity("us"), Field(ge=0)]
+
+
 def _fraction(value: object) -> float | None:
     if value is None:
         return None

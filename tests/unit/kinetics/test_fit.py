@@ -161,9 +161,30 @@ def test_slow_clearance_is_held_and_flagged():
     assert result.parameters["rate_1_per_h"] == DECAY
     assert {"rate-at-physical-decay", "clearance-slower-than-decay", "poor-fit"} <= set(result.flags)
     assert result.effective_half_life_h == pytest.approx(159.53)
-    # Only the amplitude is free on the bound; weighted mean of the back-extrapolated activities.
-    assert result.covariance[1, 1] == result.covariance[0, 1] == 0.0
+    # Data that rise pull hard on the bound: the rate is known much better than a free one would be.
+    assert 0 < math.sqrt(result.covariance[1, 1]) < 0.05 * DECAY
     assert result.covariance[0, 0] > 0
+
+
+def test_a_rate_on_the_bound_may_be_faster():
+    """Exact physical decay: one standard uncertainty of the integral is what raises chi-squared by one."""
+    times = np.array([4.0, 24.0, 96.0, 168.0])
+    activity = 50 * np.exp(-DECAY * times)
+    result = fit(times, activity, "mono")
+    faster = result.tia_mbq_h - math.sqrt(result.u_tia_mbq_h**2 - amplitude_part(result) ** 2)
+    # Chi-squared of the best amplitude for each rate whose integral is that one, by a scan of rates.
+    rates = np.linspace(DECAY, 1.2 * DECAY, 4001)
+    shapes = np.exp(-np.outer(rates, times)) / (0.05 * activity)
+    amplitudes = shapes @ (activity / (0.05 * activity)) / np.sum(shapes**2, axis=1)
+    chi_squared = np.sum((activity / (0.05 * activity) - amplitudes[:, None] * shapes) ** 2, axis=1)
+    assert amplitudes[np.argmin(np.abs(chi_squared - 1))] / rates[np.argmin(np.abs(chi_squared - 1))] == pytest.approx(
+        faster, rel=1e-3
+    )
+
+
+def amplitude_part(result):
+    """Uncertainty of the integral from the amplitude alone: its variance for a fixed rate is 1/sum(shape^2/u^2)."""
+    return result.tia_mbq_h * 0.05 / math.sqrt(len(result.sample_t_h))
 
 
 def test_slightly_slow_clearance_is_flagged_too():
@@ -247,3 +268,13 @@ def test_corrected_akaike():
     """Anderson's small-sample term: 2K(K+1)/(N-K-1) = 6 for K = 2, N = 5."""
     assert corrected_akaike(5.516, n_parameters=2, n_points=5) == pytest.approx(15.516)
     assert math.isinf(corrected_akaike(1.0, n_parameters=2, n_points=3))
+
+
+@pytest.mark.parametrize("times", [[96, 168], [72, 144], [96, 120, 168]])
+def test_a_single_fast_phase_is_seen_between_late_samples(times):
+    """Exact data with a half-life of 20 h: nothing but the samples themselves may limit the rate."""
+    values = 100 * 0.5 ** (np.array(times) / 20)
+    result = fit(times, values, "mono")
+    assert result.effective_half_life_h == pytest.approx(20, rel=1e-6)
+    assert result.tia_mbq_h == pytest.approx(100 * 20 / math.log(2), rel=1e-6)
+    assert "rate-saturated" not in result.flags
