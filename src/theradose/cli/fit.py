@@ -28,6 +28,7 @@ def fit_command(
     as_json: JsonOption = False,
 ) -> None:
     """Fit and integrate the time-activity curves of a table."""
+    from theradose.report.numbers import format_estimate, format_percent
     from theradose.units import parse_quantity
     from theradose.workflow.fit import curve_flags, fit_table
 
@@ -52,9 +53,9 @@ def fit_command(
                 page.subject,
                 page.tia.region,
                 page.tia.chosen,
-                f"{page.tia.value.value:.5g} ± {page.tia.value.u:.2g}",
-                f"{page.tia.effective_half_life_h.value:.4g} ± {page.tia.effective_half_life_h.u:.2g}",
-                f"{page.tia.extrapolated_fraction:.1%}",
+                format_estimate(page.tia_estimate),
+                format_estimate(page.half_life_estimate),
+                format_percent(page.tia.extrapolated_fraction),
                 " ".join(curve_flags(page.tia, page.findings)),
             ]
             for page in table.fits

@@ -31,7 +31,9 @@ def weigh_fits(
 ) -> tuple[tuple[CurveFit, ...], Basis]:
     """Return the fits with their weights, and how these came about.
 
-    * ``akaike``: Akaike weights over the models whose AICc is finite.
+    * ``akaike``: Akaike weights over the models whose AICc is finite. A model whose chi-squared + 2K lies far above
+      the smallest has none: the small-sample term of AICc would otherwise prefer few parameters where the stated
+      uncertainties exclude them, and no uncertainty would cover the difference.
     * ``simplest``: no AICc is finite (few points), so the model with the fewest parameters has weight 1.
     * ``only-unrejected``: chi-squared rejects every model that would have had weight, and one outside (its AICc is
       infinite for want of points) describes the points so much better that no number of parameters excuses the
@@ -44,6 +46,8 @@ def weigh_fits(
         i for i, fit in enumerate(fits) if curve_models.get(fit.model).averaged and "negative-curve" not in fit.flags
     ] or list(range(len(fits)))  # fmt: skip
     finite = [i for i in eligible if math.isfinite(fits[i].aicc)]
+    lowest = min((_criterion(fits[i]) for i in finite), default=0.0)
+    finite = [i for i in finite if _criterion(fits[i]) <= lowest + settings.criterion_difference]
     basis: Basis = "akaike" if finite else "simplest"
     if finite:
         aicc = np.array([fits[i].aicc for i in finite])

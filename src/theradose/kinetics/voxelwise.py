@@ -28,7 +28,7 @@ from theradose.data import load_yaml
 from theradose.errors import FitError, GeometryError
 from theradose.kinetics.fit import rate_bounds
 from theradose.kinetics.models import RateBounds, curve_models
-from theradose.kinetics.settings import KineticsSettings, default_settings
+from theradose.kinetics.settings import default_settings
 from theradose.model.activity import ActivityMap
 from theradose.model.arrays import Array
 from theradose.model.curve import TimeActivityCurve
@@ -108,7 +108,6 @@ def fit_voxels(
     floor: float | Sequence[float] | None = None,
     model: str = "mono",
     mask: Array | None = None,
-    settings: KineticsSettings | None = None,
     progress: Callable[[float], None] | None = None,
     threads: int | None = None,
     chunk_voxels: int = _CHUNK_VOXELS,
@@ -130,8 +129,6 @@ def fit_voxels(
         One of ``VOXEL_MODELS``.
     mask : ndarray of bool, shape (z, y, x), optional
         Voxels to fit; the others count as without activity.
-    settings : KineticsSettings, optional
-        Bounds; the packaged ones by default.
     progress : callable, optional
         Told the fraction that is done; an exception from it ends the fit.
     threads : int, optional
@@ -169,10 +166,7 @@ def fit_voxels(
             "The fit of voxels needs relative uncertainties of zero or more and a positive noise floor: state them.",
             code="uncertainty-missing",
         )
-    settings = settings or default_settings()
-    fit_block = _block_fit(
-        model, t_h, relative, absolute_u, decay_constant_per_h=nuclide.decay_constant_per_h, settings=settings
-    )
+    fit_block = _block_fit(model, t_h, relative, absolute_u, decay_constant_per_h=nuclide.decay_constant_per_h)
     filled = _Maps(*(np.empty(grid.shape, kind) for kind in (np.float32, np.float32, np.float32, np.uint8)))
     task = partial(_fit_planes, fit_block, maps, mask, filled)
     _run(task, _slabs(grid.shape, chunk_voxels), threads=threads or os.cpu_count() or 1, progress=progress)
@@ -265,12 +259,10 @@ def _block_fit(
     floor: Array,
     *,
     decay_constant_per_h: float,
-    settings: KineticsSettings,
 ) -> BlockFit:
     """Return the compiled fit with everything that is the same for all voxels."""
     # These modules load numba.
     from theradose.kinetics.voxelwise_kernels import mono_voxels, trapezoid_voxels
-    from theradose.kinetics.voxelwise_two_rates import bi_voxels, uptake_voxels
 
     if model == "trapezoid":
         form = curve_models.get(model).bind(t_h=t_h, decay_constant_per_h=decay_constant_per_h)
@@ -278,12 +270,14 @@ def _block_fit(
         return partial(trapezoid_voxels, relative_u, floor, hours, math.log(2) / decay_constant_per_h)
     times = TimeActivityCurve("voxel", t_h, np.ones_like(t_h), np.ones_like(t_h), {}, "maps")
     n_rates = 1 if model == "mono" else 2
-    bounds = rate_bounds(times, decay_constant_per_h=decay_constant_per_h, settings=settings, n_rates=n_rates)
+    bounds = rate_bounds(times, decay_constant_per_h=decay_constant_per_h, settings=default_settings(), n_rates=n_rates)
     common = (t_h, relative_u, floor)
     rates = _table_rates(bounds, _TABLE_RATES)
     if model == "mono":
         table = np.exp(-np.outer(t_h, rates))
         return partial(mono_voxels, *common, rates, table, table**2)
+    from theradose.kinetics.voxelwise_two_rates import bi_voxels, uptake_voxels
+
     limits = np.array([bounds.slowest_per_h, math.log(bounds.fastest_per_h / bounds.slowest_per_h),
                        math.log(bounds.minimum_ratio)])  # fmt: skip
     rates = _table_rates(bounds, _PAIR_RATES)

@@ -27,6 +27,8 @@ ONE_PHASE = 8
 _ITERATIONS = 60
 # Relative step of the rate at which Newton's iteration, whose error is then about the square, has ended.
 _STEP_TOLERANCE = 1e-7
+# Relative width of the interval of the rate at which chi-squared has risen by one; it enters the uncertainty only.
+_RISE_TOLERANCE = 1e-5
 _LN2 = math.log(2)
 
 
@@ -92,6 +94,38 @@ def mono_sums(
 
 
 @kernel
+def integral_of_faster(values: Array, weights: Array, t_h: Array, rates: Array, explained: float) -> float:
+    """Return the integral for the rate above the lower bound at which chi-squared has risen by one.
+
+    A rate that the bound holds is not known to be there: the points allow faster ones too. `explained` is the sum of
+    squares that the rate on the bound explains.
+    """
+    wanted, last = explained - 1.0, len(rates) - 1
+    k = 1
+    while k < last and explained_by(values, weights, t_h, rates[k]) > wanted:
+        k += 1
+    low, high = rates[k - 1], rates[k]
+    if explained_by(values, weights, t_h, high) > wanted:
+        low = high
+    while high - low > _RISE_TOLERANCE * high:
+        middle = 0.5 * (low + high)
+        if explained_by(values, weights, t_h, middle) > wanted:
+            low = middle
+        else:
+            high = middle
+    s0, _, _, b0, _, _ = mono_sums(values, weights, t_h, high)
+    integral: float = max(b0, 0.0) / (s0 * high)
+    return integral
+
+
+@kernel
+def explained_by(values: Array, weights: Array, t_h: Array, rate: float) -> float:
+    """Return the sum of squares that one phase explains with an amplitude that is not negative."""
+    s0, _, _, b0, _, _ = mono_sums(values, weights, t_h, rate)
+    return b0 * b0 / s0 if b0 > 0.0 else 0.0
+
+
+@kernel
 def fit_mono(values: Array, weights: Array, t_h: Array, rates: Array, start: int) -> tuple[float, float, float, int]:
     """Return rate, amplitude, standard uncertainty of the integral and state of a voxel.
 
@@ -142,6 +176,9 @@ def fit_mono(values: Array, weights: Array, t_h: Array, rates: Array, start: int
         variance = (s2 - 2.0 * s1 / rate + s0 / (rate * rate)) / spread if spread > 0.0 else math.inf
     else:
         variance = 1.0 / s0
+    if state & AT_DECAY:
+        difference = amplitude - rate * integral_of_faster(values, weights, t_h, rates, amplitude * amplitude * s0)
+        variance += difference * difference
     return rate, amplitude, math.sqrt(variance) / rate, state
 
 

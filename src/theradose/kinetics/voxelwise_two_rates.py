@@ -28,9 +28,11 @@ from theradose.kinetics.voxelwise_kernels import (
 )
 from theradose.model.arrays import Array
 
-_ITERATIONS = 400
+_ITERATIONS = 200
 # Gauss-Newton step of a coordinate of the unit square below which it is at its minimum.
-_STEP_TOLERANCE = 1e-8
+_STEP_TOLERANCE = 1e-7
+# The same beside a bound, where a solution enters the uncertainty only.
+_ROUGH_TOLERANCE = 1e-4
 # Weighted residuals that no uncertainty could notice.
 _EXACT = 1e-16
 _FIRST_DAMPING = 1e-3
@@ -38,6 +40,10 @@ _LARGEST_DAMPING = 1e8
 _SINGULAR = 1e-13
 # Share of a phase that must differ from another one for the two to be told apart in double precision.
 _APART = 1e-9
+# First place beside the lower edge, and accuracy of the rise of chi-squared by one; they enter the uncertainty only.
+_FIRST_MOVE = 0.02
+_RISE_STEPS = 20
+_RISE_TOLERANCE = 0.01
 _INSIDE = 0.01
 _LN2 = math.log(2)
 
@@ -150,18 +156,19 @@ def damped_step(h11: float, h12: float, h22: float, g1: float, g2: float, dampin
 
 
 @kernel
-def is_free(place: float, gradient: float, curvature: float) -> bool:
+def is_free(place: float, gradient: float, curvature: float, tolerance: float) -> bool:
     """Return whether a coordinate can still move: not against its bound, and not at its minimum."""
     held = (place <= 0.0 and gradient <= 0.0) or (place >= 1.0 and gradient >= 0.0)
-    return not held and abs(gradient) > _STEP_TOLERANCE * curvature
+    return not held and abs(gradient) > tolerance * curvature
 
 
 @kernel
 def descend(
-    work: Array, t_h: Array, x: float, y: float, slowest: float, extent: float, gap: float, uptake: bool
+    work: Array, t_h: Array, x: float, y: float, slowest: float, extent: float, gap: float, uptake: bool, held: bool
 ) -> tuple[float, float, float, float, float]:
-    """Return the place of a local minimum in the unit square, its amplitudes and chi-squared."""
+    """Return the place of a local minimum in the unit square, its amplitudes and chi-squared; x can be held."""
     damping = _FIRST_DAMPING
+    tolerance = _ROUGH_TOLERANCE if held else _STEP_TOLERANCE
     first, second, by_y = unit_rates(x, y, slowest, extent, gap)
     a1, a2, chi = project(work, t_h, first, second, uptake)
     for _ in range(_ITERATIONS):
@@ -171,9 +178,9 @@ def descend(
         g1, g2 = dot(work[_BY_X], work[_RESIDUAL]), dot(work[_BY_Y], work[_RESIDUAL])
         h11, h22 = dot(work[_BY_X], work[_BY_X]), dot(work[_BY_Y], work[_BY_Y])
         h12 = dot(work[_BY_X], work[_BY_Y])
-        if not is_free(x, g1, h11):
+        if held or not is_free(x, g1, h11, tolerance):
             g1 = h11 = h12 = 0.0
-        if not is_free(y, g2, h22):
+        if not is_free(y, g2, h22, tolerance):
             g2 = h22 = h12 = 0.0
         if (h11 == 0.0 and h22 == 0.0) or chi < _EXACT:
             break
@@ -181,7 +188,7 @@ def descend(
         while not better and damping < _LARGEST_DAMPING:
             by_step_x, by_step_y = damped_step(h11, h12, h22, g1, g2, damping)
             to_x, to_y = min(max(x + by_step_x, 0.0), 1.0), min(max(y + by_step_y, 0.0), 1.0)
-            if abs(to_x - x) < _STEP_TOLERANCE and abs(to_y - y) < _STEP_TOLERANCE:
+            if abs(to_x - x) < tolerance and abs(to_y - y) < tolerance:
                 break
             first, second, by_y = unit_rates(to_x, to_y, slowest, extent, gap)
             to_a1, to_a2, to_chi = project(work, t_h, first, second, uptake)
@@ -194,6 +201,36 @@ def descend(
         if not better:
             break
     return x, y, a1, a2, chi
+
+
+@kernel
+def integral_of_faster(
+    work: Array, t_h: Array, y: float, chi: float, slowest: float, extent: float, gap: float, uptake: bool
+) -> float:
+    """Return the integral for the slowest rate above its bound at which chi-squared has risen by one.
+
+    A rate that the bound holds is not known to be there: the points allow faster ones too. Everything else follows.
+    The root of the rise is nearly linear in x, so that false position with halved ends finds the place in a few steps.
+    """
+    low, below = 0.0, -1.0
+    x, reached_y, a1, a2, reached = descend(work, t_h, _FIRST_MOVE, y, slowest, extent, gap, uptake, True)
+    while reached - chi < 1.0 and x < 1.0:
+        low, y, below = x, reached_y, math.sqrt(max(reached - chi, 0.0)) - 1.0
+        x, reached_y, a1, a2, reached = descend(work, t_h, min(4.0 * x, 1.0), y, slowest, extent, gap, uptake, True)
+    high, above = x, math.sqrt(max(reached - chi, 0.0)) - 1.0
+    for _ in range(_RISE_STEPS):
+        if above <= 0.0 or abs(reached - chi - 1.0) <= _RISE_TOLERANCE:
+            break
+        middle = (low * above - high * below) / (above - below)
+        # The search starts beside the solution that lies below, so that it stays in the same valley.
+        x, reached_y, a1, a2, reached = descend(work, t_h, middle, y, slowest, extent, gap, uptake, True)
+        rise = math.sqrt(max(reached - chi, 0.0)) - 1.0
+        if rise < 0.0:
+            low, y, below, above = x, reached_y, rise, 0.5 * above
+        else:
+            high, above, below = x, rise, 0.5 * below
+    first, second, _ = unit_rates(x, reached_y, slowest, extent, gap)
+    return a1 / first + a2 / second
 
 
 @kernel
@@ -227,6 +264,7 @@ def integral_u(
     y: float,
     a1: float,
     a2: float,
+    chi: float,
     slowest: float,
     extent: float,
     gap: float,
@@ -234,7 +272,11 @@ def integral_u(
     basis: Array,
     shares: Array,
 ) -> float:
-    """Return the standard uncertainty of a1/λ1 + a2/λ2; what a bound holds does not vary."""
+    """Return the standard uncertainty of a1/λ1 + a2/λ2.
+
+    What the upper bound holds does not vary; a slowest rate on the lower bound adds the difference of the integrals
+    that :func:`integral_of_faster` explains.
+    """
     first, second, by_y = unit_rates(x, y, slowest, extent, gap)
     project(work, t_h, first, second, uptake)
     fill_gradient(work, t_h, a1, a2, first, second, extent - gap, by_y, y)
@@ -251,7 +293,11 @@ def integral_u(
         count = add_direction(basis, shares, count, work[_BY_X], slope)
     if 0.0 < y < 1.0:
         count = add_direction(basis, shares, count, work[_BY_Y], -by_y * a2 / second)
-    return math.sqrt(dot(shares[:count], shares[:count]))
+    variance = dot(shares[:count], shares[:count])
+    if x <= 0.0:
+        faster = integral_of_faster(work, t_h, y, chi, slowest, extent, gap, uptake)
+        variance += (a1 / first + a2 / second - faster) ** 2
+    return math.sqrt(variance)
 
 
 @kernel
@@ -422,16 +468,16 @@ def bi_voxels(
         for trial in range(2):
             if trial == 0 and pair >= 0:
                 x, y = places[0, pair], places[1, pair]
-            elif trial == 1 and added >= 0:
+            elif trial == 1 and added >= 0 and best > _EXACT:
                 x, y = unit_place(rate, rates[added], slowest, extent, gap)
             else:
                 continue
-            x, y, a1, a2, chi = descend(work, t_h, x, y, slowest, extent, gap, False)
+            x, y, a1, a2, chi = descend(work, t_h, x, y, slowest, extent, gap, False, False)
             if a1 > 0.0 and a2 > 0.0 and chi < best:
                 best = chi
                 first, second, _ = unit_rates(x, y, slowest, extent, gap)
                 tia[v], half_life[v], state[v] = a1 / first + a2 / second, _LN2 / first, bound_state(x, y)
-                u_tia[v] = integral_u(work, t_h, x, y, a1, a2, slowest, extent, gap, False, basis, shares)
+                u_tia[v] = integral_u(work, t_h, x, y, a1, a2, chi, slowest, extent, gap, False, basis, shares)
 
 
 @kernel
@@ -469,7 +515,7 @@ def uptake_voxels(
         if pair < 0:
             continue
         fill_work(values[v], weights, work)
-        x, y, a1, a2, _ = descend(work, t_h, places[0, pair], places[1, pair], slowest, extent, gap, True)
+        x, y, a1, a2, chi = descend(work, t_h, places[0, pair], places[1, pair], slowest, extent, gap, True, False)
         first, second, _ = unit_rates(x, y, slowest, extent, gap)
         tia[v], half_life[v], state[v] = a1 / first + a2 / second, _LN2 / first, bound_state(x, y)
-        u_tia[v] = integral_u(work, t_h, x, y, a1, a2, slowest, extent, gap, True, basis, shares)
+        u_tia[v] = integral_u(work, t_h, x, y, a1, a2, chi, slowest, extent, gap, True, basis, shares)

@@ -42,6 +42,8 @@ def _fraction(value: object) -> float | None:
 
 Fraction = Annotated[float, BeforeValidator(_fraction)]
 PointMm = tuple[float, float, float]
+VOXELWISE = "voxelwise-"
+"""What the names of the maps of fitted voxels begin with; the rest is the model."""
 # YAML turns an unquoted date and time into a datetime.
 WordOrTime = Annotated[str, BeforeValidator(lambda value: value.isoformat() if isinstance(value, datetime) else value)]
 
@@ -185,6 +187,7 @@ class DoseChoice(StudyPart):
     """How dose is computed."""
 
     engine: str = "local"
+    tia_map: Literal["region", "voxelwise-mono", "voxelwise-bi", "voxelwise-uptake", "voxelwise-trapezoid"] = "region"
     nuclear_data: Literal["ddep", "icrp107"] = "ddep"
     assumed_density: DensityGPerMl | None = None
 

@@ -62,6 +62,16 @@ class CurvePage:
     tia: TimeIntegratedActivity
     findings: tuple[Finding, ...]
 
+    @property
+    def tia_estimate(self) -> Estimate:
+        """Time-integrated activity in MBq·h."""
+        return Estimate(value=self.tia.value.value, u=self.tia.value.u)
+
+    @property
+    def half_life_estimate(self) -> Estimate:
+        """Effective half-life of the last phase in h."""
+        return Estimate(value=self.tia.effective_half_life_h.value, u=self.tia.effective_half_life_h.u)
+
 
 def write_curve_summary(pages: Sequence[CurvePage], path: Path) -> None:
     """Write one row per curve: integral, half-life, shares before and after the points, codes of the findings."""
@@ -112,8 +122,8 @@ def _draw_page(page: CurvePage, nuclide: str) -> Figure:
     figure.text(
         _LEFT,
         0.926,
-        f"{nuclide}, {len(tia.curve.t_h)} points; {tia.chosen}:  {format_estimate(_estimate(tia, 'value'))} MBq·h,  "
-        f"T½ {format_estimate(_estimate(tia, 'effective_half_life_h'))} h,  "
+        f"{nuclide}, {len(tia.curve.t_h)} points; {tia.chosen}:  {format_estimate(page.tia_estimate)} MBq·h,  "
+        f"T½ {format_estimate(page.half_life_estimate)} h,  "
         f"{format_percent(tia.before_first_fraction)} of the integral before the first and "
         f"{format_percent(tia.extrapolated_fraction)} after the last point",
         color=MUTED,
@@ -200,8 +210,3 @@ def _write_findings(figure: Figure, findings: Sequence[Finding], *, top: float) 
             colour = MUTED if finding.severity == "info" else WARNING
             figure.text(_LEFT, top, text, va="top", fontsize=7.5, color=colour)
             top -= line
-
-
-def _estimate(tia: TimeIntegratedActivity, field: str) -> Estimate:
-    quantity = getattr(tia, field)
-    return Estimate(value=quantity.value, u=quantity.u)

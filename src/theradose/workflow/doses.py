@@ -7,7 +7,6 @@ from theradose.dose.engines import DoseRequest, dose_engines
 from theradose.dose.local import local_dose_rate, region_dose
 from theradose.errors import FitError
 from theradose.formats.tables import read_recovery
-from theradose.kinetics.maps import tia_map
 from theradose.model.curve import TimeActivityCurve, TimeIntegratedActivity
 from theradose.model.dose import DoseMap
 from theradose.model.finding import Finding
@@ -26,6 +25,7 @@ from theradose.workflow.curves import integrate_measured
 from theradose.workflow.measurements import Measurements
 from theradose.workflow.outcome import RegionOutcome
 from theradose.workflow.regions import Outlines
+from theradose.workflow.tia_maps import reference_tia
 from theradose.workflow.timepoints import LoadedTimepoint, placed
 
 
@@ -130,15 +130,17 @@ def integrate_field(
 def dose_map(
     case: Case,
     reference: LoadedTimepoint,
+    loaded: tuple[LoadedTimepoint, ...],
+    registrations: dict[str, Registration],
     segmentation: Segmentation,
     tias: dict[str, TimeIntegratedActivity],
     remainder: TimeIntegratedActivity | None,
     density: DensityMap,
 ) -> tuple[Volume, DoseMap, tuple[Finding, ...]]:
     """Return the maps of time-integrated activity and dose on the reference grid."""
-    tia = tia_map(reference.activity, segmentation=segmentation, tias=tias, remainder=remainder)
+    tia, mapped = reference_tia(case, reference, loaded, registrations, segmentation, tias, remainder)
     dose, findings = dose_engines.get(case.study.dose.engine)(DoseRequest(tia, density, case.nuclide))
-    return tia, dose, findings
+    return tia, dose, (*mapped, *findings)
 
 
 def dose_rate_maps(

@@ -132,7 +132,7 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
     integrated, fitted = integrate_regions(case, loaded, outlines, registrations, recovery)
     whole_field, remainder, field_findings = integrate_field(case, loaded, segmentations)
     tias = {tia.region: tia for _, tia in integrated}
-    tia, dose, dosed = dose_map(case, reference, segmentation, tias, remainder, density)
+    tia, dose, dosed = dose_map(case, reference, loaded, registrations, segmentation, tias, remainder, density)
     regions, massed = region_outcomes(case, segmentation, integrated, density, dose)
     dose_rates, moved = dose_rate_maps(case, loaded, registrations, density)
     timepoints = tuple(

@@ -40,9 +40,9 @@ def test_common_sources_act_once_and_signed():
 
 
 def test_average_is_within_plus_between_models():
-    """A fast phase of a quarter that eight points can neither prove nor exclude."""
-    times = np.array([1.0, 4.0, 8.0, 24.0, 48.0, 72.0, 96.0, 168.0])
-    activity = 25 * np.exp(-0.2 * times) + 75 * np.exp(-0.015 * times)
+    """A fast phase of a sixth that twelve points can neither prove nor exclude."""
+    times = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 24.0, 36.0, 48.0, 72.0, 96.0, 120.0, 168.0])
+    activity = 17 * np.exp(-0.2 * times) + 83 * np.exp(-0.015 * times)
     tia, _ = integrate_curve(curve(times, activity), nuclide=LUTETIUM)
     used = [fit for fit in tia.fits if fit.weight > 0.1]
     assert tia.chosen == "average"

@@ -37,6 +37,15 @@ def test_akaike_weights():
     assert basis == "akaike"
 
 
+def test_a_model_far_above_the_best_has_no_weight():
+    """AICc alone would give it all: its chi-squared + 2K is 24 against 10."""
+    fits = [
+        made("mono", n_parameters=2, chi_squared=20, aicc=26.0),
+        made("bi", n_parameters=4, chi_squared=2, aicc=50.0),
+    ]
+    assert weights(fits, 7) == ([0.0, 1.0], "akaike")
+
+
 def test_simplest_without_any_finite_criterion():
     fits = [
         made("uptake", n_parameters=3, chi_squared=0, aicc=math.inf),
