@@ -107,7 +107,7 @@ class ExponentialForm:
         return rates, rates[:, None] * jacobian
 
     def to_unit(self, nonlinear: Array, bounds: RateBounds) -> Array:
-        """Return the coordinates of rates; one beyond a bound, or too near the rate before it, is moved to the bound."""
+        """Return the coordinates of rates; one beyond a bound, or too near the rate before it, goes to the bound."""
         count = self.n_rates
         gap = math.log(bounds.minimum_ratio)
         upper = math.log(bounds.fastest_per_h / bounds.slowest_per_h)
