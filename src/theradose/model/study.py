@@ -177,6 +177,38 @@ class SingleTimePoint(StudyPart):
     dose_factors: tuple[StatedDoseFactor, ...] = ()
 
 
+class MarrowMap(StudyPart):
+    """An image of active marrow that weights the marrow volume, and how it lies to the reference time point."""
+
+    image: str
+    ct: str | None = None
+    method: str = "automatic"
+    transform: str | None = None
+
+
+class MarrowChoice(StudyPart):
+    """How the dose to red marrow is computed from images and from blood."""
+
+    image: bool = True
+    sites: tuple[str, ...] = ()
+    method: str | None = None
+    distribution: Literal["spongiosa", "active-marrow"] = "spongiosa"
+    recovery: str | float | None = None
+    recovery_u: Fraction | None = None
+    cellularity: Fraction | None = None
+    cellularity_u: Fraction | None = None
+    trabecular_fraction: Fraction | None = None
+    trabecular_fraction_u: Fraction | None = None
+    margin: LengthMm | None = None
+    lesion_margin: LengthMm | None = None
+    hu_window: tuple[float, float] | None = None
+    weighting: MarrowMap | None = None
+    extrapolate_site: bool | str | float = False
+    mass: MassG | None = None
+    rmblr: str | float = "1"
+    haematocrit: Fraction | None = None
+
+
 class RegistrationChoice(StudyPart):
     """How time points are brought into one space."""
 
@@ -219,6 +251,7 @@ class Study(StudyPart):
     single_time_point: SingleTimePoint | None = None
     blood: str | None = None
     probe: str | None = None
+    marrow: MarrowChoice | None = None
     reference_timepoint: str | None = None
     registration: RegistrationChoice = RegistrationChoice()
     measurement_u: Fraction | None = None

@@ -36,8 +36,10 @@ from theradose.model.study import Study
 from theradose.nuclides import load_constant
 from theradose.provenance import software_versions
 from theradose.report.reporting import reporting_items
-from theradose.uncertainty import Uncertain, budget
+from theradose.uncertainty import budget
 from theradose.workflow.case import Case
+from theradose.workflow.estimates import estimate
+from theradose.workflow.marrow_image_document import image_marrow_document
 from theradose.workflow.outcome import Outcome, RegionOutcome, TimepointOutcome
 
 _MBQ_PER_GBQ = 1000.0
@@ -56,6 +58,7 @@ def assemble_result(
         images=tuple(_image(timepoint, outcome) for timepoint in outcome.timepoints),
         regions=tuple(_region(case, region) for region in outcome.regions),
         whole_body=_whole_body(case, outcome),
+        marrow=_marrow(outcome),
         tumour_burden=_tumour_burden(outcome),
         reporting=(),
         findings=tuple(
@@ -191,6 +194,12 @@ def _whole_body(case: Case, outcome: Outcome) -> WholeBodyResult | None:
     return WholeBodyResult(scope="field of view of the images", **fields)
 
 
+def _marrow(outcome: Outcome) -> dict[str, Any] | None:
+    if outcome.marrow_image is None:
+        return None
+    return {"image": image_marrow_document(outcome.marrow_image)}
+
+
 def _tumour_burden(outcome: Outcome) -> TumourBurden | None:
     lesions = [region for region in outcome.regions if region.region.kind is RegionKind.LESION]
     if not lesions:
@@ -211,15 +220,6 @@ def _activity_at(tia: TimeIntegratedActivity, t_h: float) -> float:
     """Return the measured activity at `t_h`, or the fitted one where that image was left out of the curve."""
     measured = tia.curve.activity_mbq[tia.curve.t_h == t_h]
     return float(measured[0] if len(measured) else evaluate_tia(tia, np.array([t_h]))[0][0])
-
-
-def estimate(quantity: Uncertain) -> Estimate:
-    """Return a value for a document; its u is that of the stated sources, ``null`` if there is none.
-
-    A value without any source is not exact: a rate that a bound holds, or a mass that the user states, has an
-    uncertainty that nobody knows.
-    """
-    return Estimate(value=quantity.value, u=quantity.u if quantity.contributions else None)
 
 
 def _curve(curve: TimeActivityCurve) -> CurveResult:

@@ -12,7 +12,7 @@ from theradose.model.curve import CurveFit
 from theradose.model.finding import Finding
 from theradose.nuclides import Nuclide
 from theradose.uncertainty import Uncertain, budget
-from theradose.workflow.assemble import estimate
+from theradose.workflow.estimates import estimate
 from theradose.workflow.marrow import BLOOD_MODELS, BloodMarrow, constants_used
 
 _MBQ_PER_GBQ = 1e3

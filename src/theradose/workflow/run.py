@@ -41,6 +41,8 @@ from theradose.workflow.doses import (
     region_outcomes,
 )
 from theradose.workflow.exports import export_maps
+from theradose.workflow.marrow_image import image_marrow
+from theradose.workflow.marrow_settings import image_marrow_settings
 from theradose.workflow.outcome import Outcome, TimepointOutcome
 from theradose.workflow.regions import segment_timepoints
 from theradose.workflow.study_file import StudyFile, read_study
@@ -98,6 +100,7 @@ def run_study(
     study_file = _with_engine(read_study(study_path), engine)
     case = open_case(study_file)
     dose_engines.get(case.study.dose.engine)
+    image_marrow_settings(case)
     results = results if results is not None else study_file.folder / RESULTS_FOLDER
     notify = on_step or _ignore
     notify("hash inputs")
@@ -133,6 +136,7 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
     whole_field, remainder, field_findings = integrate_field(case, loaded, segmentations)
     tias = {tia.region: tia for _, tia in integrated}
     tia, dose, dosed = dose_map(case, reference, loaded, registrations, segmentation, tias, remainder, density)
+    marrow, marrow_findings = image_marrow(case, loaded, outlines, registrations, steps, hashes)
     regions, massed = region_outcomes(case, segmentation, integrated, density, dose)
     dose_rates, moved = dose_rate_maps(case, loaded, registrations, density)
     timepoints = tuple(
@@ -157,9 +161,10 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         dose_rates=dose_rates,
         regions=regions,
         whole_field=whole_field,
+        marrow_image=marrow,
         findings=_distinct(
             *_protocol_findings(case), *findings, *aligned, *outlined, *weighed, *recovered, *fitted,
-            *field_findings, *dosed, *massed, *moved,
+            *field_findings, *marrow_findings, *dosed, *massed, *moved,
         ),
     )  # fmt: skip
 
