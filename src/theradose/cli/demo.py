@@ -40,6 +40,12 @@ def demo_command(
         ]
         headers = ["region", "mL", "true MBq·h", "MBq·h", "", "true Gy", "Gy", ""]
         print_table(headers, rows)
+        if demo.marrow is not None:
+            marrow = demo.marrow
+            print(
+                f"red marrow from images: true {marrow.true_dose_gy:.3f} Gy, found {marrow.dose_gy:.3f} ± "
+                f"{marrow.u_dose_gy:.3f} Gy ({marrow.dose_deviation:+.1%}, not corrected for recovery)"
+            )
         print(demo.report)
     if open_report:
         webbrowser.open(demo.report.with_suffix(".html").resolve().as_uri())

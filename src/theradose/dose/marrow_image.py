@@ -326,10 +326,11 @@ def marrow_from_image(
         )
     constants = list(options.constants)
     findings = _voi_findings(density_g_per_ml.value, options)
-    corrected = voi_tia_mbq_h_per_ml
-    if options.recovery is not None:
+    if options.recovery is None:
+        corrected = voi_tia_mbq_h_per_ml.with_contribution(RECOVERY_SOURCE, None)
+    else:
         _check_positive("recovery of the marrow volume", options.recovery.value)
-        corrected = corrected / options.recovery
+        corrected = voi_tia_mbq_h_per_ml / options.recovery
     spongiosa = corrected / density_g_per_ml * _G_PER_KG
     composition = None
     if options.site_fraction is not None:

@@ -22,6 +22,7 @@ from theradose.report.blocks import (
     row,
 )
 from theradose.report.inputs import ReportImages
+from theradose.report.marrow import marrow_section
 from theradose.report.numbers import (
     NOT_STATED,
     format_given,
@@ -62,6 +63,7 @@ def build_document(result: Result, images: ReportImages, pictures: Sequence[Pict
         Section("curves", "Time-activity curves", present((*_named(places, "curves-"), fit_table(result)))),
         Section("dvh", "Dose-volume histograms", present((*_named(places, "histograms"), dvh_table(result)))),
         Section("budget", "Uncertainty budget", present((*_named(places, "budget-"), region_table(result)))),
+        Section("marrow", "Red marrow", marrow_section(result, _named(places, "marrow-"))),
         Section("limits", "Limits", present((_limit_table(result),))),
         Section("method", "Method and software", _method(result, images)),
         Section("files", "Files", present((_file_table(result),))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from theradose.model.result import Result
 from theradose.report.inputs import ReportImages
+from theradose.report.marrow_plots import draw_marrow_pictures
 from theradose.report.plots import draw_budgets, draw_curves, draw_histograms
 from theradose.report.scene import Scene
 from theradose.report.slices import (
@@ -23,7 +24,7 @@ def draw_pictures(result: Result, images: ReportImages) -> tuple[Picture, ...]:
     -------
     tuple of Picture
         ``overview``, ``overview-axial``, ``slices-1`` …, ``dose-rates``, ``registration``, ``curves-1`` …,
-        ``histograms``, ``budget-1`` ….
+        ``histograms``, ``budget-1`` …, ``marrow-curves``, ``marrow-budget``.
     """
     scene = Scene.of(images)
     drawn = (
@@ -35,5 +36,6 @@ def draw_pictures(result: Result, images: ReportImages) -> tuple[Picture, ...]:
         *draw_curves(result, images),
         draw_histograms(result),
         *draw_budgets(result),
+        *draw_marrow_pictures(result, images),
     )
     return tuple(picture for picture in drawn if picture is not None)

@@ -36,6 +36,8 @@ class ReportImages:
         Fitted curves by region, for plotting.
     whole_body : TimeIntegratedActivity or None
         Fitted curve of the whole body or of everything in view.
+    marrow : mapping of str to TimeIntegratedActivity
+        Fitted concentrations behind the marrow dose: ``image`` in MBq/mL, ``blood`` in MBq/L.
     """
 
     activity: Volume
@@ -46,6 +48,7 @@ class ReportImages:
     overlays: Sequence[AlignedPair] = ()
     tias: Mapping[str, TimeIntegratedActivity] = field(default_factory=dict)
     whole_body: TimeIntegratedActivity | None = None
+    marrow: Mapping[str, TimeIntegratedActivity] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         grids = {"dose map": self.dose.grid, "segmentation": self.segmentation.grid}

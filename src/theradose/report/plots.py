@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.region import RegionKind
-from theradose.model.result import RegionResult, Result, WholeBodyResult
+from theradose.model.result import BudgetResult, Estimate, RegionResult, Result, WholeBodyResult
 from theradose.report.inputs import ReportImages, ordered_regions
 from theradose.report.numbers import format_estimate, format_percent
 from theradose.report.style import (
@@ -55,6 +55,23 @@ SOURCE_GROUPS = {
 
 _Curve = tuple[str, RegionResult | WholeBodyResult, TimeIntegratedActivity | None]
 """Title, points with chosen model, and the fitted curve."""
+
+
+class Budgeted(Protocol):
+    """A dose with its budget: a region, or red marrow."""
+
+    @property
+    def name(self) -> str:
+        """What it is the dose of."""
+
+    @property
+    def dose_gy(self) -> Estimate:
+        """The dose."""
+
+    @property
+    def budget(self) -> tuple[BudgetResult, ...]:
+        """Its sources of uncertainty."""
+
 
 _GROUP_COLOURS = dict(
     zip(("calibration", "recovery", "volume", "fit", "choice of model", "mass", "other"), PALETTE, strict=True)
@@ -110,10 +127,11 @@ def draw_budgets(result: Result) -> tuple[Picture, ...]:
     """Draw for each region how its dose uncertainty is shared among the sources."""
     regions = [region for region in ordered_regions(result.regions) if region.budget]
     sheets = [regions[start : start + _BUDGETS_PER_SHEET] for start in range(0, len(regions), _BUDGETS_PER_SHEET)]
-    return tuple(_draw_budget_sheet(sheet, f"budget-{number}") for number, sheet in enumerate(sheets, 1))
+    return tuple(draw_budget_sheet(sheet, f"budget-{number}") for number, sheet in enumerate(sheets, 1))
 
 
-def _draw_budget_sheet(regions: Sequence[RegionResult], name: str) -> Picture:
+def draw_budget_sheet(regions: Sequence[Budgeted], name: str) -> Picture:
+    """Draw how the dose uncertainty of each row is shared among the sources."""
     height_in = 0.5 + 0.2 * len(regions)
     with figure_style():
         figure = new_figure(PAGE_WIDTH_IN, height_in)
@@ -196,7 +214,7 @@ def _draw_curve(axes: Axes, region: RegionResult | WholeBodyResult, tia: TimeInt
         transform=axes.transAxes, fontsize=6.8, color=MUTED, va="bottom",
     )  # fmt: skip
     if tia is not None:
-        _draw_fits(axes, tia, t_end_h=float(t_h[-1]) * _TIME_BEYOND_LAST)
+        draw_fits(axes, tia, t_end_h=float(t_h[-1]) * _TIME_BEYOND_LAST)
         axes.text(
             0.98, 0.95, f"{format_percent(region.extrapolated_fraction)} after last point",
             transform=axes.transAxes, ha="right", va="top", fontsize=6.8, color=ACCENT,
@@ -208,7 +226,8 @@ def _draw_curve(axes: Axes, region: RegionResult | WholeBodyResult, tia: TimeInt
     axes.locator_params(axis="both", nbins=5)
 
 
-def _draw_fits(axes: Axes, tia: TimeIntegratedActivity, *, t_end_h: float) -> None:
+def draw_fits(axes: Axes, tia: TimeIntegratedActivity, *, t_end_h: float) -> None:
+    """Draw the curve that was integrated with its band, and the single models."""
     from theradose.kinetics.evaluate import evaluate_fit, evaluate_tia
 
     t_h = np.linspace(0.0, t_end_h, _SAMPLES)
@@ -222,7 +241,7 @@ def _draw_fits(axes: Axes, tia: TimeIntegratedActivity, *, t_end_h: float) -> No
     axes.plot(t_h, activity, color=ACCENT)
 
 
-def _shares(region: RegionResult) -> list[tuple[str, float]]:
+def _shares(region: Budgeted) -> list[tuple[str, float]]:
     """Return the share of the variance of each group, in the order of the legend."""
     totals = dict.fromkeys(_GROUP_COLOURS, 0.0)
     for line in region.budget:
@@ -230,7 +249,7 @@ def _shares(region: RegionResult) -> list[tuple[str, float]]:
     return [(group, share) for group, share in totals.items() if share > 0]
 
 
-def _budget_remark(axes: Axes, row: int, region: RegionResult) -> None:
+def _budget_remark(axes: Axes, row: int, region: Budgeted) -> None:
     dose = region.dose_gy
     relative = None if dose.value in (None, 0.0) or dose.u is None else abs(dose.u / dose.value)
     axes.text(101.5, row, f"± {format_percent(relative)}", va="center", fontsize=7.5)

@@ -51,6 +51,29 @@ class TrueRegion:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TrueMarrow:
+    """The spongiosa of the outlined vertebrae, in which all marrow takes part alike.
+
+    Attributes
+    ----------
+    sites : tuple of str
+        The vertebrae.
+    volume_ml, mass_g : float
+        Of their spongiosa.
+    tia_mbq_h : float
+        Time-integrated activity in it.
+    dose_gy : float
+        Mean dose if all electron energy is absorbed in it.
+    """
+
+    sites: tuple[str, ...]
+    volume_ml: float
+    mass_g: float
+    tia_mbq_h: float
+    dose_gy: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TrueTimepoint:
     """One simulated visit.
 
@@ -98,6 +121,8 @@ class Truth:
         Whose space the structure set and the transforms use.
     regions : tuple of TrueRegion
         All regions with kinetics of their own.
+    marrow : TrueMarrow
+        Spongiosa of the outlined vertebrae.
     body : KineticCurve
         Activity of the whole body; what is missing to the decayed administered activity was excreted.
     timepoints : tuple of TrueTimepoint
@@ -111,6 +136,7 @@ class Truth:
     administered_mbq: float
     reference_timepoint: str
     regions: tuple[TrueRegion, ...]
+    marrow: TrueMarrow
     body: KineticCurve
     timepoints: tuple[TrueTimepoint, ...]
 
@@ -125,6 +151,7 @@ class Truth:
             "administered_mbq": self.administered_mbq,
             "reference_timepoint": self.reference_timepoint,
             "regions": [_region_json(region) for region in self.regions],
+            "marrow": _marrow_json(self.marrow),
             "whole_body": {"curve": _curve_json(self.body), "tia_mbq_h": self.body.tia_mbq_h},
             "timepoints": [_timepoint_json(timepoint) for timepoint in self.timepoints],
         }
@@ -138,7 +165,7 @@ def true_regions(patient: DigitalPatient, outlined: tuple[str, ...]) -> tuple[Tr
     """Return what is true of each region of a patient; `outlined` are those of the structure set."""
     constant = local_dose_constant(electron_energy_kev=patient.nuclide.electron_energy_kev.value)
     regions = []
-    for name in patient.anatomy.region_names:
+    for name in (*patient.anatomy.region_names, *patient.anatomy.structure_names):
         part = patient.anatomy.parts[patient.anatomy.parts_of(name)[0]]
         curve = patient.region_curve(name)
         mass_g = patient.region_mass_g(name)
@@ -156,6 +183,33 @@ def true_regions(patient: DigitalPatient, outlined: tuple[str, ...]) -> tuple[Tr
             )
         )
     return tuple(regions)
+
+
+def true_marrow(patient: DigitalPatient) -> TrueMarrow:
+    """Return what is true of the spongiosa of the outlined vertebrae."""
+    parts = patient.anatomy.parts
+    members = [i for i, part in enumerate(parts) if part.structure is not None and part.tissue == "spongiosa"]
+    regions = [str(parts[member].region) for member in members]
+    mass_g = sum(patient.region_mass_g(region) for region in regions)
+    tia_mbq_h = sum(patient.region_curve(region).tia_mbq_h for region in regions)
+    constant = local_dose_constant(electron_energy_kev=patient.nuclide.electron_energy_kev.value)
+    return TrueMarrow(
+        sites=patient.anatomy.structure_names,
+        volume_ml=sum(patient.region_volume_ml(region) for region in regions),
+        mass_g=mass_g,
+        tia_mbq_h=tia_mbq_h,
+        dose_gy=constant * tia_mbq_h / mass_g,
+    )
+
+
+def _marrow_json(marrow: TrueMarrow) -> dict[str, Any]:
+    return {
+        "sites": list(marrow.sites),
+        "volume_ml": marrow.volume_ml,
+        "mass_g": marrow.mass_g,
+        "tia_mbq_h": marrow.tia_mbq_h,
+        "dose_gy": marrow.dose_gy,
+    }
 
 
 def _region_json(region: TrueRegion) -> dict[str, Any]:

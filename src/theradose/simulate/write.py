@@ -18,7 +18,7 @@ from theradose.simulate.camera import SPECT_CT, Camera, load_camera
 from theradose.simulate.dicom import DicomWriter, outlined_regions, patient_id
 from theradose.simulate.patient import DigitalPatient, make_patient
 from theradose.simulate.phantom import measure_recovery
-from theradose.simulate.truth import TrueTimepoint, Truth, true_regions
+from theradose.simulate.truth import TrueTimepoint, Truth, true_marrow, true_regions
 from theradose.simulate.visit import Variant, Visit, plan_visits
 
 STUDY_FILE = "study.yaml"
@@ -109,6 +109,7 @@ def simulate_study(
         administered_mbq=patient.administered_mbq,
         reference_timepoint=reference,
         regions=true_regions(patient, outlined_regions(patient)),
+        marrow=true_marrow(patient),
         body=patient.body_curve(),
         timepoints=tuple(timepoints),
     )

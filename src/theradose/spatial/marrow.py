@@ -328,8 +328,9 @@ def _findings(volume: MarrowVolume, names: str, *, windowed: bool, rules: Spongi
             f"The marrow volume of {volume.volume_ml:.3g} mL is small: noise and activity from its surroundings weigh "
             "much.", MARROW_VOLUME))  # fmt: skip
     if excluded["lesions"] > 0:
+        much = excluded["lesions"] > data["excluded_by_lesions"]["value"] * (excluded["lesions"] + volume.volume_ml)
         findings.append(Finding(
-            "marrow-lesions-excluded", "warning",
+            "marrow-lesions-excluded", "warning" if much else "info",
             f"Lesions and {rules.lesion_margin_mm:g} mm around them take {excluded['lesions']:.3g} mL out of the "
             "marrow volume: the rest may hold unseen disease, and the dose of the marrow near them is higher.",
             MARROW_VOLUME))  # fmt: skip

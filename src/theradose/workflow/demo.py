@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from theradose.errors import StudyError
+from theradose.model.result import Result
 from theradose.simulate.write import TRUTH_FILE, simulate_study
 from theradose.workflow.run import run_study
 
@@ -40,17 +41,37 @@ class DemoRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DemoMarrow:
+    """Truth beside result for red marrow from images; the truth is the mean over all spongiosa of the vertebrae."""
+
+    volume_ml: float
+    true_dose_gy: float
+    dose_gy: float
+    u_dose_gy: float
+
+    @property
+    def dose_deviation(self) -> float:
+        """Relative deviation of the dose from the truth."""
+        return self.dose_gy / self.true_dose_gy - 1
+
+
+@dataclass(frozen=True, slots=True)
 class Demo:
-    """The demonstration's table and its report."""
+    """The demonstration's table, its marrow dose and its report."""
 
     rows: tuple[DemoRow, ...]
     report: Path
+    marrow: DemoMarrow | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the demonstration as a JSON-compatible document."""
         names = (*DemoRow.__slots__, "tia_deviation", "dose_deviation")
         regions = [{name: getattr(row, name) for name in names} for row in self.rows]
-        return {"regions": regions, "report": str(self.report)}
+        marrow = None
+        if self.marrow is not None:
+            fields = (*DemoMarrow.__slots__, "dose_deviation")
+            marrow = {"image": {name: getattr(self.marrow, name) for name in fields}}
+        return {"regions": regions, "marrow": marrow, "report": str(self.report)}
 
 
 def run_demo(out: Path, *, seed: int, on_step: Callable[[str], None]) -> Demo:
@@ -83,7 +104,16 @@ def run_demo(out: Path, *, seed: int, on_step: Callable[[str], None]) -> Demo:
         for region in run.result.regions
         if region.name in true_regions
     ]
-    return Demo(tuple(rows), run.folder / "report.pdf")
+    return Demo(tuple(rows), run.folder / "report.pdf", _marrow(run.result, truth))
+
+
+def _marrow(result: Result, truth: dict[str, Any]) -> DemoMarrow | None:
+    image, true = (result.marrow or {}).get("image"), truth.get("marrow")
+    if image is None or true is None:
+        return None
+    # Self dose beside self dose: the truth is that of the activity in spongiosa.
+    dose = image["self_gy"]
+    return DemoMarrow(image["volume_ml"], true["dose_gy"], dose["value"], dose["u"] or 0.0)
 
 
 def _is_simulated(out: Path, seed: int) -> bool:

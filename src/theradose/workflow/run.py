@@ -202,6 +202,7 @@ def report_images(outcome: Outcome) -> ReportImages:
         ],
         tias={region.region.name: region.tia for region in outcome.regions},
         whole_body=outcome.whole_field,
+        marrow={} if outcome.marrow_image is None else {"image": outcome.marrow_image.tia},
     )
 
 
