@@ -28,24 +28,24 @@ def demo_command(
         rows = [
             [
                 row.region,
-                f"{row.volume_ml:.1f}",
-                f"{row.true_tia_mbq_h:.0f}",
-                f"{row.tia_mbq_h:.0f} ± {row.u_tia_mbq_h:.0f}",
-                f"{row.tia_deviation:+.1%}",
-                f"{row.true_dose_gy:.3f}",
-                f"{row.dose_gy:.3f} ± {row.u_dose_gy:.3f}",
-                f"{row.dose_deviation:+.1%}",
+                _number(row.volume_ml, ".1f"),
+                _number(row.true_tia_mbq_h, ".0f"),
+                _number(row.tia_mbq_h, ".0f", row.u_tia_mbq_h),
+                _number(row.tia_deviation, "+.1%"),
+                _number(row.true_dose_gy, ".3f"),
+                _number(row.dose_gy, ".3f", row.u_dose_gy),
+                _number(row.dose_deviation, "+.1%"),
             ]
             for row in demo.rows
         ]
         headers = ["region", "mL", "true MBq·h", "MBq·h", "", "true Gy", "Gy", ""]
         print_table(headers, rows)
-        if demo.marrow is not None:
-            marrow = demo.marrow
-            print(
-                f"red marrow from images: true {marrow.true_dose_gy:.3f} Gy, found {marrow.dose_gy:.3f} ± "
-                f"{marrow.u_dose_gy:.3f} Gy ({marrow.dose_deviation:+.1%}, not corrected for recovery)"
-            )
         print(demo.report)
     if open_report:
         webbrowser.open(demo.report.with_suffix(".html").resolve().as_uri())
+
+
+def _number(value: float | None, form: str, u: float | None = None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:{form}}" if u is None else f"{value:{form}} ± {u:{form}}"

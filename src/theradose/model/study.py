@@ -177,6 +177,16 @@ class SingleTimePoint(StudyPart):
     dose_factors: tuple[StatedDoseFactor, ...] = ()
 
 
+class CounterChoice(StudyPart):
+    """The instrument that counts blood samples."""
+
+    name: str = "counter"
+    instrument: Literal["gamma-counter", "activity-meter"] = "gamma-counter"
+    efficiency: SensitivityCpsPerMBq | None = None
+    u: Fraction | None = None
+    dead_time: DeadTimeUs | None = None
+
+
 class MarrowMap(StudyPart):
     """An image of active marrow that weights the marrow volume, and how it lies to the reference time point."""
 
@@ -205,8 +215,17 @@ class MarrowChoice(StudyPart):
     weighting: MarrowMap | None = None
     extrapolate_site: bool | str | float = False
     mass: MassG | None = None
-    rmblr: str | float = "1"
+    rmblr: Annotated[str, BeforeValidator(str)] = "1"
+    specimen: Literal["blood", "plasma", "serum"] | None = None
     haematocrit: Fraction | None = None
+    models: tuple[str, ...] | None = None
+
+
+class ThyroidChoice(StudyPart):
+    """The thyroid whose uptake is measured; `u` is the relative standard uncertainty of its mass."""
+
+    mass: MassG | None = None
+    u: Fraction | None = None
 
 
 class RegistrationChoice(StudyPart):
@@ -250,8 +269,11 @@ class Study(StudyPart):
     overrides: tuple[Override, ...] = ()
     single_time_point: SingleTimePoint | None = None
     blood: str | None = None
+    counter: CounterChoice = CounterChoice()
+    marrow: MarrowChoice = MarrowChoice()
     probe: str | None = None
-    marrow: MarrowChoice | None = None
+    uptake: str | None = None
+    thyroid: ThyroidChoice = ThyroidChoice()
     reference_timepoint: str | None = None
     registration: RegistrationChoice = RegistrationChoice()
     measurement_u: Fraction | None = None

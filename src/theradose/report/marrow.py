@@ -12,6 +12,7 @@ from theradose.report.numbers import (
     NOT_STATED,
     UNKNOWN,
     format_estimate,
+    format_fixed,
     format_given,
     format_number,
     format_percent,
@@ -23,16 +24,18 @@ METHODS = ("image", "blood")
 
 _TITLES = {"image": "From images", "blood": "From blood"}
 _REASONS = {
-    "margin": "within the margin of the surface",
-    "processes": "arches and processes",
-    "lesions": "lesions and their margin",
-    "below-window": "below the HU window",
-    "above-window": "above the HU window",
+    "margin": "− margin below the surface",
+    "processes": "− arches and processes",
+    "lesions": "− lesions and their margin",
+    "below-window": "− below the HU window",
+    "above-window": "− above the HU window",
 }
 _DOSE_METHODS = {
     "local-deposition": "local deposition: all electron energy stays in marrow",
     "s-value": "S value of the reference adult",
 }
+# How the constants of the two methods are called.
+_S_VALUE, _ELECTRONS = "S(red-marrow <- red-marrow)", "mean electron energy"
 _DISTRIBUTIONS = {
     "spongiosa": "alike in all spongiosa",
     "active-marrow": "in active marrow alone",
@@ -56,7 +59,6 @@ def marrow_section(result: Result, pictures: Iterable[Illustration]) -> tuple[Bl
             *(Paragraph(text) for text in explanation(parts)),
             *pictures,
             _volume(parts),
-            _constants(parts),
         )
     )
 
@@ -65,7 +67,7 @@ def explanation(parts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return why images and blood give different doses, with the figures of this patient where both are known."""
     data = load_yaml("marrow_image.yaml")
     mean = data["image_to_blood_hemmingsson2023"]["value"]
-    medians = [format_given(value) for value in data["image_to_blood_vallot2024"]["value"]]
+    medians = [format_fixed(value, 1) for value in data["image_to_blood_vallot2024"]["value"]]
     published = (
         f"Image-based doses of red marrow were {format_given(mean)} times the blood-based ones on average in 16 "
         f"patients (Hemmingsson 2023) and {', '.join(medians[:-1])} and {medians[-1]} times for mono-, bi- and "
@@ -103,6 +105,7 @@ def _comparison(parts: Mapping[str, Mapping[str, Any]]) -> Table:
         ("Effective half-life, h", "half_life", False),
         ("Integral as measured", "integral", False),
         ("Activity in red marrow, MBq·h", "activity", False),
+        ("Beyond the part of the blood", "specific", False),
         ("Dose factor", "factor", False),
         ("Dose from red marrow, Gy", "self", False),
         ("Dose from the rest of the body, Gy", "cross", False),
@@ -110,6 +113,7 @@ def _comparison(parts: Mapping[str, Mapping[str, Any]]) -> Table:
         ("Dose per activity, mGy/GBq", "per_activity", True),
     ]
     described = {name: _described(name, part) for name, part in parts.items()}
+    lines = [line for line in lines if any(described[name][line[1]] != UNKNOWN for name in parts)]
     rows = [
         row(Cell(label, strong=True), *(Cell(described[name][key], strong=strong) for name in parts))
         for label, key, strong in lines
@@ -134,6 +138,7 @@ def _described(name: str, part: Mapping[str, Any]) -> dict[str, str]:
         "integral": f"{format_estimate(_estimate(part.get('tia_mbq_h_per_ml' if image else 'tia_mbq_h_per_l')))} "
         f"MBq·h/{'mL' if image else 'L'}",
         "activity": format_estimate(_estimate(part.get("marrow_tia_mbq_h"))),
+        "specific": _specific(part),
         "factor": _factor(part),
         "self": format_estimate(_estimate(part.get("self_gy"))),
         "cross": "not known" if cross is None else format_estimate(cross),
@@ -154,6 +159,14 @@ def _image_place(part: Mapping[str, Any]) -> str:
     return f"{format_number(part['volume_ml'])} mL of {', '.join(map(words, part['sites']))}{weighted}; {corrected}"
 
 
+def _specific(part: Mapping[str, Any]) -> str:
+    """Return the share of the activity that the blood does not explain."""
+    specific, total = (_estimate(part.get(key)) for key in ("specific_tia_mbq_h_per_kg", "marrow_tia_mbq_h_per_kg"))
+    if specific is None or total is None or specific.value is None or not total.value:
+        return UNKNOWN
+    return f"{format_percent(specific.value / total.value)} of it ({format_estimate(specific)} MBq·h/kg)"
+
+
 def _blood_place(part: Mapping[str, Any]) -> str:
     haematocrit = part.get("haematocrit")
     stated = "" if haematocrit is None else f", haematocrit {format_given(haematocrit)}"
@@ -161,13 +174,14 @@ def _blood_place(part: Mapping[str, Any]) -> str:
 
 
 def _factor(part: Mapping[str, Any]) -> str:
+    """Return the dose method with the one constant that it rests on."""
     method = str(part.get("method") or NOT_STATED)
-    sources = [
-        str(constant["source"])
-        for constant in part.get("constants", ())
-        if str(constant["name"]).startswith(("S(red-marrow <- red-marrow)", "mean electron energy"))
-    ]
-    return "; ".join([_DOSE_METHODS.get(method, method), *dict.fromkeys(sources)])
+    for constant in part.get("constants", ()):
+        if method == "s-value" and str(constant["name"]).startswith(_S_VALUE):
+            return f"{_DOSE_METHODS[method]}: {constant['source']} ({constant['status']})"
+        if method == "local-deposition" and str(constant["name"]).startswith(_ELECTRONS):
+            return f"{_DOSE_METHODS[method]}, {format_given(constant['value'])} keV per decay"
+    return _DOSE_METHODS.get(method, method)
 
 
 def _volume(parts: Mapping[str, Mapping[str, Any]]) -> Table | None:
@@ -177,7 +191,7 @@ def _volume(parts: Mapping[str, Mapping[str, Any]]) -> Table | None:
     outlined = float(image["outlined_ml"])
     rows = [row(Cell("Outlined", strong=True), format_number(outlined), "")]
     rows += [
-        row(Cell(f"without {_REASONS.get(reason, reason)}"), format_number(volume), format_percent(volume / outlined))
+        row(Cell(_REASONS.get(reason, reason)), format_number(volume), format_percent(volume / outlined))
         for reason, volume in image["excluded_ml"].items()
         if volume > 0
     ]
@@ -186,8 +200,8 @@ def _volume(parts: Mapping[str, Mapping[str, Any]]) -> Table | None:
         row(Cell("Spongiosa", strong=True), Cell(format_number(kept), strong=True), format_percent(kept / outlined))
     )
     moved = [
-        f"{one['timepoint']} {one['method']} ({format_number(one['shift_mm'])} mm, "
-        f"{format_number(one['rotation_deg'])}°)"
+        f"{one['timepoint']} {one['method']} ({format_fixed(one['shift_mm'], 1)} mm, "
+        f"{format_fixed(one['rotation_deg'], 1)}°)"
         for one in image["registrations"]
     ]
     return Table(
@@ -199,27 +213,6 @@ def _volume(parts: Mapping[str, Mapping[str, Any]]) -> Table | None:
             f"the distance from that of the whole image: {', '.join(moved)}.",
         ),
     )
-
-
-def _constants(parts: Mapping[str, Mapping[str, Any]]) -> Table:
-    known = {
-        (constant["name"], constant["value"]): constant
-        for part in parts.values()
-        for constant in part.get("constants", ())
-    }
-    return Table(
-        "Constants of the marrow dose",
-        (Column("Constant", stretch=1.0), Column("Value", "", "right"), Column("Unit"),
-         Column("Source", stretch=1.6), Column("Status")),
-        tuple(
-            row(
-                Cell(str(constant["name"]), strong=True), format_given(constant["value"]), str(constant["unit"]),
-                str(constant["source"]),
-                Cell(str(constant["status"]), "warning" if constant["status"] == "unverified" else "muted"),
-            )
-            for constant in known.values()
-        ),
-    )  # fmt: skip
 
 
 def _estimate(pair: Mapping[str, Any] | None, factor: float = 1.0) -> Estimate | None:

@@ -187,7 +187,10 @@ def _named_files(study_file: StudyFile) -> dict[str, tuple[Path, ...]]:
         for cycle in study.previous_cycles:
             if cycle.result is not None:
                 named[cycle.result] = (earlier_result_file(study_file.resolve(cycle.result)),)
-    if study.marrow is not None and study.marrow.weighting is not None:
+    for name in (study.blood, study.probe, study.uptake):
+        if name is not None:
+            named[name] = _all_files(study_file.resolve(name))
+    if study.marrow.weighting is not None:
         weighting = study.marrow.weighting
         for name in (weighting.image, weighting.ct, weighting.transform):
             if name is not None:

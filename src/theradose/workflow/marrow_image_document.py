@@ -8,29 +8,30 @@ from typing import Any
 from theradose.model.curve import CurveFit
 from theradose.model.transform import Registration
 from theradose.uncertainty import Uncertain, budget
-from theradose.workflow.estimates import estimate
+from theradose.workflow.document_parts import constant_document, estimate
 from theradose.workflow.marrow_image import ImageMarrow
 
 
 def image_marrow_document(result: ImageMarrow) -> dict[str, Any]:
     """Return the document described in ``docs/formats/marrow.md``."""
-    volume, dose, curve = result.volume, result.dose, result.tia.curve
+    measured, dose, split = result.measured, result.dose, result.split
+    volume, curve = measured.volume, measured.tia.curve
     composition = result.concentration.composition
-    options = result.settings.options
+    options = measured.settings.options
     return {
-        "method": result.settings.method,
-        "sites": list(result.sites),
+        "method": measured.settings.method,
+        "sites": list(measured.sites),
         "volume_ml": volume.volume_ml,
         "outlined_ml": volume.outlined_ml,
         "excluded_ml": dict(volume.excluded_ml),
-        "density_g_per_ml": _pair(result.density_g_per_ml),
+        "density_g_per_ml": _pair(measured.density_g_per_ml),
         "distribution": options.distribution,
         "recovery": _pair(options.recovery),
         "cellularity": None if composition is None else _pair(composition.cellularity),
         "trabecular_fraction": None if composition is None else _pair(composition.trabecular_fraction),
         "site_fraction": None if options.site_fraction is None else _pair(options.site_fraction),
-        "weighted_by": result.weighted_by,
-        "registrations": [_registration(name, one) for name, one in result.registrations.items()],
+        "weighted_by": measured.weighted_by,
+        "registrations": [_registration(name, one) for name, one in measured.registrations.items()],
         "curve": {
             "t_h": curve.t_h.tolist(),
             "concentration_mbq_per_ml": curve.activity_mbq.tolist(),
@@ -40,6 +41,8 @@ def image_marrow_document(result: ImageMarrow) -> dict[str, Any]:
         "tia_mbq_h_per_ml": _pair(result.tia.value),
         "spongiosa_tia_mbq_h_per_kg": _pair(result.concentration.spongiosa),
         "marrow_tia_mbq_h_per_kg": _pair(result.concentration.marrow),
+        "specific_tia_mbq_h_per_kg": None if split is None else _pair(split.specific),
+        "non_specific_tia_mbq_h_per_kg": None if split is None else _pair(split.non_specific),
         "marrow_tia_mbq_h": _pair(dose.tia_mbq_h),
         "self_gy": _pair(dose.self_gy),
         "cross_gy": _pair(dose.cross_gy),
@@ -53,16 +56,7 @@ def image_marrow_document(result: ImageMarrow) -> dict[str, Any]:
         "budget": [
             {"source": line.source, "relative_u": line.relative_u, "share": line.share} for line in budget(dose.dose_gy)
         ],
-        "constants": [
-            {
-                "name": constant.name,
-                "value": constant.value,
-                "unit": constant.unit,
-                "source": constant.source,
-                "status": constant.status,
-            }
-            for constant in dict.fromkeys((*result.concentration.constants, *dose.constants))
-        ],
+        "constants": [constant_document(constant) for constant in result.constants],
         "flags": list(result.flags),
     }
 

@@ -9,7 +9,6 @@ from theradose.dose.marrow import marrow_methods, marrow_ratio
 from theradose.dose.marrow_image import IMAGE_METHOD, ImageMarrowOptions, site_fraction, voi_recovery
 from theradose.dose.svalues import Sex
 from theradose.model.finding import Finding
-from theradose.model.study import MarrowChoice
 from theradose.nuclides import Constant
 from theradose.spatial.marrow import SpongiosaRules, spongiosa_rules
 from theradose.spatial.naming import canonical_region
@@ -50,11 +49,6 @@ class ImageMarrowSettings:
     method: str
 
 
-def marrow_choice(case: Case) -> MarrowChoice:
-    """Return what the study states about red marrow, or the defaults."""
-    return case.study.marrow or MarrowChoice()
-
-
 def image_marrow_settings(case: Case) -> ImageMarrowSettings:
     """Return the settings of the image method, and refuse what cannot be meant.
 
@@ -63,7 +57,7 @@ def image_marrow_settings(case: Case) -> ImageMarrowSettings:
     TheradoseError
         For an unknown method or an impossible number, also where only the blood method uses it.
     """
-    choice = marrow_choice(case)
+    choice = case.study.marrow
     method = choice.method or IMAGE_METHOD
     marrow_methods.get(method)
     marrow_ratio(choice=choice.rmblr, haematocrit=choice.haematocrit)
