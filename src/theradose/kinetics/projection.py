@@ -225,6 +225,10 @@ def _least_squares(design: Array, data: Array) -> tuple[Array, Array]:
     """Return the least-squares coefficients and an orthonormal basis of the columns."""
     if design.shape[1] == 0:
         return np.zeros(0), np.zeros((len(data), 0))
+    if design.shape[1] == 1:
+        norm = np.linalg.norm(design)
+        left = design / norm
+        return (left.T @ data) / norm, left
     left, singular, right = np.linalg.svd(design, full_matrices=False)
     kept = singular > _RANK_TOLERANCE * singular[0]
     left, singular, right = left[:, kept], singular[kept], right[kept]
