@@ -52,7 +52,7 @@ _TABLE_COLUMNS = (
 _TITLE_LENGTH, _FLAGS_LENGTH, _FINDING_LENGTH = 60, 44, 150
 _HEADROOM = 1.25
 # The figure's own fonts must serve: no reader's font steps in for a glyph that the first one lacks.
-_FONTS = ("STIXGeneral", "DejaVu Serif")
+FONTS = ("STIXGeneral", "DejaVu Serif")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +91,7 @@ def write_curve_pages(
     from matplotlib.backends.backend_pdf import PdfPages
 
     metadata = {"CreationDate": None, "Title": "Time-activity curves"}
-    with figure_style(), rc_context({"font.family": _FONTS}), PdfPages(path, metadata=metadata) as document:
+    with figure_style(), rc_context({"font.family": FONTS}), PdfPages(path, metadata=metadata) as document:
         for done, page in enumerate(pages):
             progress(done, len(pages))
             document.savefig(_draw_page(page, nuclide))
