@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 _SPREAD = 0.16
 _SEED = 0
-_SHOWN_PERCENTILES = (1.0, 99.0)
-_ROOM = 0.15
+# An axis reaches at most so many distances of the quartiles beyond them: one wild value must not hide the rest.
+_FENCE = 2.0
+# Changes crowd around zero, so that their quartiles say nothing: their axis shows this range at least.
+_SHOWN_CHANGES = (10.0, 90.0)
+_ROOM = 0.12
+_DECADES_WITH_STEPS = {"x": 2.3, "y": 3.5}
 _FEWEST_FOR_BOX = 4
 
 
@@ -73,9 +77,11 @@ def draw_agreement(axes: Axes, pair: PairAgreement, *, title: str) -> None:
     axes.set_ylim(low, high)
 
 
-def draw_differences(axes: Axes, means: Array, differences: Array, *, unit: str, title: str) -> None:
+def draw_differences(
+    axes: Axes, means: Array, differences: Array, *, unit: str, title: str, changes: bool = False
+) -> None:
     """Draw differences by means, the latter on a logarithmic scale; points beyond the axes become triangles."""
-    low, high = _linear_limits(differences)
+    low, high = _linear_limits(differences, changes=changes)
     left, right = _logarithmic_limits(means)
     beyond = (differences < low) | (differences > high) | (means < left) | (means > right)
     axes.axhline(0, color=HAIRLINE, linewidth=0.8, zorder=0)
@@ -98,7 +104,8 @@ def draw_differences(axes: Axes, means: Array, differences: Array, *, unit: str,
 def draw_late(axes: Axes, influences: Sequence[tuple[str, LateInfluence]], *, title: str) -> None:
     """Draw the changes without late points for every model, each way of fitting beside the other."""
     shown = [item.percent for _, item in influences if len(item.percent)]
-    low, high = _linear_limits(np.concatenate(shown)) if shown else (-1.0, 1.0)
+    limits = [_linear_limits(values, changes=True) for values in shown]
+    low, high = (min(one for one, _ in limits), max(one for _, one in limits)) if limits else (-1.0, 1.0)
     rng = np.random.default_rng(_SEED)
     axes.axhline(0, color=HAIRLINE, linewidth=0.8, zorder=0)
     for place, (name, item) in enumerate(influences):
@@ -128,8 +135,8 @@ def draw_example(axes: Axes, example: ExampleCurve, *, logarithmic: bool) -> Non
     for late, marker, label in ((False, "o", "samples"), (True, "s", "late samples")):
         rows = example.late == late
         axes.errorbar(
-            example.t_h[rows], example.concentration_mbq_l[rows], yerr=example.u_mbq_l[rows], fmt=marker, markersize=3.4,
-            color=WARNING if late else INK, elinewidth=0.8, label=label, zorder=5,
+            example.t_h[rows], example.concentration_mbq_l[rows], yerr=example.u_mbq_l[rows], fmt=marker,
+            markersize=3.4, color=WARNING if late else INK, elinewidth=0.8, label=label, zorder=5,
         )  # fmt: skip
     axes.set(xlabel="Time (h)", ylabel="MBq/L")
     if logarithmic:
@@ -170,24 +177,33 @@ def draw_scatter(axes: Axes, pair: PairAgreement, *, title: str) -> None:
     axes.set_title(title, loc="left")
 
 
-def _linear_limits(values: Array) -> tuple[float, float]:
-    low, high = np.percentile(values, _SHOWN_PERCENTILES)
-    low, high = min(float(low), 0.0), max(float(high), 0.0)
-    room = max(_ROOM * (high - low), 1e-3)
+def _linear_limits(values: Array, *, changes: bool = False) -> tuple[float, float]:
+    low, high = _fenced(values)
+    inner = np.percentile(values, _SHOWN_CHANGES) if changes else (0.0, 0.0)
+    low, high = min(low, 0.0, float(inner[0])), max(high, 0.0, float(inner[1]))
+    room = max(_ROOM * (high - low), 0.01)
     return low - room, high + room
 
 
 def _logarithmic_limits(values: Array) -> tuple[float, float]:
-    low, high = np.percentile(values[values > 0], _SHOWN_PERCENTILES)
-    room = (float(high) / float(low)) ** _ROOM * 1.05
-    return float(low) / room, float(high) * room
+    low, high = _fenced(np.log(values[values > 0]))
+    room = _ROOM * (high - low) + 0.1
+    return math.exp(low - room), math.exp(high + room)
+
+
+def _fenced(values: Array) -> tuple[float, float]:
+    lower, upper = np.percentile(values, [25, 75])
+    reach = _FENCE * (upper - lower)
+    return max(float(values.min()), float(lower - reach)), min(float(values.max()), float(upper + reach))
 
 
 def _plain_logarithm(axes: Axes, which: str) -> None:
-    """Label a logarithmic axis with plain numbers at 1, 2 and 5 times the decades."""
+    """Label a logarithmic axis with plain numbers, at 1, 2 and 5 times the decades if these are few."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+    low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
+    few = math.log10(high / low) < _DECADES_WITH_STEPS[which]
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())

@@ -41,7 +41,7 @@ MODELS = ("mono", "bi", "tri")
 _PAGE_IN = (8.27, 11.69)
 _LEFT, _RIGHT, _TOP = 0.09, 0.95, 0.945
 _LINE = 0.0142
-_WRAP = 128
+_WRAP = 150
 _NOTICE = "Research use only until a site has validated it."
 _PRINTED = {"blood": "table_3_blood", "image": "table_4_image"}
 
@@ -87,7 +87,9 @@ def _summary_page(comparison: MarrowComparison, *, as_published: bool) -> Figure
         f"{counts['both']} with both",
     )
     settings = "; ".join(f"{name}: {value}" for name, value in comparison.settings.items())
-    top = _paragraph(figure, f"{settings}.", _TOP - 0.04, colour=MUTED)
+    top = _paragraph(figure, f"{settings}.", _TOP - 0.036, colour=MUTED)
+    for text in (*(reason.text for reason in comparison.gap[:1]), *comparison.late_explained[-1:]):
+        top = _paragraph(figure, text, top)
     top = _heading(figure, "Self dose per administered activity, mGy/GBq: median [range], n", top)
     top = _dose_table(figure, comparison, top, as_published=as_published)
     for item in comparison.ours.doses:
@@ -137,50 +139,78 @@ def _reasons_page(comparison: MarrowComparison) -> Figure:
 
 
 def _dose_page(comparison: MarrowComparison, analyses: Sequence[Analysis]) -> Figure:
-    figure = _page("Dose by method and model", "Points are treatments, boxes quartiles, whiskers 5 and 95 %; the number is "
-                   "the median")  # fmt: skip
-    height = 0.36
+    subtitle = (
+        "Points are treatments, boxes quartiles, whiskers 5 and 95 %, the number is the median; triangles: beyond"
+    )
+    figure = _page("Dose by method and model", subtitle)
+    height = 0.335
     for row, analysis in enumerate(analyses):
-        axes = figure.add_axes((_LEFT, _TOP - 0.07 - height - row * (height + 0.085), _RIGHT - _LEFT, height))
-        doses = [item for item in analysis.doses if item.model in MODELS or analysis is comparison.ours]
-        draw_doses(axes, doses, title=_dose_title(analysis))
+        bottom = _TOP - 0.075 - height - row * (height + 0.115)
+        axes = figure.add_axes((_LEFT, bottom, _RIGHT - _LEFT, height))
+        published = analysis.name == "as-published"
+        doses = [item for item in analysis.doses if item.model in MODELS or not published]
+        title = (
+            "As published (Figure 1, Tables 3 and 4): unweighted, unbounded"
+            if published
+            else "Weighted, rates bounded by physical decay"
+        )
+        draw_doses(axes, doses, title=title)
+        if published:
+            _paragraph(figure, _r_squared(comparison, analysis), bottom - 0.043, colour=MUTED)
     return figure
 
 
-def _dose_title(analysis: Analysis) -> str:
-    if analysis.name != "as-published":
-        return "Weighted, rates bounded by physical decay"
-    r_squared = [
-        f"{item.name} {format_fixed(float(np.median(item.r_squared)), 3)}"
-        for item in analysis.doses
-        if len(item.r_squared)
-    ]
-    return f"As published (Figure 1 and Table 4): unweighted, unbounded; median R²: {', '.join(r_squared)}"
+def _r_squared(comparison: MarrowComparison, analysis: Analysis) -> str:
+    parts = []
+    for item in analysis.doses:
+        printed = comparison.printed[f"r_squared_{item.method}"][item.model][0]
+        own = format_fixed(float(np.median(item.r_squared)), 3) if len(item.r_squared) else UNKNOWN
+        parts.append(f"{item.name} {own} ({printed:g})")
+    return (
+        f"Median R² here (and printed): {', '.join(parts)}. A high R² says that the first hours are described; it "
+        "is no criterion for the area."
+    )
 
 
 def _agreement_page(analysis: Analysis) -> Figure:
     published = analysis.name == "as-published"
     title = "Agreement of images and blood" + (", as published (Figures 2 and 3)" if published else ", weighted")
-    figure = _page(title, "Image minus blood by their mean; lines: bias and 95 % limits of agreement with their 95 % "
-                   "intervals, for several cycles per patient")  # fmt: skip
-    height, gap = 0.19, 0.105
-    for row, image in enumerate(("bi", "tri", "mono")):
-        bottom = _TOP - 0.075 - height - row * (height + gap)
-        for column, blood in enumerate(MODELS):
+    subtitle = (
+        "Image minus blood by their mean; lines: bias and 95 % limits of agreement, with 95 % intervals that count "
+    )
+    figure = _page(title, subtitle + "patients")
+    height, gap = 0.155, 0.13
+    bottom = _TOP - 0.065 - height
+    for image in MODELS:
+        pairs = [analysis.agreement_of(f"image {image}", f"blood {blood}") for blood in MODELS]
+        if not any(pairs):
+            continue
+        for column, (blood, pair) in enumerate(zip(MODELS, pairs, strict=True)):
             axes = figure.add_axes(_cell(column, bottom, height))
-            pair = analysis.agreement_of(f"image {image}", f"blood {blood}")
             if pair is None:
-                _refused(axes, f"image {image} − blood {blood}", analysis.of("image", image).reason)
+                _refused(axes, f"image {image} − blood {blood}", analysis.of("blood", blood).reason)
                 continue
-            draw_agreement(axes, pair, title=f"{pair.first} − {pair.second}")
-            axes.text(0.0, -0.29, _limits_text(pair.absolute), transform=axes.transAxes, va="top", fontsize=7)
+            figure_number = {"bi": " (Figure 2)", "tri": " (Figure 3)"}.get(image, "") if published else ""
+            draw_agreement(axes, pair, title=f"{pair.first} − {pair.second}{figure_number}")
+            axes.text(0.0, -0.3, _limits_text(pair.absolute), transform=axes.transAxes, va="top", fontsize=7)
+        bottom -= height + gap
+    top = bottom + height
+    for image in MODELS:
+        item = analysis.of("image", image)
+        if not len(item.treatments):
+            figure_number = " (Figure 3)" if published and image == "tri" else ""
+            text = (
+                f"Image {image}{figure_number} is not drawn, {len(item.left_out)} treatments are refused. {item.reason}"
+            )
+            top = _paragraph(figure, text, top, colour=WARNING)
     return figure
 
 
 def _limits_text(result: BlandAltman) -> str:
     return (
         f"bias {_interval(result.bias)}\nlimits {_interval(result.lower)}\n"
-        f"to {_interval(result.upper)}\nn = {result.pairs} of {result.subjects} patients"
+        f"to {_interval(result.upper)}\nn = {result.pairs} of {result.subjects} patients; slope "
+        f"{format_fixed(result.slope.value, 2)}"
     )
 
 
@@ -192,8 +222,8 @@ def _late_page(comparison: MarrowComparison) -> Figure:
     hour = f"{comparison.late_sample_h:g} h"
     figure = _page("What late samples and the last image change", f"Blood without samples after {hour}; images without "
                    "the last one")  # fmt: skip
-    height = 0.25
-    bottom = _TOP - 0.07 - height
+    height = 0.235
+    bottom = _TOP - 0.06 - height
     middle = (_LEFT + _RIGHT) / 2
     for left, method in ((_LEFT, "blood"), (middle + 0.05, "image")):
         axes = figure.add_axes((left, bottom, middle - _LEFT - 0.05, height))
@@ -204,24 +234,40 @@ def _late_page(comparison: MarrowComparison) -> Figure:
         ]
         draw_late(axes, ways, title=f"{method}, {ways[0][1].considered} treatments")
         axes.tick_params(axis="x", labelsize=6)
+    top = _paragraph(figure, _image_late_text(comparison), bottom - 0.042)
+    height, step = 0.155, 0.215
+    bottom = top - 0.025 - height
     for row, (name, analysis) in enumerate((("unweighted", comparison.published), ("weighted", comparison.ours))):
         for column, model in enumerate(MODELS):
-            axes = figure.add_axes(_cell(column, bottom - 0.27 - row * 0.27, 0.18))
+            axes = figure.add_axes(_cell(column, bottom - row * step, height))
             late = analysis.late_of("blood", model)
             number = {"bi": " (Figure 4)", "tri": " (Figure 5)"}.get(model, "") if name == "unweighted" else ""
             title = f"blood {model}, {name}{number}"
             if not len(late.percent):
                 _refused(axes, title, late.reason)
                 continue
-            draw_differences(axes, (late.whole + late.early) / 2, late.whole - late.early, unit="mGy/GBq", title=title)
+            means, differences = (late.whole + late.early) / 2, late.whole - late.early
+            draw_differences(axes, means, differences, unit="mGy/GBq", title=title, changes=True)
     return figure
 
 
+def _image_late_text(comparison: MarrowComparison) -> str:
+    bi = comparison.ours.late_of("image", "bi")
+    low, high, *further = comparison.printed["image_late_bi"]
+    printed = f"{low:g} to {high:g} % and {' and '.join(f'+{value:g}' for value in further)} %"
+    if len(bi.left_out):
+        return (
+            f"Images: the bi-exponential is refused for {len(bi.left_out)} treatments without their last image. "
+            f"{bi.reason} Such fits were published with changes of {printed}: nothing but chance determines them."
+        )
+    return f"Images: published changes of the bi-exponential without the fourth image are {printed}."
+
+
 def _cycle_page(analyses: Sequence[Analysis]) -> Figure:
-    figure = _page("First and last cycle, and images by blood", "Lines are patients, the heavy line is the median; below: "
-                   "one point per treatment and the line of equality")  # fmt: skip
-    height = 0.21
-    bottom = _TOP - 0.075 - height
+    subtitle = "Lines are patients, the heavy line their median; below: treatments and the line of equality"
+    figure = _page("First and last cycle, and images by blood", subtitle)
+    height = 0.185
+    bottom = _TOP - 0.065 - height
     for row, analysis in enumerate(analyses):
         for column, (method, model) in enumerate((("blood", "mono"), ("blood", "bi"), ("image", "bi"))):
             axes = figure.add_axes(_cell(column, bottom - row * (height + 0.1), height))
@@ -231,7 +277,7 @@ def _cycle_page(analyses: Sequence[Analysis]) -> Figure:
                 continue
             draw_cycles(axes, cycles, title=title)
             axes.text(0.0, -0.15, _cycles_text(cycles), transform=axes.transAxes, va="top", fontsize=7)
-    bottom -= len(analyses) * (height + 0.1) + 0.01
+    bottom -= len(analyses) * (height + 0.1)
     for column, (first, second) in enumerate((("mono", "mono"), ("bi", "bi"), ("bi", "tri"))):
         axes = figure.add_axes(_cell(column, bottom, height))
         pair = analyses[-1].agreement_of(f"image {first}", f"blood {second}")
@@ -312,8 +358,8 @@ def _late_table(figure: Figure, comparison: MarrowComparison, top: float, *, as_
         other = comparison.published.late_of(item.method, item.model)
         cells = [
             f"{item.method} {item.model}",
-            _summary(item.percent, len(item.left_out)),
-            _summary(other.percent, len(other.left_out)),
+            _changes(item.percent, len(item.left_out)),
+            _changes(other.percent, len(other.left_out)),
             _printed_late(comparison, item),
         ]
         top = _row(figure, cells[:shown], columns[:shown], top)
@@ -362,6 +408,15 @@ def _summary(values: Array, left_out: int) -> str:
     if numbers is None:
         return f"refused ({left_out})" if left_out else UNKNOWN
     median, low, high = (format_number(value) for value in numbers)
+    more = f", {left_out} left out" if left_out else ""
+    return f"{median} [{low}, {high}], {len(values)}{more}"
+
+
+def _changes(values: Array, left_out: int) -> str:
+    numbers = median_and_range(values)
+    if numbers is None:
+        return f"refused ({left_out})" if left_out else UNKNOWN
+    median, low, high = (format_fixed(value, 2 if abs(value) < 10 else 0) for value in numbers)
     more = f", {left_out} left out" if left_out else ""
     return f"{median} [{low}, {high}], {len(values)}{more}"
 

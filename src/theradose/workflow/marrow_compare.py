@@ -43,7 +43,7 @@ from theradose.workflow.marrow_late import (
 )
 from theradose.workflow.marrow_vois import VoiMarrow, VoiMarrowOptions, image_marrow_table
 
-_GRID_POINTS = 200
+_GRID_POINTS = 400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,7 +235,7 @@ def _example(
     _, k = candidates[len(candidates) // 2]
     result = results[k]
     curve = result.tia.curve
-    grid = np.linspace(0.0, float(curve.t_h[-1]), _GRID_POINTS)
+    grid = np.linspace(result.treatment.infusion_h or 0.0, float(curve.t_h[-1]), _GRID_POINTS)
     weighted = next((fit for fit in result.tia.fits if fit.model == "bi"), result.tia.fits[0])
     return ExampleCurve(
         treatment=treatment_name(result),
