@@ -4,8 +4,7 @@ import pytest
 
 from theradose.model.study import Study
 from theradose.uncertainty import Uncertain
-from theradose.workflow.assemble import describe_study
-from theradose.workflow.estimates import estimate
+from theradose.workflow.assemble import describe_study, estimate
 from tiny_study import content
 
 PATIENT = {"id": "P001", "name": "Doe^John", "birth_date": "1960-01-01", "sex": "M"}
