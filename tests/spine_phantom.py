@@ -133,7 +133,8 @@ def write_spine_study(
         labels[inside(name, at)] = LABELS[name]
     labels[tuple(slice(2 * part.start, 2 * part.stop) for part in LIVER)] = LABELS["liver"]
     middle = CT_GRID.shape[0] // 2
-    labels[middle - 2 : middle + 2, 22:26, 22:26] = LABELS["lesion-1"]
+    if "lesion-1" not in without:
+        labels[middle - 2 : middle + 2, 22:26, 22:26] = LABELS["lesion-1"]
     for name in without:
         labels[labels == LABELS[name]] = 0
     write_nifti(Volume(labels, CT_GRID), folder / "labels.nii")

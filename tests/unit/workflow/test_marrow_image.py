@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+import yaml
 
 from spine_phantom import (
     CONCENTRATION_MBQ_PER_ML,
@@ -24,6 +25,7 @@ from theradose.dose.local import local_dose_constant
 from theradose.errors import GeometryError, PhysicsError, StudyError
 from theradose.formats.nifti import write_nifti
 from theradose.model.grid import Volume
+from theradose.model.study import MarrowChoice
 from theradose.nuclides import load_nuclide
 from theradose.spatial.density import hu_density_table
 from theradose.store.steps import StepStore
@@ -249,6 +251,25 @@ def test_document_is_json_and_has_the_keys_that_are_documented(study, request):
     assert set(document) == set(example["image"])
     for key in document:
         assert f"`{key}`" in text, key
+
+
+def test_the_documented_study_keys_are_valid(request):
+    text = (request.config.rootpath / "docs/formats/examples/marrow_study.yaml").read_text(encoding="utf-8")
+    choice = MarrowChoice.model_validate(yaml.safe_load(text)["marrow"])
+    assert choice.recovery == 0.78
+    assert choice.recovery_u == pytest.approx(0.05)
+    assert choice.margin == 5.0
+    assert choice.weighting.image == "pet/flt"
+
+
+def test_every_study_key_is_documented(request):
+    text = (request.config.rootpath / "docs/formats/marrow.md").read_text(encoding="utf-8")
+    for key in MarrowChoice.model_fields:
+        assert (
+            f"`{key}`" in text
+            or f"`{key.removesuffix('_u')}`, each with `…_u`" in text
+            or (f"`{key.removesuffix('_u')}`" in text and key.endswith("_u"))
+        ), key
 
 
 def test_true_concentration_of_the_phantom_falls_with_its_half_life():
