@@ -36,8 +36,8 @@ UNKNOWN = [
     "left right kidney",
     "left liver",
     "metal",
-    "T1",
-    "L1",
+    "t1",
+    "l1",
 ]
 LESIONS = ["GTV_Mass", "GTV2", "lesion1 liver R lobe", "Liver Met 3", "Läsion 4", "Tumeur foie", "Metastase"]
 NO_LESIONS = ["non-tumour liver", "normal liver", "liver without lesions", "metal", "Leber ohne Tumor"]
