@@ -191,6 +191,7 @@ def _measure(
         findings += weighed
     found, moved = _register_all(case, loaded, registrations, steps, hashes, spine)
     tia, fitted = _integrate(case, loaded, spine, volume, lesions, found)
+    findings += (_whole_bones(spine.vertebrae.names),)
     density, densities = _density(case, volume)
     return MarrowMeasurement(
         volume=volume,
@@ -202,6 +203,14 @@ def _measure(
         settings=settings,
         findings=tuple(dict.fromkeys(placed((*findings, *moved, *fitted, *densities), MARROW_VOLUME))),
     )
+
+
+def _whole_bones(sites: tuple[str, ...]) -> Finding:
+    message = (
+        f"As regions, {', '.join(sites)} have the dose of bone and marrow together, corrected like a sphere in cold "
+        "surroundings, which overstates it; the dose of red marrow is that of the marrow volume."
+    )
+    return Finding("marrow-sites-as-regions", "info", message, MARROW_VOLUME)
 
 
 def _gathered(sources: tuple[Segmentation, ...], sites: tuple[str, ...]) -> Segmentation:

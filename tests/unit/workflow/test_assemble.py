@@ -1,11 +1,10 @@
 """What a result says about the study: units used inside, no identity, no place on the machine."""
 
 import pytest
-from theradose.workflow.estimates import estimate
 
 from theradose.model.study import Study
 from theradose.uncertainty import Uncertain
-from theradose.workflow.assemble import describe_study
+from theradose.workflow.assemble import describe_study, estimate
 from tiny_study import content
 
 PATIENT = {"id": "P001", "name": "Doe^John", "birth_date": "1960-01-01", "sex": "M"}
