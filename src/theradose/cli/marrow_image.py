@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theradose.cli.marrow_options import (
+    ActivityOption,
+    InfusionOption,
+    SexOption,
+    StartOption,
+    TimezoneOption,
+    TreatmentsOption,
+)
+from theradose.cli.marrow_vois import print_voi_table
 from theradose.cli.output import JsonOption, print_json, print_message, print_table, step_progress
 
 if TYPE_CHECKING:
@@ -14,10 +23,41 @@ if TYPE_CHECKING:
 
 
 def image_command(
-    study: Annotated[Path, typer.Argument(help="study.yaml, or the folder that holds it.")],
+    study: Annotated[
+        Path, typer.Argument(help="study.yaml, the folder that holds it, or a table of volumes of interest (.csv).")
+    ],
+    nuclide: Annotated[str | None, typer.Option("--nuclide", help="Of a table; a study has its own.")] = None,
+    activity: ActivityOption = None,
+    start: StartOption = None,
+    timezone: TimezoneOption = None,
+    infusion: InfusionOption = "0 h",
+    treatments: TreatmentsOption = None,
+    sex: SexOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compute the red marrow dose from the images of a study, and nothing else."""
+    """Compute the red marrow dose from images: of a study, or of a table of volumes of interest.
+
+    All options except --json are for tables.
+    """
+    if study.suffix.lower() == ".csv":
+        print_voi_table(
+            study,
+            nuclide=nuclide,
+            activity=activity,
+            start=start,
+            timezone=timezone,
+            infusion=infusion,
+            treatments=treatments,
+            sex=None if sex is None else sex.value,
+            as_json=as_json,
+        )
+        return
+    if any(option is not None for option in (nuclide, activity, start, timezone, treatments, sex)):
+        from theradose.errors import StudyError
+
+        raise StudyError(
+            "A study states nuclide, activity and times itself: leave out the options of tables.", code="marrow-option"
+        )
     from theradose.spatial.marrow import MARROW_VOLUME
     from theradose.workflow.marrow_study import marrow_of_study
 

@@ -63,6 +63,7 @@ def compare_marrow(
     image: VoiMarrowOptions,
     *,
     treatments: Path | None = None,
+    noticed: Sequence[Finding] = (),
 ) -> ComparedCohort:
     """Compare the red marrow doses from blood samples and from images over a cohort.
 
@@ -76,6 +77,8 @@ def compare_marrow(
         What holds for all images; the same nuclide.
     treatments : Path, optional
         Table of treatments.
+    noticed : sequence of Finding
+        What is known about the input already.
 
     Raises
     ------
@@ -97,12 +100,13 @@ def compare_marrow(
     early_image = [without_last(result.tia.curve) for result in by_image]
     blood_fits = published_fits([result.tia.curve for result in by_blood], early_blood)
     image_fits = published_fits([result.tia.curve for result in by_image], early_image)
-    ours, noticed = _weighted(by_blood, by_image, early_blood, early_image, nuclide)
+    ours, of_pairs = _weighted(by_blood, by_image, early_blood, early_image, nuclide)
     published, _ = _published(
         by_blood, by_image, early_blood, early_image, blood_fits, image_fits, nuclide, blood.method
     )
     unpaired = len(by_blood) + len(by_image) - 2 * len(matched)
-    findings = [finding for one in by_blood for finding in one.findings]
+    findings = [*noticed, *of_pairs]
+    findings += [finding for one in by_blood for finding in one.findings]
     findings += [finding for one in by_image for finding in one.findings]
     if unpaired:
         message = f"{unpaired} treatments have samples or images only and take part in the medians, not in the pairs."
@@ -131,7 +135,7 @@ def compare_marrow(
         late_explained=_late_explained(by_blood, early_blood, ours, published),
         example=_example(by_blood, early_blood, blood_fits),
         printed=_printed(),
-        findings=tuple(dict.fromkeys((*findings, *noticed))),
+        findings=tuple(dict.fromkeys(findings)),
     )
     used = [constant for result in by_blood for constant in (*result.ratio.constants, *result.dose.constants)]
     used += [constant for result in by_image for constant in result.constants]
