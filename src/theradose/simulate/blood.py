@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 
 from theradose.data import load_yaml
 from theradose.model.arrays import Array, frozen
+from theradose.simulate.patient import KineticCurve
 
 _COHORT = "simulation/blood-lu177-dotatate.yaml"
 BLOOD_HEADER = ("subject", "cycle", "t_h", "concentration_mbq_l", "u_concentration_mbq_l", "specimen")
@@ -86,11 +87,9 @@ def write_blood_cohort(cohort: Sequence[BloodTruth], blood: Path, treatments: Pa
 def _treatment(rng: np.random.Generator, spec: dict[str, Any], number: int) -> BloodTruth:
     infusion_h = float(spec["infusion"])
     activity = float(rng.uniform(*_pair(spec, "activity")))
-    fast, slow = _half_lives(rng, spec)
-    share = float(rng.uniform(*_pair(spec, "slow_share")))
-    initial = activity * float(rng.uniform(*_pair(spec, "initial_fraction_per_l")))
-    rates = math.log(2) / np.array([fast, slow])
-    bolus = initial * np.array([1 - share, share])
+    unit = draw_phases(rng, spec)
+    rates = unit.rates_per_h
+    bolus = activity * float(rng.uniform(*_pair(spec, "initial_fraction_per_l"))) * unit.amplitudes_mbq
     # After the end of a constant infusion a phase is that of a bolus times (e^(λT) − 1)/(λT).
     after = bolus * np.expm1(rates * infusion_h) / (rates * infusion_h)
     times = _sample_times(rng, spec)
@@ -108,7 +107,14 @@ def _treatment(rng: np.random.Generator, spec: dict[str, Any], number: int) -> B
     )
 
 
-def _half_lives(rng: np.random.Generator, spec: dict[str, Any]) -> tuple[float, float]:
+def draw_phases(rng: np.random.Generator, spec: Mapping[str, Any]) -> KineticCurve:
+    """Return the two phases of a curve after a bolus, whose amplitudes add up to 1."""
+    fast, slow = _half_lives(rng, spec)
+    share = float(rng.uniform(*_pair(spec, "slow_share")))
+    return KineticCurve(np.array([1 - share, share]), math.log(2) / np.array([fast, slow]))
+
+
+def _half_lives(rng: np.random.Generator, spec: Mapping[str, Any]) -> tuple[float, float]:
     """Draw two half-lives, uniform in their logarithms, that can be told apart."""
     while True:
         fast, slow = (
@@ -129,6 +135,6 @@ def _sample_times(rng: np.random.Generator, spec: dict[str, Any]) -> Array:
     return nominal[kept]
 
 
-def _pair(spec: dict[str, Any], name: str) -> tuple[float, float]:
+def _pair(spec: Mapping[str, Any], name: str) -> tuple[float, float]:
     low, high = spec[name]
     return float(low), float(high)

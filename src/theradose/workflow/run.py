@@ -42,6 +42,7 @@ from theradose.workflow.doses import (
 )
 from theradose.workflow.exports import export_maps
 from theradose.workflow.outcome import Outcome, TimepointOutcome
+from theradose.workflow.protocol_findings import protocol_findings
 from theradose.workflow.regions import segment_timepoints
 from theradose.workflow.study_file import StudyFile, read_study
 from theradose.workflow.timepoints import align_timepoints, load_timepoints
@@ -122,6 +123,7 @@ def run_study(
 def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
     """Return everything that the main job computes, without writing a result."""
     loaded, findings = load_timepoints(case, steps, hashes)
+    times_h = {item.timepoint.id: item.activity.t_h for item in loaded}
     registrations, aligned = align_timepoints(case, loaded, steps, hashes)
     outlines, outlined = segment_timepoints(case, loaded, registrations)
     segmentations = outlines.segmentations
@@ -158,7 +160,7 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         regions=regions,
         whole_field=whole_field,
         findings=_distinct(
-            *_protocol_findings(case), *findings, *aligned, *outlined, *weighed, *recovered, *fitted,
+            *protocol_findings(case, times_h), *findings, *aligned, *outlined, *weighed, *recovered, *fitted,
             *field_findings, *dosed, *massed, *moved,
         ),
     )  # fmt: skip
@@ -223,45 +225,6 @@ def _run_record(
             for name, duration in steps.durations_s.items()
         ],
     }
-
-
-def _protocol_findings(case: Case) -> list[Finding]:
-    findings = []
-    count, wanted = len(case.study.timepoints), case.protocol.minimum_timepoints
-    if count < wanted:
-        findings.append(
-            Finding(
-                "fewer-timepoints-than-protocol",
-                "warning",
-                f"The protocol {case.protocol.name} expects at least {wanted} time points, but there are {count}.",
-            )
-        )
-    if case.protocol.nuclide not in (None, case.nuclide.name):
-        findings.append(
-            Finding(
-                "protocol-nuclide",
-                "warning",
-                f"The protocol {case.protocol.name} is for {case.protocol.nuclide}, but {case.nuclide.name} was given.",
-            )
-        )
-    if any(administration.residual is None for administration in case.study.administrations):
-        findings.append(
-            Finding(
-                "residual-not-stated",
-                "info",
-                "The residual activity is not stated: the measured activity counts as given in full.",
-            )
-        )
-    if case.study.measurement_u is None:
-        assumed = case.protocol.measurement_relative_u
-        findings.append(
-            Finding(
-                "measurement-u-assumed",
-                "info",
-                f"The repeatability of one measurement is assumed to be {assumed.value:.0%} ({case.protocol.name}).",
-            )
-        )
-    return findings
 
 
 def _distinct(*findings: Finding) -> tuple[Finding, ...]:
