@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from theradose.cli.output import JsonOption, print_json, print_message, print_table
+from theradose.cli.output import JsonOption, print_json, print_message, print_table, step_progress
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -92,7 +92,10 @@ def _schedule(
     from theradose.workflow.schedule import schedule_protocol
     from theradose.workflow.schedule_files import write_schedule
 
-    dated = schedule_protocol(name, start=_moment(at), timezone=timezone, opening=parse_opening(opening, closed))
+    with step_progress() as on_step:
+        dated = schedule_protocol(
+            name, start=_moment(at), timezone=timezone, opening=parse_opening(opening, closed), on_step=on_step
+        )
     files = () if out is None else write_schedule(dated, out)
     for finding in dated.findings:
         if finding.severity != "info":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from theradose.provenance import package_version
@@ -80,7 +80,7 @@ def write_sheet(sheet: Sheet, path: Path, *, created: datetime) -> None:
         "head_columns": _head_columns(sheet.head),
         "row_height": min(_TALLEST_ROW_PT, max(_LOWEST_ROW_PT, _PAGE_ROWS_PT // max(len(sheet.rows), 1))),
     }
-    path.write_bytes(typeset(_TEMPLATE, content, timestamp=created))
+    path.write_bytes(typeset(_TEMPLATE, content, timestamp=created.astimezone(UTC)))
 
 
 def _head_columns(head: Sequence[SheetField]) -> int:

@@ -115,7 +115,8 @@ def _hours(text: str) -> tuple[time, time]:
         opens, closes = (time.fromisoformat(part.strip()) for part in text.split("-"))
     except ValueError:
         opens = closes = time()
-    if opens >= closes or opens.tzinfo is not None or closes.tzinfo is not None:
+    with_offset = opens.tzinfo is not None or closes.tzinfo is not None
+    if with_offset or opens >= closes:
         raise StudyError(
             f"'{text}' are no opening hours: write the first and the last time at which a visit can start on one day, "
             "such as 08:00-17:00.",

@@ -7,6 +7,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -128,7 +129,12 @@ class Schedule:
 
 
 def schedule_protocol(
-    name: str, *, start: datetime, timezone: str | None = None, opening: Opening | None = None
+    name: str,
+    *,
+    start: datetime,
+    timezone: str | None = None,
+    opening: Opening | None = None,
+    on_step: Callable[[str], None] = lambda step: None,
 ) -> Schedule:
     """Return the dated visits of a protocol.
 
@@ -144,6 +150,8 @@ def schedule_protocol(
         IANA zone of the department.
     opening : Opening, optional
         When visits to the department can start; visits on the ward are not bound by it.
+    on_step : callable
+        Told when the simulation of moved visits begins.
 
     Raises
     ------
@@ -160,6 +168,8 @@ def schedule_protocol(
     zone, findings = _zone(start, timezone)
     begun = _instant(start, zone, timezone)
     visits = _dated(protocol, begun, zone, opening or Opening())
+    if any(visit.reason for visit in visits):
+        on_step("simulate the moved visits")
     effect, patients = _effect(protocol, visits)
     return Schedule(
         protocol,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -46,8 +47,12 @@ def write_schedule(schedule: Schedule, folder: Path) -> tuple[Path, ...]:
             code="schedule-exists",
         )
     folder.mkdir(parents=True, exist_ok=True)
-    for name, write in writers.items():
-        write(folder / name)
+    # All or nothing: a part of the files would be refused as existing the next time.
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
+        for name, write in writers.items():
+            write(Path(partial) / name)
+        for name in writers:
+            (Path(partial) / name).replace(folder / name)
     return tuple(folder / name for name in writers)
 
 
@@ -188,9 +193,7 @@ def _scheduled(visit: ScheduledVisit) -> str:
 
 
 def _window(visit: ScheduledVisit) -> str:
-    same_day = visit.earliest.date() == visit.latest.date()
-    latest = f"{visit.latest:%H:%M}" if same_day else f"{visit.latest:%a %d %b %H:%M}"
-    return f"{visit.earliest:%a %d %b %H:%M} to\n{latest}"
+    return f"from {visit.earliest:%a %d %b %H:%M}\nto {visit.latest:%a %d %b %H:%M}"
 
 
 def _what(measurement: Measurement) -> str:
