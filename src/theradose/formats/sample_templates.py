@@ -1,11 +1,12 @@
-"""Empty tables of blood samples and probe readings, to be filled in for a schedule.
+"""Empty tables of blood samples, probe readings and thyroid uptakes, to be filled in for a schedule.
 
 The day of each reading is filled in and its time is not: ``??:??`` is refused by the readers, so that a planned time
 is never taken for a measured one.
 
 References
 ----------
-The headers are described in ``docs/formats/blood.md`` and ``docs/formats/probe.md``.
+The headers are described in ``docs/formats/blood.md``, ``docs/formats/probe.md`` and
+``docs/formats/uptake.md``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 
 from theradose.formats.tables_samples import BLOOD_COLUMNS, PROBE_COLUMNS
+from theradose.formats.tables_uptake import UPTAKE_COLUMNS
 from theradose.model.samples import Specimen
 
 _OF_COHORTS = ("subject", "cycle", "dilution")
@@ -57,6 +59,12 @@ def write_probe_template(readings: Sequence[PlannedReading], path: Path) -> None
         for number, reading in enumerate(readings)
     ]
     _write(PROBE_COLUMNS, rows, readings, path)
+
+
+def write_uptake_template(readings: Sequence[PlannedReading], path: Path) -> None:
+    """Write an empty table of thyroid uptake measurements; the first row takes the standard."""
+    rows = [{"measured_at": _unfinished(reading.planned)} for reading in readings]
+    _write(UPTAKE_COLUMNS, rows, readings, path)
 
 
 def _unfinished(planned: datetime) -> str:

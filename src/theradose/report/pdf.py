@@ -11,7 +11,6 @@ from typing import Any
 
 from theradose.model.result import Result
 from theradose.report.content import build_document
-from theradose.report.figures import draw_pictures
 from theradose.report.inputs import ReportImages
 from theradose.report.style import Picture
 from theradose.report.typeset import typeset
@@ -23,7 +22,7 @@ _JOINT = re.compile(r"(?<=[_/.,;:=])(?=\w)|(?<=[a-z])(?=[A-Z][a-z])|(?<=[^\W_]{2
 _BROKEN_KEYS = frozenset({"text", "value", "where", "message", "group"})
 
 
-def write_pdf(result: Result, images: ReportImages, path: Path, *, pictures: Sequence[Picture] | None = None) -> None:
+def write_pdf(result: Result, images: ReportImages | None, path: Path, *, pictures: Sequence[Picture]) -> None:
     """Write the report as A4 sheets.
 
     Parameters
@@ -33,13 +32,12 @@ def write_pdf(result: Result, images: ReportImages, path: Path, *, pictures: Seq
     path
         File to write.
     pictures
-        The drawn figures, where the caller has them already.
+        Its figures.
     """
-    drawn = draw_pictures(result, images) if pictures is None else pictures
     document = typeset(
         _TEMPLATE,
-        _breakable(asdict(build_document(result, images, drawn))),
-        beside={f"{picture.name}.svg": picture.svg for picture in drawn},
+        _breakable(asdict(build_document(result, images, pictures))),
+        beside={f"{picture.name}.svg": picture.svg for picture in pictures},
         timestamp=_timestamp(result.created),
     )
     path.write_bytes(document)

@@ -9,7 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 from theradose.errors import StudyError
-from theradose.formats.sample_templates import PlannedReading, write_blood_template, write_probe_template
+from theradose.formats.sample_templates import (
+    PlannedReading,
+    write_blood_template,
+    write_probe_template,
+    write_uptake_template,
+)
 from theradose.model.protocol import Measurement, MeasurementKind
 from theradose.report.sheets import Sheet, SheetColumn, SheetField, write_sheet
 from theradose.workflow.protocols import load_therapies
@@ -32,7 +37,7 @@ def write_schedule(schedule: Schedule, folder: Path) -> tuple[Path, ...]:
     """Write the files of a schedule and return their paths.
 
     ``schedule.json``; ``acquisition-sheet.pdf``; with blood samples ``tube-sheet.pdf`` and ``blood.csv``; with probe
-    readings ``probe.csv``; with emission images ``study.yaml``.
+    readings ``probe.csv``; with thyroid uptakes ``uptake.csv``; ``study.yaml``.
 
     Raises
     ------
@@ -74,8 +79,9 @@ def _writers(schedule: Schedule) -> dict[str, Callable[[Path], None]]:
         writers["blood.csv"] = lambda path: write_blood_template(samples, path)
     if readings := _planned(schedule, MeasurementKind.PROBE):
         writers["probe.csv"] = lambda path: write_probe_template(readings, path)
-    if schedule.protocol.image_visits:
-        writers["study.yaml"] = write_study
+    if uptakes := _planned(schedule, MeasurementKind.THYROID_UPTAKE):
+        writers["uptake.csv"] = lambda path: write_uptake_template(uptakes, path)
+    writers["study.yaml"] = write_study
     return writers
 
 

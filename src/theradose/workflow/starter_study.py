@@ -16,10 +16,10 @@ from theradose.workflow.schedule import Schedule, ScheduledVisit
 
 
 def starter_study(schedule: Schedule) -> str:
-    """Return the text of ``study.yaml`` for a schedule with emission images.
+    """Return the text of ``study.yaml`` for a schedule.
 
     What was not measured yet is not filled in: neither the planned start of the administration nor planned times of
-    images are taken for actual ones.
+    images are taken for actual ones. Tables are named as :mod:`theradose.workflow.schedule_files` writes them.
     """
     protocol, draft = schedule.protocol, StudyDraft()
     draft.text(f"# Written by theradose {package_version()} for the protocol {protocol.name}, before the treatment.")
@@ -37,25 +37,40 @@ def starter_study(schedule: Schedule) -> str:
     draft.absent("", "cycle", "not stated")
     draft.text("administrations:")
     draft.text(f"  - nuclide: {protocol.nuclide}")
-    draft.needed("    ", "activity", "measured activity, as 7.4 GBq", path="")
+    given = "of the test activity, as 5 MBq" if protocol.time_zero == "tracer" else "measured, as 7.4 GBq"
+    draft.needed("    ", "activity", f"activity {given}", path="")
     draft.absent("    ", "residual", "not stated")
     draft.needed("    ", "start", f"actual date and time; {schedule.start.isoformat()} was planned", path="")
     draft.absent("    ", "duration", "not stated")
-    draft.needed("", "calibration", "{camera: …, sensitivity: … cps/MBq, u: … %}, unless the values are Bq/mL", path="")
-    _write_timepoints(draft, schedule)
-    _write_single_time_point(draft, schedule)
-    for kind, key, command in (
-        (MeasurementKind.BLOOD, "blood", "evaluate blood.csv with 'theradose marrow blood'"),
-        (MeasurementKind.PROBE, "probe", "evaluate probe.csv with 'theradose marrow blood --probe'"),
-    ):
-        if any(item.kind is kind for visit in protocol.visits for item in visit.measure):
-            draft.absent("", key, command)
+    if protocol.image_visits:
+        _write_timepoints(draft, schedule)
+        _write_single_time_point(draft, schedule)
+    _write_readings(draft, schedule)
     text = "\n".join(draft.lines) + "\n"
     Study.model_validate(yaml.safe_load(text))
     return text
 
 
+def _write_readings(draft: StudyDraft, schedule: Schedule) -> None:
+    """Name the tables; they are refused until they are filled in."""
+    visits = schedule.protocol.visits
+    if any(_measures(visit, MeasurementKind.PROBE) for visit in visits):
+        draft.text("probe: probe.csv  # to be filled in")
+    if any(_measures(visit, MeasurementKind.BLOOD) for visit in visits):
+        draft.text("blood: blood.csv  # to be filled in")
+        draft.text("counter:")
+        draft.needed("  ", "efficiency", "of the gamma counter for this nuclide and tube, as 500 cps/kBq", path="")
+        draft.absent("  ", "u", "its relative standard uncertainty, as 2 %")
+        draft.absent("  ", "dead_time", "not stated")
+    if any(_measures(visit, MeasurementKind.THYROID_UPTAKE) for visit in visits):
+        draft.text("uptake: uptake.csv  # to be filled in")
+        draft.text("thyroid:")
+        draft.needed("  ", "mass", "of the thyroid, as 25 g; without it there is no dose", path="")
+        draft.absent("  ", "u", "its relative standard uncertainty, as 15 %")
+
+
 def _write_timepoints(draft: StudyDraft, schedule: Schedule) -> None:
+    draft.needed("", "calibration", "{camera: …, sensitivity: … cps/MBq, u: … %}, unless the values are Bq/mL", path="")
     draft.text("timepoints:")
     images = [visit for visit in schedule.visits if visit.visit in schedule.protocol.image_visits]
     for visit in schedule.visits:

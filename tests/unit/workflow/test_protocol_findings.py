@@ -1,13 +1,15 @@
 import pytest
 
-from theradose.workflow.protocol_findings import protocol_findings, visit_findings
+from theradose.model.protocol import MeasurementKind
+from theradose.workflow.protocol_findings import case_findings, image_findings, visit_findings
 from theradose.workflow.protocols import load_protocol
 
+IMAGES = frozenset({MeasurementKind.SPECT_CT})
 FOUR = load_protocol("lu177-dotatate/spect-4tp")
 
 
 def outside(times, protocol=FOUR):
-    return {finding.where for finding in visit_findings(protocol, dict(times))}
+    return {finding.where for finding in visit_findings(protocol, dict(times), kinds=IMAGES)}
 
 
 @pytest.mark.parametrize(
@@ -26,7 +28,7 @@ def test_time_points_stand_for_the_visits_that_they_fit_best(times, expected):
 
 
 def test_the_sentence_has_both_times():
-    (finding,) = visit_findings(FOUR, {"tp2": 30.0})
+    (finding,) = visit_findings(FOUR, {"tp2": 30.0}, kinds=IMAGES)
     assert (finding.code, finding.severity, finding.where) == ("visit-outside-tolerance", "warning", "tp2")
     assert "24 ± 4 h" in finding.message and "30 h" in finding.message
 
@@ -39,12 +41,22 @@ def test_planar_visits_are_not_asked_of_images():
 
 
 def test_a_protocol_without_visits_says_nothing():
-    assert visit_findings(load_protocol("generic/spect"), {"a": 4.0}) == ()
+    assert visit_findings(load_protocol("generic/spect"), {"a": 4.0}, kinds=IMAGES) == ()
 
 
-def test_the_findings_of_a_case_hold_those_of_its_visits(tiny_case):
+def test_readings_stand_for_visits_of_their_kind():
+    blood = load_protocol("lu177-dotatate/blood-9")
+    times = {"blood at 0.6 h": 0.6, "blood at 30 h": 30.0}
+    found = visit_findings(blood, times, kinds=frozenset({MeasurementKind.BLOOD}))
+    assert [finding.where for finding in found] == ["blood at 30 h"]
+    assert visit_findings(blood, times, kinds=frozenset({MeasurementKind.PROBE})) == ()
+
+
+def test_the_findings_of_images_hold_those_of_their_visits(tiny_case):
     case = tiny_case(protocol="lu177-dotatate/spect-4tp")
-    codes = [finding.code for finding in protocol_findings(case, {"tp1": 4.0, "tp2": 24.0, "tp3": 110.0})]
+    codes = [finding.code for finding in image_findings(case, {"tp1": 4.0, "tp2": 24.0, "tp3": 110.0})]
     assert codes == ["measurement-u-assumed", "visit-outside-tolerance"]
-    few = [finding.code for finding in protocol_findings(tiny_case(protocol="i131-mibg/probe"), {"tp1": 4.0})]
-    assert "protocol-nuclide" in few
+    assert [finding.code for finding in image_findings(case, {"tp1": 4.0, "tp2": 24.0})] == [
+        "fewer-timepoints-than-protocol", "measurement-u-assumed",
+    ]  # fmt: skip
+    assert [finding.code for finding in case_findings(tiny_case(protocol="i131-mibg/probe"))] == ["protocol-nuclide"]

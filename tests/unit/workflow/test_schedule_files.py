@@ -8,8 +8,10 @@ import pytest
 
 from theradose.acquire.blood import read_blood
 from theradose.acquire.probe import read_probe
+from theradose.acquire.uptake import read_uptake
 from theradose.errors import StudyError
 from theradose.workflow.protocols import load_protocol, protocol_names
+from theradose.workflow.run import run_study
 from theradose.workflow.schedule import schedule_protocol
 from theradose.workflow.schedule_files import acquisition_sheet, tube_sheet, write_schedule
 from theradose.workflow.starter_study import starter_study
@@ -33,7 +35,7 @@ def filled(text, row_of):
 
 def test_files_of_blood_and_probe(tmp_path):
     names = [path.name for path in write_schedule(dated("i131-dtc/blood-probe-3"), tmp_path / "out")]
-    assert names == ["schedule.json", "acquisition-sheet.pdf", "tube-sheet.pdf", "blood.csv", "probe.csv"]
+    assert names == ["schedule.json", "acquisition-sheet.pdf", "tube-sheet.pdf", "blood.csv", "probe.csv", "study.yaml"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
     assert json.loads((tmp_path / "out" / "schedule.json").read_text())["protocol"] == "i131-dtc/blood-probe-3"
 
@@ -97,7 +99,47 @@ def test_what_may_have_been_filled_in_is_not_overwritten(tmp_path):
     assert (tmp_path / "probe.csv").read_text() == "mine"
 
 
-@pytest.mark.parametrize("name", [name for name in protocol_names() if load_protocol(name).image_visits])
+def test_a_filled_uptake_table_is_read(tmp_path):
+    write_schedule(dated("i131-benign-thyroid/probe-2"), tmp_path)
+    path = tmp_path / "uptake.csv"
+
+    def row(number, line):
+        cells = line.split(",")
+        cells[0] = cells[0].replace("??:??", "10:10")
+        cells[2:5] = [str(60000 - 20000 * number), "3000", "120"]
+        if not number:
+            cells[5:10] = ["80000", "400", "120", "2026-03-03T11:00+01:00", "2.0"]
+        return ",".join(cells)
+
+    path.write_text(filled(path.read_text(), row))
+    first, second = read_uptake(path)
+    assert first.has_standard and not second.has_standard
+    assert second.measured_at.isoformat() == "2026-03-07T10:10:00+01:00"
+
+
+def test_the_study_of_a_filled_schedule_runs(tmp_path):
+    """Whole body by probe alone: filled in as the sheet says, the study needs nothing else."""
+    write_schedule(dated("i131-mibg/probe"), tmp_path)
+
+    def row(number, line):
+        cells = line.split(",")
+        clock = ["10:05", "12:00", "14:00", "10:00", "10:00", "20:00"][number]
+        cells[0] = cells[0].replace("??:??", clock)
+        rate = 1000 * 0.5 ** ([0.08, 2, 4, 24, 48, 130][number] / 20)
+        cells[2:6] = [f"{rate + 2:.6g}", f"{rate + 2:.6g}", "2", "300"]
+        return ",".join(cells)
+
+    probe, study = tmp_path / "probe.csv", tmp_path / "study.yaml"
+    probe.write_text(filled(probe.read_text(), row))
+    text = re.sub(r"activity: null.*", "activity: 7.4 GBq", study.read_text())
+    study.write_text(re.sub(r"start: null.*", "start: 2026-03-02T10:00:00+01:00", text))
+    result = run_study(study).result
+    assert result.whole_body.effective_half_life_h.value == pytest.approx(20, rel=0.1)
+    outside = [finding for finding in result.findings if finding.code == "visit-outside-tolerance"]
+    assert outside == []
+
+
+@pytest.mark.parametrize("name", [name for name in protocol_names() if load_protocol(name).visits])
 def test_the_study_asks_for_what_was_not_measured_yet(tmp_path, name):
     path = tmp_path / "study.yaml"
     path.write_text(starter_study(dated(name)))
@@ -105,7 +147,8 @@ def test_the_study_asks_for_what_was_not_measured_yet(tmp_path, name):
     assert study_file.study.protocol == name
     assert [point.id for point in study_file.study.timepoints] == [v.id for v in load_protocol(name).image_visits]
     asked = {item.key for item in missing_values(study_file.study)}
-    assert {"administrations[0].activity", "administrations[0].start", "timepoints[].regions"} <= asked
+    assert {"administrations[0].activity", "administrations[0].start"} <= asked
+    assert ("timepoints[].regions" in asked) == bool(load_protocol(name).image_visits)
     with pytest.raises(StudyError, match="lacks what the run needs"):
         require_complete(study_file)
 
