@@ -13,7 +13,8 @@ from theradose.cli.output import JsonOption, print_json, print_message, print_ta
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from theradose.model.protocol import Accuracy, Statement
+    from theradose.model.accuracy import Accuracy
+    from theradose.model.protocol import Statement
     from theradose.workflow.protocol_choice import ProtocolOption, Recommendation
     from theradose.workflow.schedule import Schedule
 

@@ -23,9 +23,10 @@ from theradose.errors import FitError
 from theradose.kinetics.evaluate import evaluate_tia
 from theradose.kinetics.integrate import integrate_curve
 from theradose.kinetics.single_time_point import Assumptions, integrate_single_point
+from theradose.model.accuracy import Accuracy
 from theradose.model.arrays import Array
 from theradose.model.curve import TimeActivityCurve
-from theradose.model.protocol import Accuracy, MeasurementKind, Protocol, Yield
+from theradose.model.protocol import MeasurementKind, Protocol, Yield
 from theradose.simulate.patient import KineticCurve
 from theradose.simulate.population import Population, TrueCurve, load_population
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from theradose.errors import StudyError
-from theradose.model.protocol import Accuracy, Expectation, Protocol
+from theradose.model.accuracy import Accuracy, Expectation
+from theradose.model.protocol import Protocol
 from theradose.workflow.protocol_expectations import ranking_quantity
 from theradose.workflow.protocols import (
     load_equipment,

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import as_file, files
 
-from theradose.model.protocol import Accuracy, Expectation, Expectations, MeasurementKind, OneMoreVisit, Protocol
+from theradose.model.accuracy import Accuracy, Expectation, Expectations, OneMoreVisit
+from theradose.model.protocol import MeasurementKind, Protocol
 from theradose.provenance import package_version
 from theradose.workflow.protocol_accuracy import (
     SimulatedVisit,

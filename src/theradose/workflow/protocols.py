@@ -7,7 +7,8 @@ from typing import Any
 
 from theradose.data import list_data, load_json, load_yaml
 from theradose.errors import StudyError
-from theradose.model.protocol import Equipment, Expectation, Expectations, Protocol, Therapy
+from theradose.model.accuracy import Expectation, Expectations
+from theradose.model.protocol import Equipment, Protocol, Therapy
 
 DEFAULT_PROTOCOL = "generic/spect"
 EXPECTATIONS = "simulation/expected-accuracy.json"

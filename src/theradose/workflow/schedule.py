@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from theradose.errors import StudyError
+from theradose.model.accuracy import Accuracy
 from theradose.model.finding import Finding
-from theradose.model.protocol import Accuracy, Protocol, Visit
+from theradose.model.protocol import Protocol, Visit
 from theradose.quantify.times import hours_since, time_zone
 from theradose.workflow.opening import Opening
 from theradose.workflow.protocol_accuracy import planned_visits, simulation_setting
