@@ -83,6 +83,11 @@ class TestProtocol:
         takes_blood = any(item.kind.value == "blood" for visit in protocol.visits for item in visit.measure)
         assert not takes_blood or {"gamma-counter", "blood"} <= set(protocol.equipment)
 
+    def test_cameras_stand_in_the_department(self, protocol):
+        for visit in protocol.visits:
+            imaged = any(item.kind.is_emission_image or item.kind.value == "planar" for item in visit.measure)
+            assert visit.place == "department" or not imaged, visit.id
+
     def test_tolerances_do_not_overlap(self, protocol):
         visits = protocol.visits
         for before, after in zip(visits, visits[1:], strict=False):

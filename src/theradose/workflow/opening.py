@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
+from theradose.data import load_yaml
 from theradose.errors import StudyError
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WEEKEND = frozenset({5, 6})
-_SEARCHED_DAYS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Opening:
         return None
 
     def nearest(self, moment: datetime, *, zone: tzinfo, not_before: datetime) -> datetime | None:
-        """Return the open time nearest to `moment` and not before another; ``None`` if there is none within 14 days.
+        """Return the open time nearest to `moment` and not before another; ``None`` if there is none.
 
         Without opening hours a visit keeps its time of day and changes the day only. Of two equally near times the
         earlier is taken.
@@ -65,7 +65,8 @@ class Opening:
         """Yield the open times of the days around a moment, in UTC."""
         local = moment.astimezone(zone)
         opens, closes = self.hours or (local.time(), local.time())
-        for days in range(-_SEARCHED_DAYS, _SEARCHED_DAYS + 1):
+        searched = int(load_yaml("schedule.yaml")["searched_days"]["value"])
+        for days in range(-searched, searched + 1):
             day = local.date() + timedelta(days=days)
             if day not in self.closed_dates and day.weekday() not in self.closed_weekdays:
                 yield tuple(datetime.combine(day, at, zone).astimezone(UTC) for at in (opens, closes))  # type: ignore[misc]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+from theradose.data import load_yaml
 from theradose.errors import StudyError
 from theradose.model.accuracy import Accuracy
 from theradose.model.finding import Finding
@@ -21,8 +22,6 @@ from theradose.workflow.opening import Opening
 from theradose.workflow.protocol_accuracy import planned_visits, simulation_setting
 from theradose.workflow.protocol_expectations import accuracies
 from theradose.workflow.protocols import load_protocol
-
-_GAP = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +214,7 @@ def _instant(start: datetime, zone: tzinfo, timezone: str | None) -> datetime:
 
 
 def _dated(protocol: Protocol, begun: datetime, zone: tzinfo, opening: Opening) -> tuple[ScheduledVisit, ...]:
+    gap = timedelta(hours=float(load_yaml("schedule.yaml")["least_gap"]["value"]))
     dated: list[ScheduledVisit] = []
     not_before = begun
     for visit in protocol.visits:
@@ -226,13 +226,9 @@ def _dated(protocol: Protocol, begun: datetime, zone: tzinfo, opening: Opening) 
             if closed is not None or crowded:
                 found = opening.nearest(planned, zone=zone, not_before=not_before)
                 if found is None:
-                    raise StudyError(
-                        f"There is no open time for the visit '{visit.id}' ({visit.t_h:g} h) within 14 days: open the "
-                        "department longer, or choose another protocol.",
-                        code="no-open-time",
-                    )
+                    raise _no_open_time(visit)
                 moment, reason = found, closed or "after the visit before it"
-            not_before = moment + _GAP if reason else moment
+            not_before = moment + gap if reason else moment
         tolerance = timedelta(hours=visit.tolerance_h)
         dated.append(
             ScheduledVisit(
@@ -246,6 +242,15 @@ def _dated(protocol: Protocol, begun: datetime, zone: tzinfo, opening: Opening) 
             )
         )
     return tuple(dated)
+
+
+def _no_open_time(visit: Visit) -> StudyError:
+    days = load_yaml("schedule.yaml")["searched_days"]["value"]
+    return StudyError(
+        f"There is no open time within {days} days of the visit '{visit.id}' ({visit.t_h:g} h): open the department "
+        "longer, or choose another protocol.",
+        code="no-open-time",
+    )
 
 
 def _effect(protocol: Protocol, visits: tuple[ScheduledVisit, ...]) -> tuple[tuple[MovedAccuracy, ...], int]:
