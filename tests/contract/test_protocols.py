@@ -130,6 +130,8 @@ class TestProtocol:
         for accuracy in expectation.accuracy.values():
             assert accuracy.rms**2 == pytest.approx(accuracy.sd**2 + accuracy.bias**2, rel=0.02)
             assert 0 < accuracy.u_rms < accuracy.rms < 0.5
+        compared = expectation.without or expectation.one_more
+        assert set(expectation.paired) == (simulated if compared else set())
         assert set(expectation.without) == (
             {visit.id for visit in protocol.visits} if len(protocol.visits) > 1 else set()
         )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from theradose.model.accuracy import Accuracy
     from theradose.model.protocol import Statement
-    from theradose.workflow.protocol_choice import ProtocolOption, Recommendation
+    from theradose.workflow.protocol_choice import EquipmentGain, ProtocolOption, Recommendation
     from theradose.workflow.schedule import Schedule
 
 _CLOCK = "%a %Y-%m-%d %H:%M"
@@ -132,42 +132,42 @@ def _print_recommendation(recommended: Recommendation) -> None:
         print_message(f"taken for granted: {', '.join(recommended.assumed)}")
     therapies = load_therapies()
     for name in dict.fromkeys(option.protocol.therapy for option in recommended.options):
-        options = [option for option in recommended.options if option.protocol.therapy == name]
         title = "any therapy" if name is None else f"{therapies[name].title} ({name}): {therapies[name].levels.text}"
         print(f"\n{title}")
-        rows = [_option_cells(option) for option in options if option.possible != "no"]
-        if rows:
-            print_table(["protocol", "level", "visits", "possible", "expected deviation of the integral"], rows)
-        for option in options:
-            if option.possible == "no":
-                print(f"not possible: {option.protocol.name}, lacks {', '.join(option.missing)}")
-        for option in options:
-            for condition in option.conditions:
-                print(f"{option.protocol.name}: {condition}")
-            if option.possible != "no" and (bought := _one_more(option)):
-                print(f"{option.protocol.name}: {bought}")
-    if recommended.gains:
-        print("\none more piece of equipment")
-        print_table(
-            ["equipment", "makes possible", "critical quantity, rms before and after"],
-            [
-                [
-                    gain.equipment,
-                    ", ".join(
-                        (*gain.protocols, *(f"{item} without reservations" for item in gain.without_reservations))
-                    ),
-                    ", ".join(
-                        f"{therapy} {'-' if before is None else f'{before:.1%}'} to {after:.1%}"
-                        for therapy, (before, after) in gain.best.items()
-                    ),
-                ]
-                for gain in recommended.gains
-            ],
-        )
+        _print_options([option for option in recommended.options if option.protocol.therapy == name])
+    for gain in recommended.gains:
+        _print_gain(gain)
     print(
         "\nDeviations are root mean squares over virtual cohorts with unverified kinetics, from visits, fits and "
         "repeatability; calibration, recovery, volume and S value come on top."
     )
+
+
+def _print_options(options: list[ProtocolOption]) -> None:
+    """Print the protocols of one therapy: what is possible, on which condition, and what one more visit buys."""
+    possible = [option for option in options if option.possible != "no"]
+    if possible:
+        rows = [_option_cells(option) for option in possible]
+        print_table(["protocol", "level", "visits", "possible", "expected deviation of the integral"], rows)
+    for condition in dict.fromkeys(condition for option in possible for condition in option.conditions):
+        print(f"reservation: {condition}")
+    for option in possible:
+        if bought := _one_more(option):
+            print(f"{option.protocol.name}: {bought}")
+    for option in options:
+        if option.possible == "no":
+            print(f"not possible: {option.protocol.name}, lacks {', '.join(option.missing)}")
+
+
+def _print_gain(gain: EquipmentGain) -> None:
+    print(f"\nadding {gain.equipment}")
+    if gain.protocols:
+        print(f"  makes possible {', '.join(gain.protocols)}")
+    if gain.without_reservations:
+        print(f"  without reservations then {', '.join(gain.without_reservations)}")
+    for therapy, (before, after) in gain.best.items():
+        earlier = "not simulated before" if before is None else f"{before:.1%} before"
+        print(f"  {therapy}, best expected deviation of the critical quantity: {earlier}, {after:.1%} then")
 
 
 def _option_cells(option: ProtocolOption) -> list[str]:
@@ -185,12 +185,14 @@ def _deviations(accuracy: dict[str, Accuracy]) -> str:
 
 
 def _one_more(option: ProtocolOption) -> str:
-    """Return what one more visit buys for the quantity by which the protocol is judged."""
+    """Return what one more visit buys for the quantity by which the protocol is judged, with equal patients."""
     expectation, critical = option.expectation, option.critical
     if expectation is None or expectation.one_more is None or critical is None:
         return ""
-    name, now = critical
-    then = expectation.one_more.accuracy[name]
+    name, _ = critical
+    now, then = expectation.paired[name], expectation.one_more.accuracy[name]
+    if then.rms >= now.rms:
+        return f"no visit of those tried makes {name} better"
     return f"one more visit at {expectation.one_more.t_h:g} h: {name} {now.rms:.1%} to {then.rms:.1%}"
 
 
@@ -224,7 +226,8 @@ def _print_option(option: ProtocolOption) -> None:
             else f"rms {accuracy.rms:.1%} ± {accuracy.u_rms:.1%}, sd {accuracy.sd:.1%}, bias {accuracy.bias:+.1%}"
         )
         print(f"yields {result.quantity} by {result.method}: {expected}")
-    if expectation is not None:
+    if expectation is not None and expectation.paired:
+        print(f"the same patients as below: {_deviations(expectation.paired)}")
         for visit, accuracy_without in expectation.without.items():
             print(f"without {visit}: {_deviations(accuracy_without) or 'not possible'}")
         if expectation.one_more is not None:

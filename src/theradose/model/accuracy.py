@@ -41,6 +41,8 @@ class Expectation(StudyPart):
     ----------
     accuracy : dict of str to Accuracy
         With all visits, each at a random time within its tolerance.
+    paired : dict of str to Accuracy
+        The same for the patients of `without` and `one_more`, with which these compare.
     without : dict of str to dict
         Without one visit, by the id of the visit.
     one_more : OneMoreVisit or None
@@ -50,6 +52,7 @@ class Expectation(StudyPart):
     """
 
     accuracy: dict[str, Accuracy]
+    paired: dict[str, Accuracy] = Field(default_factory=dict)
     without: dict[str, dict[str, Accuracy]] = Field(default_factory=dict)
     one_more: OneMoreVisit | None = None
     tried_h: tuple[float, ...] = ()

@@ -139,8 +139,8 @@ class Recommendation:
 def recommend_protocols(have: Sequence[str] | None = None, *, therapy: str | None = None) -> Recommendation:
     """Return the protocols of one or all therapies, those that the department can do and recommended first.
 
-    Within a therapy the order is: possible; the smallest expected deviation of the critical quantity (protocols of
-    which nothing is simulated last); the fewest visits.
+    Within a therapy the order is: possible; the smallest expected deviation of the critical quantity to a whole per
+    cent (protocols of which nothing is simulated last); the fewest visits.
 
     Parameters
     ----------
@@ -219,7 +219,8 @@ def _ranked(options: Iterable[ProtocolOption]) -> tuple[ProtocolOption, ...]:
         protocol = option.protocol
         therapy = therapies.index(protocol.therapy) if protocol.therapy is not None else len(therapies)
         possible = ("yes", "with-reservations", "no").index(option.possible)
-        rms = math.inf if (judged := option.critical) is None else judged[1].rms
+        # To a whole per cent: smaller differences are within the statistics of the cohorts.
+        rms = math.inf if (judged := option.critical) is None else round(judged[1].rms, 2)
         # Other quantities than the critical one of the therapy say nothing about it.
         if (
             judged is not None

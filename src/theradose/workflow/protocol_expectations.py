@@ -106,6 +106,7 @@ def _with_variants(protocol: Protocol, accuracy: dict[str, Accuracy], *, patient
     )
     return Expectation(
         accuracy=accuracy,
+        paired=accuracies(protocol, visits, patients=patients, seed=seed) if without or added else {},
         without=without,
         one_more=None if best is None else OneMoreVisit(t_h=best, accuracy=added[best]),
         tried_h=tried,

@@ -20,7 +20,8 @@ def test_equipment_decides_what_is_possible(command):
     assert "gamma-counter" in [gain["equipment"] for gain in document["one_more_equipment"]]
     printed = command("protocols", "--have", "spect,probe")
     assert "not possible: lu177-dotatate/blood-9, lacks gamma-counter" in printed.out
-    assert "one more piece of equipment" in printed.out
+    assert "adding gamma-counter" in printed.out
+    assert printed.out.count("instead of thyroid uptake probe") == 1  # once for all protocols that need it
     assert "taken for granted" in printed.err
 
 

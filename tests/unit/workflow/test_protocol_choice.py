@@ -46,7 +46,9 @@ def test_a_thyroid_probe_counts_samples_with_a_reservation():
 
 def test_the_recommended_protocol_comes_first():
     options = recommend_protocols(["spect-ct"], therapy="lu177-dotatate").options
-    rms = [option.critical[1].rms for option in options if option.critical and option.critical[0] == "kidneys"]
+    rms = [
+        round(option.critical[1].rms, 2) for option in options if option.critical and option.critical[0] == "kidneys"
+    ]
     assert rms == sorted(rms)
     possible = [option.possible for option in options]
     assert possible == sorted(possible, key=("yes", "with-reservations", "no").index)
