@@ -130,9 +130,7 @@ def compare_marrow_command(
             calibration_u=parsed_positive(calibration_u, "1", "--calibration-u"),
             density_g_per_ml=parsed_positive(density, "g/mL", "--density"),
         ),
-        treatment=TreatmentDefaults(
-            activity_mbq=administered, start=moment, infusion_h=infusion_h, sex=None if sex is None else sex.value
-        ),
+        treatment=TreatmentDefaults(activity_mbq=administered, start=moment, infusion_h=infusion_h, sex=blood.sex),
         image=ImageMarrowOptions(
             recovery=recovered, constants=() if recovery_constant is None else (recovery_constant,)
         ),
