@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from theradose.cli import demo, fit, info, intake, marrow, run
+from theradose.cli import calibrate, demo, fit, info, intake, marrow, run
 
 app = typer.Typer(
     name="theradose",
@@ -23,6 +23,7 @@ app.command("run")(run.run_command)
 app.command("fit")(fit.fit_command)
 app.command("compare")(run.compare_command)
 app.command("info")(info.info_command)
+app.add_typer(calibrate.calibrate_app, name="calibrate")
 app.add_typer(marrow.marrow_app, name="marrow")
 
 

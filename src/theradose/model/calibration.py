@@ -133,7 +133,7 @@ class DeadTime(Dated):
     value_us: Positive
     u_us: Positive
     model: DeadTimeModel
-    method: Literal["decaying-source", "two-sources"]
+    method: Literal["decaying-source", "two-sources", "known-activities"]
     readings: int
     highest_rate_cps: Positive
     largest_loss: NotNegative

@@ -177,8 +177,8 @@ def _findings(reading: ConstancyReading, result: ConstancyResult, tolerance: flo
             Finding(
                 "constancy-uncertain",
                 "warning",
-                f"The ratio of the source '{reading.source}' is known to {u_ratio / ratio:.1%} only, which cannot judge "
-                f"a tolerance of {tolerance:.1%}: count longer.",
+                f"The ratio of the source '{reading.source}' is known to {u_ratio / ratio:.1%} only, which cannot "
+                f"judge a tolerance of {tolerance:.1%}: count longer.",
                 reading.source,
             )
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -165,8 +166,7 @@ def solve_two_sources(
 ) -> tuple[DeadTimeFit, tuple[Finding, ...]]:
     """Return the dead time at which the true rates of two sources add up to that of both together.
 
-    n₁(τ) + n₂(τ) = n₁₊₂(τ) + b, each brought to one moment by decay, where b is the background that is counted twice
-    on the left.
+    n₁(τ) + n₂(τ) = n₁₊₂(τ), each without background and brought to one moment by decay.
 
     Raises
     ------
@@ -225,12 +225,13 @@ class _MeanRate:
     findings: tuple[Finding, ...]
 
 
-def _mean_rate(items: list[Counting], first: object, nuclide: Nuclide, timezone: str | None) -> _MeanRate:
+def _mean_rate(items: list[Counting], first: datetime, nuclide: Nuclide, timezone: str | None) -> _MeanRate:
     seconds = math.fsum(item.counting_s for item in items)
     counts = math.fsum(item.counts for item in items)
-    factors, findings = [], []
+    factors: list[float] = []
+    findings: list[Finding] = []
     for item in items:
-        elapsed_h, noticed = hours_since(first, item.measured_at, timezone=timezone)  # type: ignore[arg-type]
+        elapsed_h, noticed = hours_since(first, item.measured_at, timezone=timezone)
         findings += noticed
         middle_h = elapsed_h + item.counting_s / _S_PER_H / 2
         factors.append(item.counting_s / seconds * math.exp(nuclide.decay_constant_per_h * middle_h))

@@ -27,8 +27,25 @@ from theradose.uncertainty import Uncertain, combine
 ACTIVITY_METER = "activity-meter"
 COUNTING = "counting"
 DECAY = "decay"
+DEAD_TIME = "dead-time"
 REPEATABILITY = "repeatability"
 _S_PER_H = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDeadTime:
+    """A dead time that is corrected; ``None`` as its uncertainty is not stated."""
+
+    value_us: float
+    u_us: float | None
+    model: DeadTimeModel
+
+    def true_over_observed(self, observed_cps: float) -> tuple[float, float]:
+        """Return true over observed count rate and its relative standard uncertainty."""
+        true = true_count_rate(observed_cps=observed_cps, dead_time_us=self.value_us, model=self.model)
+        busy = true * self.value_us * 1e-6
+        growth = true / (1 - busy) if self.model == "paralysable" else true
+        return true / observed_cps, growth * (self.u_us or 0.0) * 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +58,15 @@ class NetRate:
         Observed, corrected, and the standard uncertainty from counting.
     lost_fraction : float
         Share of the pulses that dead time lost.
+    relative_u_dead_time : float
+        Relative standard uncertainty from the dead time.
     """
 
     gross_cps: float
     net_cps: float
     u_net_cps: float
     lost_fraction: float
+    relative_u_dead_time: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +101,7 @@ def place(origin: CellOrigin) -> str:
     return f"{origin.file}, line {origin.line}, column 'counts'" if origin.line else origin.file
 
 
-def net_rate(*, counting: Counting, dead_time_us: float | None = None, model: DeadTimeModel = "paralysable") -> NetRate:
+def net_rate(*, counting: Counting, dead_time: KnownDeadTime | None = None) -> NetRate:
     """Return the count rate of a source without dead time and background.
 
     Raises
@@ -94,10 +114,13 @@ def net_rate(*, counting: Counting, dead_time_us: float | None = None, model: De
     [JCGM100]_
     """
     gross = counting.counts / counting.counting_s
-    true, stretch = gross, 1.0
-    if dead_time_us:
-        true = true_count_rate(observed_cps=gross, dead_time_us=dead_time_us, model=model)
-        stretch = true_rate_gradient(observed_cps=gross, true_cps=true, dead_time_us=dead_time_us, model=model)
+    true, stretch, u_dead_time = gross, 1.0, 0.0
+    if dead_time is not None:
+        factor, u_dead_time = dead_time.true_over_observed(gross)
+        true = factor * gross
+        stretch = true_rate_gradient(
+            observed_cps=gross, true_cps=true, dead_time_us=dead_time.value_us, model=dead_time.model
+        )
     background, u_background = 0.0, 0.0
     if counting.background_counts is not None and counting.background_s is not None:
         background = counting.background_counts / counting.background_s
@@ -112,7 +135,7 @@ def net_rate(*, counting: Counting, dead_time_us: float | None = None, model: De
             f"uncertainties ({u_net:.2g} cps), which calibrates nothing: count longer or take more activity.",
             code="source-near-background",
         )
-    return NetRate(gross, net, u_net, 1 - gross / true)
+    return NetRate(gross, net, u_net, 1 - gross / true, u_dead_time * true / net)
 
 
 def source_factor(
@@ -120,8 +143,7 @@ def source_factor(
     *,
     nuclide: Nuclide,
     timezone: str | None = None,
-    dead_time_us: float | None = None,
-    model: DeadTimeModel = "paralysable",
+    dead_time: KnownDeadTime | None = None,
 ) -> tuple[SourceFactor, tuple[Finding, ...]]:
     """Return counts per second and MBq at the start of counting.
 
@@ -136,8 +158,8 @@ def source_factor(
         Of the source.
     timezone : str or None
         IANA zone of times without offset.
-    dead_time_us, model : float or None, str
-        Dead time; ``None`` corrects nothing.
+    dead_time : KnownDeadTime or None
+        ``None`` corrects nothing.
 
     Raises
     ------
@@ -149,7 +171,7 @@ def source_factor(
     [Gear2018]_, [JCGM100]_
     """
     counting = source.counting
-    rate = net_rate(counting=counting, dead_time_us=dead_time_us, model=model)
+    rate = net_rate(counting=counting, dead_time=dead_time)
     elapsed_h, findings = hours_since(source.activity_at, counting.measured_at, timezone=timezone)
     findings = (*findings, *_date_findings(source, elapsed_h, nuclide))
     decay_constant = nuclide.decay_constant_per_h
@@ -160,6 +182,7 @@ def source_factor(
     relative: dict[str, float | None] = {
         ACTIVITY_METER: source.relative_u_activity,
         COUNTING: rate.u_net_cps / rate.net_cps,
+        DEAD_TIME: rate.relative_u_dead_time,
         DECAY: decay_constant * math.hypot(clock_h, elapsed_h * (half_life.u or 0.0) / half_life.value),
         **source.other_relative_u,
     }
