@@ -17,6 +17,7 @@ from theradose.model.study import Override, Study, Timepoint
 from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
 from theradose.provenance import hash_file
 from theradose.quantify.times import hours_since
+from theradose.workflow.calibration_choice import RecordUse, choose_calibration
 from theradose.workflow.protocols import Protocol, load_protocol
 from theradose.workflow.study_file import StudyFile, require_complete
 
@@ -35,12 +36,15 @@ class Case:
         Of all administrations.
     start : datetime
         Start of the first administration, the zero of time.
+    record : RecordUse or None
+        Record of the camera; the study's ``calibration`` holds what is used of it.
     """
 
     study_file: StudyFile
     protocol: Protocol
     nuclide: Nuclide
     start: datetime
+    record: RecordUse | None = None
 
     @property
     def study(self) -> Study:
@@ -98,12 +102,9 @@ def open_case(study_file: StudyFile) -> Case:
             code="mixed-offsets",
         )
     _check_single_administration(study, starts)
-    return Case(
-        study_file,
-        load_protocol(study.protocol),
-        load_nuclide(names.pop(), nuclear_data=study.dose.nuclear_data),
-        min(starts),
-    )
+    nuclide = load_nuclide(names.pop(), nuclear_data=study.dose.nuclear_data)
+    study_file, record = choose_calibration(study_file, nuclide.name)
+    return Case(study_file, load_protocol(study.protocol), nuclide, min(starts), record)
 
 
 def _check_single_administration(study: Study, starts: list[datetime]) -> None:

@@ -95,8 +95,8 @@ def run_study(
         In one sentence, if the study or its files are incomplete or wrong. Nothing is written then except finished
         steps, which the next run uses.
     """
-    study_file = _with_engine(read_study(study_path), engine)
-    case = open_case(study_file)
+    case = open_case(_with_engine(read_study(study_path), engine))
+    study_file = case.study_file
     dose_engines.get(case.study.dose.engine)
     results = results if results is not None else study_file.folder / RESULTS_FOLDER
     notify = on_step or _ignore
@@ -158,7 +158,7 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         regions=regions,
         whole_field=whole_field,
         findings=_distinct(
-            *_protocol_findings(case), *findings, *aligned, *outlined, *weighed, *recovered, *fitted,
+            *_protocol_findings(case), *_record_findings(case), *findings, *aligned, *outlined, *weighed, *recovered, *fitted,
             *field_findings, *dosed, *massed, *moved,
         ),
     )  # fmt: skip
@@ -262,6 +262,10 @@ def _protocol_findings(case: Case) -> list[Finding]:
             )
         )
     return findings
+
+
+def _record_findings(case: Case) -> tuple[Finding, ...]:
+    return () if case.record is None else case.record.findings
 
 
 def _distinct(*findings: Finding) -> tuple[Finding, ...]:

@@ -41,6 +41,7 @@ _H_PER_S = 1 / 3600
 # A surface that lies anywhere within half a voxel of where it was drawn: half-width over the root of three.
 _RECTANGULAR = math.sqrt(3)
 _WHOLE_LABEL = "source"
+_ROUND_OFF = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -249,6 +250,7 @@ def _of_geometry(counts: Volume, choice: RegionChoice, margin_mm: float) -> tupl
             code="source-outside",
         )
     change = abs(summed(margin_mm + half_voxel)[0] - summed(margin_mm - half_voxel)[0]) / 2 / _RECTANGULAR
+    change = change if change > _ROUND_OFF * value else 0.0
     around = ", ".join(f"{component:.1f}" for component in centre_mm)
     words = f"{choice.geometry.words()} with a margin of {margin_mm:g} mm around ({around}) mm"
     region = CountedRegion(value * share, change * share, share, words, voxels)

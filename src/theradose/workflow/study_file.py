@@ -136,7 +136,6 @@ def _unsupported_keys(study: Study) -> list[str]:
     stated = {
         "blood": study.blood,
         "probe": study.probe,
-        "calibration.record": study.calibration.record if study.calibration is not None else None,
         **{f"timepoints.{timepoint.id}.planar": timepoint.planar for timepoint in study.timepoints},
     }
     return [key for key, value in stated.items() if value is not None]
