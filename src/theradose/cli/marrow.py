@@ -85,6 +85,9 @@ def blood_command(
     probe: Annotated[
         Path | None, typer.Option("--probe", help="Whole-body probe readings (CSV), instead of --whole-body-tia.")
     ] = None,
+    counter_record: Annotated[
+        Path | None, typer.Option("--counter-record", help="Calibration record of the counter (YAML).")
+    ] = None,
     counter: Annotated[str, typer.Option("--counter", help="Name of the counter.")] = "counter",
     efficiency: Annotated[
         str | None, typer.Option("--efficiency", help="Of the counter for this nuclide and tube, '95 cps/kBq'.")
@@ -119,12 +122,16 @@ def blood_command(
     whole_body, noticed = _whole_body(
         whole_body_tia, probe, record, administered, start=_moment(start), timezone=timezone, infusion_h=infusion_h
     )
+    calibration = _calibration(counter, efficiency, efficiency_u, dead_time)
+    if counter_record is not None:
+        calibration, checked = _recorded(counter_record, calibration, samples, nuclide)
+        noticed = (*noticed, *checked)
     options = BloodMarrowOptions(
         nuclide=nuclide,
         samples=SampleOptions(
             start=_moment(start),
             timezone=timezone,
-            calibration=_calibration(counter, efficiency, efficiency_u, dead_time),
+            calibration=calibration,
             instrument=instrument.value,
             repeatability_u=None if measurement_u is None else parse_quantity(measurement_u, "1"),
         ),
@@ -251,6 +258,19 @@ def _calibration(
         relative_u=None if relative_u is None else parse_quantity(relative_u, "1"),
         dead_time_us=None if dead_time is None else parse_quantity(dead_time, "us"),
     )
+
+
+def _recorded(
+    record: Path, stated: CounterCalibration | None, samples: list[Path], nuclide: str
+) -> tuple[CounterCalibration, tuple[Finding, ...]]:
+    from theradose.errors import StudyError
+    from theradose.workflow.counter_record import counter_of_samples
+
+    if stated is not None:
+        raise StudyError(
+            "The options --counter-record and --efficiency exclude each other: keep one of them.", code="counter-option"
+        )
+    return counter_of_samples(record, samples, nuclide=nuclide)
 
 
 def _whole_body(

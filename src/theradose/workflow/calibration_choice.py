@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from theradose.acquire.load import find_source
@@ -72,27 +71,28 @@ def choose_calibration(study_file: StudyFile, nuclide: str) -> tuple[StudyFile, 
         ``record-kind``, ``calibration-records-several``, or what makes a record unreadable.
     """
     stated = study_file.study.calibration
-    found = _named_record(study_file, stated) if stated is not None and stated.record is not None else None
-    if found is None:
+    noticed: tuple[Finding, ...] = ()
+    if stated is not None and stated.record is not None:
+        name = stated.record
+    else:
         found = _record_beside(study_file, stated, nuclide)
-    if found is None:
-        return study_file, None
-    path, noticed = found
+        if found is None:
+            return study_file, None
+        name, noticed = found
+    path = study_file.resolve(name)
     record = read_calibration_record(path)
     if record.kind != "camera":
         raise CalibrationError(
-            f"'{path.name}' is the record of a {record.kind}, but images need that of a camera: correct "
+            f"'{name}' is the record of a {record.kind}, but images need that of a camera: correct "
             "'calibration.record'.",
             code="record-kind",
         )
     effective, use = _combine(record, stated)
-    name = (
-        path.relative_to(study_file.folder).as_posix()
-        if path.is_relative_to(study_file.folder)
-        else str(stated.record if stated is not None else path.name)
-    )
     use = replace(
-        use, name=name, sha256=hash_file(path), findings=(*noticed, *use.findings, *_record_findings(record, name))
+        use,
+        name=name,
+        sha256=hash_file(path),
+        findings=(*noticed, *use.findings, *_record_findings(record, name)),
     )
     study = study_file.study.model_copy(update={"calibration": effective.model_copy(update={"record": name})})
     return StudyFile(study, study_file.path), use
@@ -116,7 +116,9 @@ def _combine(record: CalibrationRecord, stated: CameraCalibration | None) -> tup
     base = CameraCalibration() if stated is None else stated
     effective = base.model_copy(update={**values, **given})
     recovery = None if effective.recovery is not None else record_recovery(record)
-    return effective, RecordUse(record, "", "", stated, recovery, source, tuple(findings))
+    # A study that only names the record states no calibration of its own.
+    own = stated if set(given) - {"record"} else None
+    return effective, RecordUse(record, "", "", own, recovery, source, tuple(findings))
 
 
 def _overridden(record: CalibrationRecord, given: dict[str, Any]) -> list[Finding]:
@@ -154,13 +156,9 @@ def _record_findings(record: CalibrationRecord, name: str) -> tuple[Finding, ...
     return (Finding("calibration-record", "info", message), *set_findings(record))
 
 
-def _named_record(study_file: StudyFile, stated: CameraCalibration) -> tuple[Path, tuple[Finding, ...]]:
-    return study_file.resolve(stated.record or ""), ()
-
-
 def _record_beside(
     study_file: StudyFile, stated: CameraCalibration | None, nuclide: str
-) -> tuple[Path, tuple[Finding, ...]] | None:
+) -> tuple[str, tuple[Finding, ...]] | None:
     folder = study_file.folder / RECORD_FOLDER
     paths = sorted(path for path in folder.glob("*.y*ml") if path.is_file() and is_calibration_record(path))
     if not paths:
@@ -179,14 +177,15 @@ def _record_beside(
     if not fitting:
         return None
     (path,) = fitting
+    name = f"{RECORD_FOLDER}/{path.name}"
     certain = any(differing_instrument(records[path].instrument, item) == "" for item in equipment)
     if certain or named is not None:
-        return path, ()
+        return name, ()
     message = (
-        f"'{RECORD_FOLDER}/{path.name}' was taken because it is the only record for {nuclide} there; the images do not "
+        f"'{name}' was taken because it is the only record for {nuclide} there; the images do not "
         "say on which camera they were acquired."
     )
-    return path, (Finding("calibration-record-assumed", "warning", message),)
+    return name, (Finding("calibration-record-assumed", "warning", message),)
 
 
 def _fits(record: CalibrationRecord, nuclide: str, named: str | None, equipment: Sequence[Equipment]) -> bool:

@@ -158,8 +158,8 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         regions=regions,
         whole_field=whole_field,
         findings=_distinct(
-            *_protocol_findings(case), *_record_findings(case), *findings, *aligned, *outlined, *weighed, *recovered, *fitted,
-            *field_findings, *dosed, *massed, *moved,
+            *_protocol_findings(case), *_record_findings(case), *findings, *aligned, *outlined, *weighed, *recovered,
+            *fitted, *field_findings, *dosed, *massed, *moved,
         ),
     )  # fmt: skip
 
