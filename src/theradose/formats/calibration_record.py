@@ -45,11 +45,14 @@ def read_calibration_record(path: Path) -> CalibrationRecord:
 
 
 def is_calibration_record(path: Path) -> bool:
-    """Return whether a file claims to be a calibration record."""
-    try:
-        return _is_record(_content(path))
-    except CalibrationError:
-        return False
+    """Return whether a YAML file claims to be a calibration record.
+
+    Raises
+    ------
+    CalibrationError
+        If the file cannot be read: it may be a record that is damaged.
+    """
+    return _is_record(_content(path))
 
 
 def record_text(record: CalibrationRecord) -> str:

@@ -70,43 +70,13 @@ def camera_findings(
 
 
 def set_findings(record: CalibrationRecord) -> tuple[Finding, ...]:
-    """Return whether the factor and the recovery of a record belong together.
+    """Return whether factor, dead time and recovery of a record belong together.
 
     A factor from a cylinder holds no partial volume, one from a sphere does: a recovery counts only beside the kind of
-    factor, and the reconstruction, with which it was measured.
+    factor, and the reconstruction, with which it was measured. A factor holds beside the dead time that was corrected
+    when it was measured.
     """
-    factor, recovery = record.factor, record.recovery
-    if factor is None or recovery is None:
-        return ()
-    findings = []
-    if recovery.factor_geometry is None:
-        findings.append(
-            Finding(
-                "recovery-factor-not-stated",
-                "warning",
-                f"The recovery '{recovery.name}' does not say with which factor it was measured: a recovery holds only "
-                "beside a factor of the same kind.",
-            )
-        )
-    elif recovery.factor_geometry != factor.geometry:
-        findings.append(
-            Finding(
-                "calibration-geometry-differs",
-                "warning",
-                f"The factor was measured with a {factor.geometry.words()}, but the recovery '{recovery.name}' beside "
-                f"a factor of a {recovery.factor_geometry.words()}: measure both with one kind of factor.",
-            )
-        )
-    words = _reconstruction_difference(factor.reconstruction, recovery.reconstruction)
-    if words:
-        findings.append(
-            Finding(
-                "recovery-reconstruction-differs",
-                "warning",
-                f"Factor and recovery '{recovery.name}' were measured with different reconstructions ({words}).",
-            )
-        )
-    return tuple(findings)
+    return (*_dead_time_findings(record), *_recovery_findings(record))
 
 
 def holding_findings(record: CalibrationRecord, used_at: datetime) -> tuple[Finding, ...]:
@@ -174,7 +144,48 @@ def counter_calibration(
         dead_time_us=record.factor.dead_time_us if dead_time is None else dead_time.value_us,
         dead_time_model=(record.factor.dead_time_model or "non-paralysable") if dead_time is None else dead_time.model,
     )
-    return calibration, () if counted_at is None else holding_findings(record, counted_at)
+    held = () if counted_at is None else holding_findings(record, counted_at)
+    return calibration, (*set_findings(record), *held)
+
+
+def _dead_time_findings(record: CalibrationRecord) -> Iterator[Finding]:
+    factor, dead_time = record.factor, record.dead_time
+    if factor is None or dead_time is None or factor.dead_time_us == dead_time.value_us:
+        return
+    before = "without dead time" if factor.dead_time_us is None else f"with a dead time of {factor.dead_time_us:.3g} us"
+    yield Finding(
+        "factor-dead-time-differs",
+        "warning",
+        f"The factor of '{record.instrument.name}' was measured {before}, but the record's dead time is "
+        f"{dead_time.value_us:.3g} us: measure the factor again, so that both belong together.",
+    )
+
+
+def _recovery_findings(record: CalibrationRecord) -> Iterator[Finding]:
+    factor, recovery = record.factor, record.recovery
+    if factor is None or recovery is None:
+        return
+    if recovery.factor_geometry is None:
+        yield Finding(
+            "recovery-factor-not-stated",
+            "warning",
+            f"The recovery '{recovery.name}' does not say with which factor it was measured: a recovery holds only "
+            "beside a factor of the same kind.",
+        )
+    elif recovery.factor_geometry != factor.geometry:
+        yield Finding(
+            "calibration-geometry-differs",
+            "warning",
+            f"The factor was measured with a {factor.geometry.words()}, but the recovery '{recovery.name}' beside a "
+            f"factor of a {recovery.factor_geometry.words()}: measure both with one kind of factor.",
+        )
+    words = _reconstruction_difference(factor.reconstruction, recovery.reconstruction)
+    if words:
+        yield Finding(
+            "recovery-reconstruction-differs",
+            "warning",
+            f"Factor and recovery '{recovery.name}' were measured with different reconstructions ({words}).",
+        )
 
 
 def _nuclide_findings(record: CalibrationRecord, nuclide: str) -> Iterator[Finding]:

@@ -67,6 +67,7 @@ def fit_decaying_source(
     *,
     nuclide: Nuclide,
     model: DeadTimeModel | None = None,
+    usual: DeadTimeModel = "paralysable",
     timezone: str | None = None,
 ) -> tuple[DeadTimeFit, tuple[Finding, ...]]:
     """Fit the dead time to the rates of one source while it decays.
@@ -78,7 +79,9 @@ def fit_decaying_source(
     nuclide : Nuclide
         Of the source; its decay is the known ratio of the true rates.
     model : {"paralysable", "non-paralysable"}, optional
-        Without it, paralysable unless the rates say otherwise.
+        Without it, the usual one unless the rates say otherwise.
+    usual : {"paralysable", "non-paralysable"}
+        Of such detectors.
     timezone : str or None
         IANA zone of times without offset.
 
@@ -100,12 +103,16 @@ def fit_decaying_source(
         noticed += findings
         middle_h = elapsed_h + counting.counting_s / _S_PER_H / 2
         shares.append(math.exp(-nuclide.decay_constant_per_h * middle_h))
-    fit, findings = fit_known_ratios(countings=countings, shares=np.array(shares), model=model)
+    fit, findings = fit_known_ratios(countings=countings, shares=np.array(shares), model=model, usual=usual)
     return fit, (*dict.fromkeys(noticed), *findings)
 
 
 def fit_known_ratios(
-    *, countings: Sequence[Counting], shares: Array, model: DeadTimeModel | None = None
+    *,
+    countings: Sequence[Counting],
+    shares: Array,
+    model: DeadTimeModel | None = None,
+    usual: DeadTimeModel = "paralysable",
 ) -> tuple[DeadTimeFit, tuple[Finding, ...]]:
     """Fit the dead time to rates whose true values stand in known ratios.
 
@@ -116,7 +123,9 @@ def fit_known_ratios(
     shares : ndarray, shape (n,)
         Numbers to which the true rates of the sources are proportional, as their activities.
     model : {"paralysable", "non-paralysable"}, optional
-        Without it, paralysable unless the rates say otherwise.
+        Without it, the usual one unless the rates say otherwise.
+    usual : {"paralysable", "non-paralysable"}
+        Of such detectors.
 
     Raises
     ------
@@ -133,23 +142,23 @@ def fit_known_ratios(
             "measure at least two, better six, from high to low rates.",
             code="dead-time-too-few",
         )
-    names: tuple[DeadTimeModel, ...] = ("paralysable", "non-paralysable") if model is None else (model,)
+    other: DeadTimeModel = "non-paralysable" if usual == "paralysable" else "paralysable"
+    names: tuple[DeadTimeModel, ...] = (usual, other) if model is None else (model,)
     fits = {name: _fit_model(countings, shares, name) for name in names}
     findings: list[Finding] = []
     chosen = names[0]
     if model is None:
         evidence = load_yaml("calibration.yaml")["dead_time_model_evidence"]["value"]
-        gain = (fits["paralysable"].chi_squared or 0.0) - (fits["non-paralysable"].chi_squared or 0.0)
+        gain = (fits[usual].chi_squared or 0.0) - (fits[other].chi_squared or 0.0)
         if gain > evidence:
-            chosen = "non-paralysable"
+            chosen = other
         elif gain > -evidence:
-            other = fits["non-paralysable"].value_us
             findings.append(
                 Finding(
                     "dead-time-model-assumed",
                     "info",
-                    "The rates do not tell a paralysable from a non-paralysable detector; the paralysable model was "
-                    f"taken (the other gives {other:.3g} us).",
+                    f"The rates do not tell a paralysable from a non-paralysable detector; the {usual} model was taken "
+                    f"(the other gives {fits[other].value_us:.3g} us).",
                 )
             )
     fit = fits[chosen]
@@ -287,7 +296,7 @@ def _fit_model(countings: Sequence[Counting], shares: Array, model: DeadTimeMode
             f"rate of {observed[weakest]:.4g} cps: correct one of them.",
             code="source-near-background",
         )
-    largest = scale * shares[strongest]
+    largest = float(scale * shares[strongest])
 
     def residuals(x: Array) -> Array:
         true = scale * x[0] * shares + background
@@ -311,7 +320,7 @@ def _fit_model(countings: Sequence[Counting], shares: Array, model: DeadTimeMode
     busy = float(fit.x[1] * true / largest)
     return DeadTimeFit(
         value_us=float(fit.x[1]) * to_us,
-        u_us=u * to_us,
+        u_us=float(u) * to_us,
         model=model,
         readings=len(countings),
         highest_rate_cps=float(observed.max()),
@@ -325,6 +334,13 @@ def _fit_model(countings: Sequence[Counting], shares: Array, model: DeadTimeMode
 def _require_resolved(fit: DeadTimeFit) -> None:
     least = float(load_yaml("calibration.yaml")["dead_time_resolution"]["value"])
     if fit.value_us < least * fit.u_us or not fit.value_us > 0:
+        if _is_poor(fit):
+            raise CalibrationError(
+                f"The count rates do not follow their expected ratios with any {fit.model} dead time (chi-squared "
+                f"{fit.chi_squared:.3g} for {fit.degrees_of_freedom} degrees of freedom): check the nuclide, the times "
+                "and that the source was not moved.",
+                code="dead-time-fit-failed",
+            )
         raise CalibrationError(
             f"The count rates do not resolve the dead time: {fit.value_us:.3g} us with a standard uncertainty of "
             f"{fit.u_us:.2g} us, at a highest rate of {fit.highest_rate_cps:.4g} cps that loses about "
@@ -334,21 +350,27 @@ def _require_resolved(fit: DeadTimeFit) -> None:
         )
 
 
-def _fit_findings(fit: DeadTimeFit) -> list[Finding]:
+def _is_poor(fit: DeadTimeFit) -> bool:
+    """Return whether the rates scatter more about the model than counting explains."""
     from scipy.stats import chi2
 
+    if fit.chi_squared is None or fit.degrees_of_freedom == 0:
+        return False
+    level = load_yaml("calibration.yaml")["least_probability"]["value"]
+    return bool(chi2.sf(fit.chi_squared, fit.degrees_of_freedom) < level)
+
+
+def _fit_findings(fit: DeadTimeFit) -> list[Finding]:
     findings = []
     if fit.degrees_of_freedom == 0:
         message = "Two count rates are met by any dead time, so that nothing tests the model: measure more rates."
         findings.append(Finding("dead-time-fit-exact", "warning", message))
-    elif fit.chi_squared is not None:
-        level = load_yaml("calibration.yaml")["least_probability"]["value"]
-        if float(chi2.sf(fit.chi_squared, fit.degrees_of_freedom)) < level:
-            message = (
-                f"The {fit.model} model does not describe the count rates (chi-squared {fit.chi_squared:.3g} for "
-                f"{fit.degrees_of_freedom} degrees of freedom): the uncertainty was enlarged to match."
-            )
-            findings.append(Finding("dead-time-fit-poor", "warning", message))
+    elif _is_poor(fit):
+        message = (
+            f"The {fit.model} model does not describe the count rates (chi-squared {fit.chi_squared:.3g} for "
+            f"{fit.degrees_of_freedom} degrees of freedom): the uncertainty was enlarged to match."
+        )
+        findings.append(Finding("dead-time-fit-poor", "warning", message))
     if fit.model == "paralysable" and fit.largest_loss > 1 - 1 / math.e:
         message = (
             "The highest true rate lies beyond the maximum of the observable rate, where two true rates give the same "

@@ -30,7 +30,14 @@ from theradose.quantify.source_factor import (
     source_factor,
 )
 from theradose.uncertainty import budget
-from theradose.workflow.calibration_record import Calibrated, RecordTarget, dated, open_record, store_sections
+from theradose.workflow.calibration_record import (
+    Calibrated,
+    RecordTarget,
+    dated,
+    existing_record,
+    open_record,
+    store_sections,
+)
 from theradose.workflow.source_images import (
     CountedRegion,
     RegionChoice,
@@ -99,9 +106,8 @@ def calibrate_camera(path: Path, target: RecordTarget, options: CameraOptions) -
     if path.suffix.lower() in _TABLES:
         return _from_table(path, target, options, nuclide)
     refuse_planar(path)
-    opened = open_record(target)
     activity_mbq, activity_at = _known_activity(options)
-    dead_time = known_dead_time(opened.record, options.dead_time)
+    dead_time = known_dead_time(existing_record(target.path), options.dead_time)
     source, findings = load_counts(path, nuclide, dead_time, options.timezone, activity_at)
     target = replace(target, equipment=source.equipment)
     opened = open_record(target)
@@ -135,9 +141,9 @@ def calibrate_camera(path: Path, target: RecordTarget, options: CameraOptions) -
     return with_set_findings(store_sections(opened, target.path, {"factor": content}, findings))
 
 
-def known_dead_time(record: CalibrationRecord, stated: KnownDeadTime | None) -> KnownDeadTime | None:
+def known_dead_time(record: CalibrationRecord | None, stated: KnownDeadTime | None) -> KnownDeadTime | None:
     """Return the dead time to correct: as stated, else the record's."""
-    if stated is not None or record.dead_time is None:
+    if stated is not None or record is None or record.dead_time is None:
         return stated
     return KnownDeadTime(record.dead_time.value_us, record.dead_time.u_us, record.dead_time.model)
 

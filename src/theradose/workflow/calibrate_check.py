@@ -9,13 +9,14 @@ from pathlib import Path
 from theradose.data import load_yaml
 from theradose.errors import CalibrationError, UnitError
 from theradose.formats.tables_calibration import read_constancy
-from theradose.model.calibration import ConstancyCheck
+from theradose.model.calibration import CalibrationRecord, ConstancyCheck
 from theradose.model.counted_source import ConstancyReading, Counting
 from theradose.model.finding import Finding
 from theradose.model.samples import CellOrigin
 from theradose.provenance import package_version
-from theradose.quantify.constancy import check_constancy, source_half_life
-from theradose.units import parse_quantity
+from theradose.quantify.constancy import ConstancyResult, check_constancy, source_half_life
+from theradose.quantify.times import hours_since
+from theradose.units import conversion_factor, parse_quantity
 from theradose.workflow.calibration_record import Calibrated, append_check, hash_inputs, now, reopen_record
 
 _OPTION = "READING"
@@ -89,7 +90,7 @@ def check_record(path: Path, reading: str, options: CheckOptions) -> Calibrated:
             as_reference=options.as_reference,
             timezone=options.timezone,
         )
-        findings += noticed
+        findings += [*noticed, *_reference_findings(record, item.source, result)]
         checks.append(
             ConstancyCheck(
                 measured_at=item.counting.measured_at,
@@ -111,6 +112,22 @@ def check_record(path: Path, reading: str, options: CheckOptions) -> Calibrated:
         )
     added = checks[len(record.constancy) :]
     return append_check(opened, path, added, findings)
+
+
+def _reference_findings(record: CalibrationRecord, source: str, result: ConstancyResult) -> list[Finding]:
+    """Return a finding if the reference reading is older than the factor that it should watch."""
+    if record.factor is None or result.reference is None:
+        return []
+    older = hours_since(result.reference.measured_at, record.factor.measured_at, timezone=None)[0]
+    limit_d = load_yaml("calibration.yaml")["constancy_interval"][record.kind]["value"]
+    if older <= limit_d * conversion_factor("d", "h"):
+        return []
+    message = (
+        f"The reference reading of '{source}' on {result.reference.measured_at:%Y-%m-%d} is from long before the "
+        f"factor was measured on {record.factor.measured_at:%Y-%m-%d}: it watches the former factor; start anew with "
+        "--reference when the factor is measured."
+    )
+    return [Finding("constancy-reference-old", "warning", message, source)]
 
 
 def _stated(reading: str, options: CheckOptions) -> ConstancyReading:

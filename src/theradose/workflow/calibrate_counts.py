@@ -22,10 +22,18 @@ from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
 from theradose.quantify.dead_time_fit import DeadTimeFit, fit_decaying_source, fit_known_ratios, solve_two_sources
 from theradose.quantify.source_factor import KnownDeadTime, mean_factor, source_factor
 from theradose.quantify.times import hours_since
-from theradose.workflow.calibrate_camera import activity_findings, dead_time_fields, known_dead_time, measured_factor
+from theradose.workflow.calibrate_camera import (
+    activity_findings,
+    dead_time_fields,
+    known_dead_time,
+    measured_factor,
+    with_set_findings,
+)
 from theradose.workflow.calibration_record import Calibrated, RecordTarget, dated, open_record, store_sections
 
 _S_PER_H = 3600.0
+# Of counters and probes, as where a table of samples is counted without a record.
+_COUNTER_MODEL: DeadTimeModel = "non-paralysable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +88,12 @@ def calibrate_dead_time(
     if two:
         fit, findings = solve_two_sources(readings, nuclide=nuclide, model=model or "paralysable", timezone=timezone)
     else:
-        fit, findings = fit_decaying_source(readings, nuclide=nuclide, model=model, timezone=timezone)
+        usual: DeadTimeModel = "paralysable" if target.kind == "camera" else _COUNTER_MODEL
+        fit, findings = fit_decaying_source(readings, nuclide=nuclide, model=model, usual=usual, timezone=timezone)
     content = DeadTime(
         **dated(target, readings[0].counting.measured_at, [path], findings), **_dead_time_section(fit), method=method
     )
-    findings = (*findings, *_factor_findings(opened.record.factor, fit))
-    return store_sections(opened, target.path, {"dead_time": content}, findings)
+    return with_set_findings(store_sections(opened, target.path, {"dead_time": content}, findings))
 
 
 def calibrate_counter(path: Path, target: RecordTarget, options: StandardOptions) -> Calibrated:
@@ -103,7 +111,7 @@ def calibrate_counter(path: Path, target: RecordTarget, options: StandardOptions
     if not options.fit_dead_time:
         dead_time = known_dead_time(opened.record, options.dead_time)
         factor, findings = _factor(path, target, sources, nuclide, options, geometry, dead_time)
-        return store_sections(opened, target.path, {"factor": factor}, findings)
+        return with_set_findings(store_sections(opened, target.path, {"factor": factor}, findings))
     fit, fitted = _fit_standards(sources, nuclide, options)
     section = DeadTime(
         **dated(target, sources[0].counting.measured_at, [path], fitted),
@@ -215,7 +223,9 @@ def _fit_standards(
         decayed = decay_factor(decay_constant_per_h=nuclide.decay_constant_per_h, elapsed_h=middle_h)
         activities.append(source.activity_mbq * decayed)
     countings = [source.counting for source in sources]
-    return fit_known_ratios(countings=countings, shares=np.array(activities), model=options.dead_time_model)
+    return fit_known_ratios(
+        countings=countings, shares=np.array(activities), model=options.dead_time_model, usual=_COUNTER_MODEL
+    )
 
 
 def _dead_time_section(fit: DeadTimeFit) -> dict[str, Any]:
@@ -229,14 +239,3 @@ def _dead_time_section(fit: DeadTimeFit) -> dict[str, Any]:
         "chi_squared": fit.chi_squared,
         "degrees_of_freedom": fit.degrees_of_freedom,
     }
-
-
-def _factor_findings(factor: Factor | None, fit: DeadTimeFit) -> tuple[Finding, ...]:
-    if factor is None or factor.dead_time_us == fit.value_us:
-        return ()
-    before = "without dead time" if factor.dead_time_us is None else f"with a dead time of {factor.dead_time_us:.3g} us"
-    message = (
-        f"The factor of this record was measured {before}, which is now {fit.value_us:.3g} us: measure the factor "
-        "again, so that both belong together."
-    )
-    return (Finding("factor-dead-time-differs", "warning", message),)

@@ -36,7 +36,14 @@ from theradose.quantify.times import hours_since
 from theradose.quantify.volume import equivalent_diameter_mm
 from theradose.spatial.source_region import centre_of_source, counts_in, sphere_region
 from theradose.workflow.calibrate_camera import described_reconstruction, known_dead_time, with_set_findings
-from theradose.workflow.calibration_record import Calibrated, RecordTarget, dated, open_record, store_sections
+from theradose.workflow.calibration_record import (
+    Calibrated,
+    RecordTarget,
+    dated,
+    existing_record,
+    open_record,
+    store_sections,
+)
 from theradose.workflow.source_images import SourceImage, counting_u, load_counts, refuse_planar
 
 _TABLES = (".csv",)
@@ -134,8 +141,9 @@ def _from_points(path: Path, target: RecordTarget, options: RecoveryOptions) -> 
 
 def _from_spheres(path: Path, table: Path, target: RecordTarget, options: RecoveryOptions) -> Calibrated:
     nuclide = load_nuclide(canonical_nuclide(target.nuclide))
-    factor = _record_factor(open_record(target).record, target)
-    dead_time = known_dead_time(open_record(target).record, options.dead_time)
+    existing = existing_record(target.path)
+    factor = _record_factor(existing, target)
+    dead_time = known_dead_time(existing, options.dead_time)
     spheres = read_spheres(
         table,
         concentration_mbq_ml=options.concentration_mbq_ml,
@@ -290,8 +298,8 @@ def _fitted(
     return content, findings
 
 
-def _record_factor(record: CalibrationRecord, target: RecordTarget) -> Factor:
-    if record.factor is None:
+def _record_factor(record: CalibrationRecord | None, target: RecordTarget) -> Factor:
+    if record is None or record.factor is None:
         raise CalibrationError(
             f"'{target.path.name}' has no factor, without which counts of spheres are no recovery: measure it first "
             "with 'theradose calibrate camera'.",

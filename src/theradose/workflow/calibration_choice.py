@@ -25,7 +25,7 @@ from theradose.quantify.recovery import RecoveryCurve
 from theradose.workflow.study_file import StudyFile
 
 RECORD_FOLDER = "calibration"
-_STATED = "the study"
+_STATED = "study"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,8 +36,6 @@ class RecordUse:
     ----------
     record : CalibrationRecord
         Of a camera.
-    name : str
-        Its path relative to the study.
     sha256 : str
         Of its file.
     stated : CameraCalibration or None
@@ -46,20 +44,16 @@ class RecordUse:
         The record's, unless the study names points of its own.
     sensitivity_from : str
         Where the sensitivity comes from.
-    findings : tuple of Finding
-        About the choice; those about single images are made with the images.
     """
 
     record: CalibrationRecord
-    name: str
     sha256: str
     stated: CameraCalibration | None
     recovery: RecoveryCurve | None
     sensitivity_from: str
-    findings: tuple[Finding, ...]
 
 
-def choose_calibration(study_file: StudyFile, nuclide: str) -> tuple[StudyFile, RecordUse | None]:
+def choose_calibration(study_file: StudyFile, nuclide: str) -> tuple[StudyFile, RecordUse | None, tuple[Finding, ...]]:
     """Return the study with the calibration that it uses, and the record behind it.
 
     ``calibration.record`` names a record; without it the folder ``calibration`` beside the study is searched for the
@@ -75,10 +69,10 @@ def choose_calibration(study_file: StudyFile, nuclide: str) -> tuple[StudyFile, 
     if stated is not None and stated.record is not None:
         name = stated.record
     else:
-        found = _record_beside(study_file, stated, nuclide)
+        found, noticed = _record_beside(study_file, stated, nuclide)
         if found is None:
-            return study_file, None
-        name, noticed = found
+            return study_file, None, noticed
+        name = found
     path = study_file.resolve(name)
     record = read_calibration_record(path)
     if record.kind != "camera":
@@ -87,21 +81,17 @@ def choose_calibration(study_file: StudyFile, nuclide: str) -> tuple[StudyFile, 
             "'calibration.record'.",
             code="record-kind",
         )
-    effective, use = _combine(record, stated)
-    use = replace(
-        use,
-        name=name,
-        sha256=hash_file(path),
-        findings=(*noticed, *use.findings, *_record_findings(record, name)),
-    )
+    effective, use, overridden = _combine(record, stated)
+    use, noticed = replace(use, sha256=hash_file(path)), (*noticed, *overridden, *_record_findings(record, name))
     study = study_file.study.model_copy(update={"calibration": effective.model_copy(update={"record": name})})
-    return StudyFile(study, study_file.path), use
+    return StudyFile(study, study_file.path), use, noticed
 
 
-def _combine(record: CalibrationRecord, stated: CameraCalibration | None) -> tuple[CameraCalibration, RecordUse]:
+def _combine(
+    record: CalibrationRecord, stated: CameraCalibration | None
+) -> tuple[CameraCalibration, RecordUse, tuple[Finding, ...]]:
     """Complete what the study states from a record; the study goes first."""
     given: dict[str, Any] = {} if stated is None else stated.model_dump(exclude_none=True, exclude_unset=True)
-    findings = list(_overridden(record, given))
     values: dict[str, Any] = {"camera": record.instrument.name}
     source = _STATED
     if "sensitivity" not in given and record.factor is not None:
@@ -118,10 +108,10 @@ def _combine(record: CalibrationRecord, stated: CameraCalibration | None) -> tup
     recovery = None if effective.recovery is not None else record_recovery(record)
     # A study that only names the record states no calibration of its own.
     own = stated if set(given) - {"record"} else None
-    return effective, RecordUse(record, "", "", own, recovery, source, tuple(findings))
+    return effective, RecordUse(record, "", own, recovery, source), _overridden(record, given)
 
 
-def _overridden(record: CalibrationRecord, given: dict[str, Any]) -> list[Finding]:
+def _overridden(record: CalibrationRecord, given: dict[str, Any]) -> tuple[Finding, ...]:
     """Return a finding for each value of the record that the study replaces."""
     replaced: list[tuple[str, str, str]] = []
     factor, dead_time, recovery = record.factor, record.dead_time, record.recovery
@@ -136,14 +126,14 @@ def _overridden(record: CalibrationRecord, given: dict[str, Any]) -> list[Findin
         replaced.append(("recovery", str(given["recovery"]), f"the set '{recovery.name}'"))
     if "camera" in given and given["camera"] != record.instrument.name:
         replaced.append(("camera", str(given["camera"]), record.instrument.name))
-    return [
+    return tuple(
         Finding(
             "calibration-overridden",
             "warning",
             f"The study states 'calibration.{key}' as {ours}, which was used instead of the record's {theirs}.",
         )
         for key, ours, theirs in replaced
-    ]
+    )
 
 
 def _record_findings(record: CalibrationRecord, name: str) -> tuple[Finding, ...]:
@@ -158,11 +148,11 @@ def _record_findings(record: CalibrationRecord, name: str) -> tuple[Finding, ...
 
 def _record_beside(
     study_file: StudyFile, stated: CameraCalibration | None, nuclide: str
-) -> tuple[str, tuple[Finding, ...]] | None:
+) -> tuple[str | None, tuple[Finding, ...]]:
     folder = study_file.folder / RECORD_FOLDER
     paths = sorted(path for path in folder.glob("*.y*ml") if path.is_file() and is_calibration_record(path))
     if not paths:
-        return None
+        return None, ()
     records = {path: read_calibration_record(path) for path in paths}
     equipment = _equipment(study_file)
     named = stated.camera if stated is not None and "camera" in stated.model_fields_set else None
@@ -175,7 +165,12 @@ def _record_beside(
             code="calibration-records-several",
         )
     if not fitting:
-        return None
+        listed = ", ".join(path.name for path in paths)
+        message = (
+            f"No record of '{RECORD_FOLDER}' ({listed}) is for {nuclide} and the camera and collimator of the images: "
+            "none was used."
+        )
+        return None, (Finding("calibration-record-none", "warning", message),)
     (path,) = fitting
     name = f"{RECORD_FOLDER}/{path.name}"
     certain = any(differing_instrument(records[path].instrument, item) == "" for item in equipment)

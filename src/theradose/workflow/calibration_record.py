@@ -90,6 +90,11 @@ class Calibrated:
     findings: tuple[Finding, ...]
 
 
+def existing_record(path: Path) -> CalibrationRecord | None:
+    """Return the record in a file; ``None`` if there is no file yet."""
+    return read_calibration_record(path) if path.exists() else None
+
+
 def open_record(target: RecordTarget) -> OpenRecord:
     """Return the record at the target, or a new one; refuse a record of something else.
 
@@ -197,8 +202,8 @@ def now() -> datetime:
 
 def _fresh(target: RecordTarget) -> CalibrationRecord:
     equipment = target.equipment or Equipment()
-    name = target.name or (read_calibration_record(target.path).instrument.name if target.path.exists() else None)
-    name = name or equipment.model
+    existing = existing_record(target.path)
+    name = target.name or (equipment.model if existing is None else existing.instrument.name)
     if not name:
         raise CalibrationError(
             f"The {target.kind} has no name: give it with --name, so that its calibration can be told from others.",

@@ -13,6 +13,7 @@ from theradose.data import load_yaml
 from theradose.errors import DicomError, StudyError
 from theradose.formats.dicom.files import read_header
 from theradose.formats.dicom.values import read_text
+from theradose.model.finding import Finding
 from theradose.model.study import Override, Study, Timepoint
 from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
 from theradose.provenance import hash_file
@@ -38,6 +39,8 @@ class Case:
         Start of the first administration, the zero of time.
     record : RecordUse or None
         Record of the camera; the study's ``calibration`` holds what is used of it.
+    calibration_findings : tuple of Finding
+        About the choice of the record.
     """
 
     study_file: StudyFile
@@ -45,6 +48,7 @@ class Case:
     nuclide: Nuclide
     start: datetime
     record: RecordUse | None = None
+    calibration_findings: tuple[Finding, ...] = ()
 
     @property
     def study(self) -> Study:
@@ -103,8 +107,8 @@ def open_case(study_file: StudyFile) -> Case:
         )
     _check_single_administration(study, starts)
     nuclide = load_nuclide(names.pop(), nuclear_data=study.dose.nuclear_data)
-    study_file, record = choose_calibration(study_file, nuclide.name)
-    return Case(study_file, load_protocol(study.protocol), nuclide, min(starts), record)
+    study_file, record, findings = choose_calibration(study_file, nuclide.name)
+    return Case(study_file, load_protocol(study.protocol), nuclide, min(starts), record, findings)
 
 
 def _check_single_administration(study: Study, starts: list[datetime]) -> None:

@@ -158,7 +158,7 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         regions=regions,
         whole_field=whole_field,
         findings=_distinct(
-            *_protocol_findings(case), *_record_findings(case), *findings, *aligned, *outlined, *weighed, *recovered,
+            *_protocol_findings(case), *case.calibration_findings, *findings, *aligned, *outlined, *weighed, *recovered,
             *fitted, *field_findings, *dosed, *massed, *moved,
         ),
     )  # fmt: skip
@@ -262,10 +262,6 @@ def _protocol_findings(case: Case) -> list[Finding]:
             )
         )
     return findings
-
-
-def _record_findings(case: Case) -> tuple[Finding, ...]:
-    return () if case.record is None else case.record.findings
 
 
 def _distinct(*findings: Finding) -> tuple[Finding, ...]:
