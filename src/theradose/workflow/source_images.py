@@ -42,6 +42,8 @@ _H_PER_S = 1 / 3600
 _RECTANGULAR = math.sqrt(3)
 _WHOLE_LABEL = "source"
 _ROUND_OFF = 1e-9
+# Part of a solid's volume that its voxels must hold to be called whole: sub-voxels round small ones by a few per cent.
+_WHOLE = 0.95
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -230,7 +232,7 @@ def _of_geometry(counts: Volume, choice: RegionChoice, margin_mm: float) -> tupl
     radius_mm, half_height_mm = _dimensions(choice.geometry)
     centre_mm = centre_of_source(counts)
     whole = _solid(counts.grid, centre_mm, radius_mm, half_height_mm, choice.axis, 0.0)
-    if whole.voxel_count * counts.grid.voxel_volume_ml < 0.99 * _volume_ml(radius_mm, half_height_mm):
+    if whole.voxel_count * counts.grid.voxel_volume_ml < _WHOLE * _volume_ml(radius_mm, half_height_mm):
         raise CalibrationError(
             f"A {choice.geometry.words()} does not fit into the image around its counts: correct its dimensions.",
             code="source-outside",
