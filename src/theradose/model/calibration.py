@@ -201,6 +201,7 @@ class CalibrationRecord(RecordPart):
     instrument: Instrument
     nuclide: str
     collimator: str | None = None
+    collimator_type: str | None = None
     energy_windows_kev: tuple[tuple[float, float], ...] = ()
     factor: Factor | None = None
     dead_time: DeadTime | None = None

@@ -16,8 +16,8 @@ class Equipment:
     ----------
     manufacturer, model, serial, station : str or None
         Of the imaging system.
-    collimator : str or None
-        Type and name.
+    collimator, collimator_type : str or None
+        Name, which tells one of high from one of medium energy, and kind of holes.
     energy_windows_kev : tuple of (float, float)
         Limits of every stated window.
     reconstruction : mapping of str to str
@@ -29,5 +29,6 @@ class Equipment:
     serial: str | None = None
     station: str | None = None
     collimator: str | None = None
+    collimator_type: str | None = None
     energy_windows_kev: EnergyWindows = ()
     reconstruction: Mapping[str, str] = field(default_factory=dict)

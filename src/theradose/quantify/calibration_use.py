@@ -40,10 +40,18 @@ def differing_instrument(instrument: Instrument, equipment: Equipment) -> str | 
     return None
 
 
-def collimators_differ(record: CalibrationRecord, equipment: Equipment) -> bool:
-    """Return whether both state a collimator and they are not the same."""
-    both = record.collimator and equipment.collimator
-    return bool(both) and not _same_text(str(record.collimator), str(equipment.collimator))
+def differing_collimator(record: CalibrationRecord, equipment: Equipment) -> str | None:
+    """Return in words how an image's collimator differs from that of a record; empty if it is the same.
+
+    ``None``: not comparable. Holes of one kind are no proof, because collimators for all energies have parallel holes.
+    """
+    for ours, theirs in (
+        (record.collimator, equipment.collimator),
+        (record.collimator_type, equipment.collimator_type),
+    ):
+        if ours and theirs and not _same_text(ours, theirs):
+            return f"'{theirs}', the calibration with '{ours}'"
+    return "" if record.collimator and equipment.collimator else None
 
 
 def camera_findings(
@@ -215,12 +223,12 @@ def _equipment_findings(record: CalibrationRecord, equipment: Equipment | None) 
             "critical",
             f"The image was not acquired on the calibrated camera '{name}': {camera}.",
         )
-    if collimators_differ(record, equipment):
+    collimator = differing_collimator(record, equipment)
+    if collimator:
         yield Finding(
             "calibration-collimator-differs",
             "critical",
-            f"The image was acquired with the collimator '{equipment.collimator}', the calibration of '{name}' with "
-            f"'{record.collimator}'.",
+            f"The image was acquired with the collimator {collimator}.",
         )
     if _windows_differ(record.energy_windows_kev, equipment.energy_windows_kev):
         yield Finding(
@@ -242,7 +250,7 @@ def _equipment_findings(record: CalibrationRecord, equipment: Equipment | None) 
         noun
         for noun, known in (
             ("camera", camera is not None),
-            ("collimator", bool(record.collimator and equipment.collimator)),
+            ("collimator", collimator is not None),
             ("energy windows", bool(record.energy_windows_kev and equipment.energy_windows_kev)),
         )
         if not known

@@ -16,7 +16,7 @@ from theradose.model.finding import Finding
 from theradose.model.study import CameraCalibration
 from theradose.provenance import hash_file
 from theradose.quantify.calibration_use import (
-    collimators_differ,
+    differing_collimator,
     differing_instrument,
     record_recovery,
     set_findings,
@@ -190,7 +190,7 @@ def _fits(record: CalibrationRecord, nuclide: str, named: str | None, equipment:
     if named is not None and record.instrument.name != named:
         return False
     return not any(
-        differing_instrument(record.instrument, item) or collimators_differ(record, item) for item in equipment
+        differing_instrument(record.instrument, item) or differing_collimator(record, item) for item in equipment
     )
 
 

@@ -118,6 +118,7 @@ def open_record(target: RecordTarget) -> OpenRecord:
             update={
                 "instrument": instrument,
                 "collimator": record.collimator or fresh.collimator,
+                "collimator_type": record.collimator_type or fresh.collimator_type,
                 "energy_windows_kev": record.energy_windows_kev or fresh.energy_windows_kev,
             }
         ),
@@ -214,6 +215,7 @@ def _fresh(target: RecordTarget) -> CalibrationRecord:
         instrument=Instrument(name=name, **{word: getattr(equipment, word) for word in _INSTRUMENT_WORDS}),
         nuclide=canonical_nuclide(target.nuclide),
         collimator=target.collimator or equipment.collimator,
+        collimator_type=equipment.collimator_type,
         energy_windows_kev=equipment.energy_windows_kev,
     )
 
@@ -223,6 +225,7 @@ def _check_same(record: CalibrationRecord, fresh: CalibrationRecord, target: Rec
         "kind of instrument": (record.kind, fresh.kind),
         "nuclide": (record.nuclide, fresh.nuclide),
         "collimator": (record.collimator, fresh.collimator),
+        "collimator type": (record.collimator_type, fresh.collimator_type),
         "name": (record.instrument.name, fresh.instrument.name),
         "serial number": (record.instrument.serial, fresh.instrument.serial),
         "model": (record.instrument.model, fresh.instrument.model),

@@ -95,7 +95,7 @@ def test_displaced_phantom_is_found(calibrated):
 def test_record_says_how_it_was_made(calibrated):
     record = calibrated["record"]
     assert record["schema"] == "theradose/calibration/1"
-    assert record["instrument"]["model"] == "SIM-SPECT-1" and record["collimator"] == "parallel holes"
+    assert record["instrument"]["model"] == "SIM-SPECT-1" and record["collimator_type"] == "parallel holes"
     assert record["energy_windows_kev"] == [[187.2, 228.8]]
     assert record["factor"]["reconstruction"]["sha256"] == record["recovery"]["reconstruction"]["sha256"]
     assert record["recovery"]["factor_geometry"] == record["factor"]["geometry"]

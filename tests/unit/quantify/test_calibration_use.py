@@ -29,7 +29,7 @@ MEASURED = datetime(2026, 2, 16, 10, tzinfo=UTC)
 USED = MEASURED + timedelta(days=20)
 CYLINDER = SourceGeometry(shape="cylinder", diameter_mm=200, height_mm=180)
 PARAMETERS = {"method": "OSEM 5i10s", "voxel_mm": "4.42 x 4.42 x 4.42"}
-EQUIPMENT = Equipment("GE", "NM670", "123", "CAM1", "MEGP", ((187.2, 228.8),), PARAMETERS)
+EQUIPMENT = Equipment("GE", "NM670", "123", "CAM1", "MEGP", "parallel holes", ((187.2, 228.8),), PARAMETERS)
 STAMP = {"measured_at": MEASURED, "valid_until": date(2027, 2, 16), "made_at": MEASURED, "software": "test"}
 
 
@@ -69,8 +69,8 @@ def record(**changes):
     values = {
         "kind": "camera",
         "instrument": Instrument(name="NM670-A", manufacturer="GE", model="NM670", serial="123", station="CAM1"),
-        "nuclide": "Lu-177", "collimator": "MEGP", "energy_windows_kev": ((187.2, 228.8),),
-        "factor": factor(), **changes,
+        "nuclide": "Lu-177", "collimator": "MEGP", "collimator_type": "parallel holes",
+        "energy_windows_kev": ((187.2, 228.8),), "factor": factor(), **changes,
     }  # fmt: skip
     return CalibrationRecord(**values)
 
@@ -101,6 +101,8 @@ def test_the_same_equipment_is_quiet():
         (changed(serial=None, station=None, model="Symbia"), ["calibration-camera-differs"]),
         (changed(collimator="LEHR"), ["calibration-collimator-differs"]),
         (changed(collimator=" megp "), []),
+        (changed(collimator=None), ["calibration-not-comparable"]),
+        (changed(collimator=None, collimator_type="pinhole"), ["calibration-collimator-differs"]),
         (changed(energy_windows_kev=((103.0, 123.0),)), ["calibration-windows-differ"]),
         (changed(energy_windows_kev=((187.0, 229.0),)), []),
         (changed(energy_windows_kev=((187.2, 228.8), (160, 170))), ["calibration-windows-differ"]),

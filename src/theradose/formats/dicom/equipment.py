@@ -87,7 +87,8 @@ def describe_equipment(series: Series, *, spacing_mm: tuple[float, float, float]
         model=read_text(dataset, "ManufacturerModelName") or None,
         serial=read_text(dataset, "DeviceSerialNumber") or None,
         station=read_text(dataset, "StationName") or None,
-        collimator=_collimator_words(dataset) or None,
+        collimator=_collimator_name(dataset) or None,
+        collimator_type=_collimator_type(dataset) or None,
         energy_windows_kev=energy_windows_kev(dataset),
         reconstruction={name: value for name, value in stated.items() if value},
     )
@@ -125,8 +126,19 @@ def _collimator(dataset: Any) -> Evidence | None:
 
 
 def _collimator_words(dataset: Any) -> str:
-    code, name = collimator_code(dataset), _name(read_text(dataset, "CollimatorGridName"))
-    return ", ".join(_distinct((_COLLIMATORS.get(code, code), name)))
+    return ", ".join(_distinct((_collimator_type(dataset), _collimator_name(dataset))))
+
+
+def _collimator_type(dataset: Any) -> str:
+    code = collimator_code(dataset)
+    return _COLLIMATORS.get(code, code)
+
+
+def _collimator_name(dataset: Any) -> str:
+    """Return the name of the collimator of the image or of its first detector; empty if absent."""
+    detectors = read_items(dataset, "DetectorInformationSequence")
+    named = read_text(dataset, "CollimatorGridName")
+    return _name(named or (read_text(detectors[0], "CollimatorGridName") if detectors else ""))
 
 
 def _energy_window(dataset: Any) -> Evidence | None:
