@@ -15,7 +15,10 @@ import yaml
 
 from dicom_images import assign, write_nm
 from main_job import theradose
+from theradose.acquire.load import load_emission
 from theradose.data import load_yaml
+from theradose.formats.nifti import write_nifti
+from theradose.model.grid import Grid, Volume
 from theradose.quantify.recovery import fit_recovery
 from theradose.simulate.calibration import CALIBRATION, simulate_cylinder, simulate_spheres
 from theradose.simulate.camera import SPECT_CT, load_camera
@@ -129,6 +132,21 @@ def test_a_tight_region_loses_counts_and_says_so(command, phantoms, tmp_path):
     assert "source-counts-outside" in {finding["code"] for finding in document["findings"]}
     voi = {entry["source"]: entry["relative_u"] for entry in document["record"]["factor"]["budget"]}
     assert voi["volume-of-interest"] > 0.005
+
+
+def test_drawn_region(command, phantoms, tmp_path):
+    """A label image of all voxels holds all counts; on other voxels, or with two regions, it is refused."""
+    image, _ = load_emission(phantoms[0].image, calibrated=True)
+    grid = image.volume.grid
+    write_nifti(Volume(np.ones(grid.shape, np.uint8), grid), tmp_path / "all.nii")
+    other = Grid.axis_aligned(grid.shape, (4.0, 4.0, 4.0), frame_of_reference=grid.frame_of_reference)
+    write_nifti(Volume(np.ones(grid.shape, np.uint8), other), tmp_path / "other.nii")
+    arguments = (phantoms[0].image, tmp_path / "r.yaml", *CYLINDER, *ACTIVITY, "--dead-time", "4 us", "--region")
+    drawn = calibrate(command, "camera", *arguments, tmp_path / "all.nii").document["record"]["factor"]
+    assert drawn["value_cps_per_mbq"] == pytest.approx(9.3, rel=0.01)
+    assert drawn["volume_of_interest"] == "region of all.nii"
+    refused = calibrate(command, "camera", *arguments, tmp_path / "other.nii")
+    assert (refused.code, "[grid-mismatch]" in refused.err) == (2, True), refused.err
 
 
 def test_background_image_is_subtracted(command, phantoms, tmp_path):
