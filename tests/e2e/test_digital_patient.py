@@ -132,3 +132,17 @@ def test_the_pdf_has_text_and_the_banner_on_every_page(simulated):
     assert len(pages) >= 6
     assert all("RESEARCH USE ONLY" in page for page in pages)
     assert "left-kidney" in text and "not stated" in text
+
+
+def test_probe_and_blood_give_whole_body_and_red_marrow(simulated):
+    """The stated intervals hold the truth; whole body within 10 %: six readings of 2 % through two phases."""
+    body, truth = simulated.result["whole_body"], simulated.truth
+    assert body["scope"] == "whole body by probe"
+    tia = body["tia_mbq_h"]
+    assert abs(tia["value"] - truth["whole_body"]["tia_mbq_h"]) < 2 * tia["u"]
+    dose = simulated.result["marrow"]["blood"]["dose_gy"]
+    assert abs(dose["value"] - truth["blood"]["marrow_dose_gy"]) < 2.6 * dose["u"]
+    assert set(simulated.result["marrow"]["blood"]["components_gy"]) == {
+        "red-marrow", "kidneys", "liver", "spleen", "remainder"
+    }  # fmt: skip
+    assert simulated.result["field_of_view"]["tia_mbq_h"]["value"] < tia["value"]

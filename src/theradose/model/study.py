@@ -178,6 +178,34 @@ class SingleTimePoint(StudyPart):
     dose_factors: tuple[StatedDoseFactor, ...] = ()
 
 
+class CounterChoice(StudyPart):
+    """The instrument that counts blood samples."""
+
+    name: str = "counter"
+    instrument: Literal["gamma-counter", "activity-meter"] = "gamma-counter"
+    efficiency: SensitivityCpsPerMBq | None = None
+    u: Fraction | None = None
+    dead_time: DeadTimeUs | None = None
+
+
+class MarrowChoice(StudyPart):
+    """How the dose to red marrow follows from blood."""
+
+    method: str = "s-value"
+    rmblr: Annotated[str, BeforeValidator(str)] = "1"
+    specimen: Literal["blood", "plasma", "serum"] | None = None
+    haematocrit: Fraction | None = None
+    mass: MassG | None = None
+    models: tuple[str, ...] | None = None
+
+
+class ThyroidChoice(StudyPart):
+    """The thyroid whose uptake is measured; `u` is the relative standard uncertainty of its mass."""
+
+    mass: MassG | None = None
+    u: Fraction | None = None
+
+
 class RegistrationChoice(StudyPart):
     """How time points are brought into one space."""
 
@@ -219,7 +247,11 @@ class Study(StudyPart):
     overrides: tuple[Override, ...] = ()
     single_time_point: SingleTimePoint | None = None
     blood: str | None = None
+    counter: CounterChoice = CounterChoice()
+    marrow: MarrowChoice = MarrowChoice()
     probe: str | None = None
+    uptake: str | None = None
+    thyroid: ThyroidChoice = ThyroidChoice()
     reference_timepoint: str | None = None
     registration: RegistrationChoice = RegistrationChoice()
     measurement_u: Fraction | None = None

@@ -14,7 +14,6 @@ from typing import Any
 
 from theradose.model.result import Result
 from theradose.report.content import build_document
-from theradose.report.figures import draw_pictures
 from theradose.report.inputs import ReportImages
 from theradose.report.style import Picture
 
@@ -27,7 +26,7 @@ _FOREIGN_SCRIPT = re.compile(r"[\u0600-\u1dff\u2e80-\ud7ff\uf900-\ufaff\U0001000
 """Scripts beyond the Latin, Greek, Cyrillic and Hebrew of the embedded fonts."""
 
 
-def write_pdf(result: Result, images: ReportImages, path: Path, *, pictures: Sequence[Picture] | None = None) -> None:
+def write_pdf(result: Result, images: ReportImages | None, path: Path, *, pictures: Sequence[Picture]) -> None:
     """Write the report as A4 sheets.
 
     Parameters
@@ -37,16 +36,15 @@ def write_pdf(result: Result, images: ReportImages, path: Path, *, pictures: Seq
     path
         File to write.
     pictures
-        The drawn figures, where the caller has them already.
+        Its figures.
     """
     import typst
 
-    drawn = draw_pictures(result, images) if pictures is None else pictures
-    content = json.dumps(_breakable(asdict(build_document(result, images, drawn))), ensure_ascii=False)
+    content = json.dumps(_breakable(asdict(build_document(result, images, pictures))), ensure_ascii=False)
     with tempfile.TemporaryDirectory(prefix="theradose-") as folder:
         root = Path(folder)
         (root / "content.json").write_text(content, encoding="utf-8")
-        for picture in drawn:
+        for picture in pictures:
             (root / f"{picture.name}.svg").write_bytes(picture.svg)
         template = files("theradose.report").joinpath("templates", _TEMPLATE).read_text(encoding="utf-8")
         (root / _TEMPLATE).write_text(template, encoding="utf-8")

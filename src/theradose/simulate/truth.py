@@ -11,6 +11,7 @@ from theradose.dose.local import local_dose_constant
 from theradose.model.region import RegionKind
 from theradose.model.transform import RigidTransform
 from theradose.simulate.patient import DigitalPatient, KineticCurve
+from theradose.simulate.readings import TrueBlood
 
 SCHEMA = "theradose/truth/1"
 
@@ -100,6 +101,8 @@ class Truth:
         All regions with kinetics of their own.
     body : KineticCurve
         Activity of the whole body; what is missing to the decayed administered activity was excreted.
+    blood : TrueBlood
+        Of which samples are drawn.
     timepoints : tuple of TrueTimepoint
         In order of time.
     """
@@ -112,6 +115,7 @@ class Truth:
     reference_timepoint: str
     regions: tuple[TrueRegion, ...]
     body: KineticCurve
+    blood: TrueBlood
     timepoints: tuple[TrueTimepoint, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -126,6 +130,12 @@ class Truth:
             "reference_timepoint": self.reference_timepoint,
             "regions": [_region_json(region) for region in self.regions],
             "whole_body": {"curve": _curve_json(self.body), "tia_mbq_h": self.body.tia_mbq_h},
+            "blood": {
+                "curve_per_l": _curve_json(self.blood.curve),
+                "tia_mbq_h_per_l": self.blood.curve.tia_mbq_h,
+                "haematocrit": self.blood.haematocrit,
+                "marrow_dose_gy": self.blood.marrow_dose_gy,
+            },
             "timepoints": [_timepoint_json(timepoint) for timepoint in self.timepoints],
         }
 

@@ -66,6 +66,9 @@ def choose_calibration(study_file: StudyFile, nuclide: str) -> tuple[StudyFile, 
     """
     stated = study_file.study.calibration
     noticed: tuple[Finding, ...] = ()
+    if not any(timepoint.activity for timepoint in study_file.study.timepoints):
+        # Readings of samples and probes need no camera.
+        return study_file, None, noticed
     if stated is not None and stated.record is not None:
         name = stated.record
     else:

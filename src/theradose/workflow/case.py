@@ -192,6 +192,9 @@ def _named_files(study_file: StudyFile) -> dict[str, tuple[Path, ...]]:
         for cycle in study.previous_cycles:
             if cycle.result is not None:
                 named[cycle.result] = (earlier_result_file(study_file.resolve(cycle.result)),)
+    for name in (study.blood, study.probe, study.uptake):
+        if name is not None:
+            named[name] = _all_files(study_file.resolve(name))
     if study.calibration is not None:
         for name in (study.calibration.recovery, study.calibration.record):
             if name is not None:

@@ -151,7 +151,7 @@ def blood_marrow(
     if treatments is not None:
         _check_all_stated(series, stated, treatments)
     return tuple(
-        _one_treatment(item, _complete(stated.get((item.subject, item.cycle)), item, options), options, nuclide)
+        treatment_marrow(item, _complete(stated.get((item.subject, item.cycle)), item, options), options, nuclide)
         for item in series
     )
 
@@ -162,9 +162,16 @@ def constants_used(results: Sequence[BloodMarrow], nuclide: Nuclide) -> tuple[Co
     return tuple(dict.fromkeys([nuclide.half_life_h, *used]))
 
 
-def _one_treatment(
+def treatment_marrow(
     series: BloodSeries, treatment: Treatment, options: BloodMarrowOptions, nuclide: Nuclide
 ) -> BloodMarrow:
+    """Return the red marrow dose of one treatment; what `treatment` states comes before `options`.
+
+    Raises
+    ------
+    TheradoseError
+        One sentence for the first row or option that cannot be used.
+    """
     curve, sampled = sample_curve(series, nuclide=nuclide, options=replace(options.samples, start=treatment.start))
     tia, fitted = _integrate(curve, treatment, options, nuclide)
     haematocrit = treatment.haematocrit if curve.haematocrit is None else curve.haematocrit

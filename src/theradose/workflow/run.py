@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from theradose.model.result import FileResult, Result
 from theradose.provenance import hash_file, hash_package, hash_parameters, software_versions
 from theradose.report.document import read_result, write_result_json
 from theradose.report.exporters import Publication, exporters
-from theradose.report.inputs import ReportImages
+from theradose.report.inputs import ReportCurves, ReportImages
 from theradose.spatial.averages import AIR_HU, average_volume
 from theradose.spatial.overlay import aligned_pair
 from theradose.spatial.registration_methods import RegistrationInput
@@ -42,6 +42,7 @@ from theradose.workflow.doses import (
 )
 from theradose.workflow.exports import export_maps
 from theradose.workflow.outcome import Outcome, TimepointOutcome
+from theradose.workflow.readings import Readings, evaluate_readings
 from theradose.workflow.regions import segment_timepoints
 from theradose.workflow.study_file import StudyFile, read_study
 from theradose.workflow.timepoints import align_timepoints, load_timepoints
@@ -110,17 +111,24 @@ def run_study(
     require_writable(results)
     home = study_file.folder if is_writable(study_file.folder) else results
     steps = StepStore(home / STEP_FOLDER, on_step=notify)
-    outcome = compute(case, steps, hashes)
+    outcome = compute(case, steps, hashes) if case.study.timepoints else None
+    if outcome is None:
+        notify("readings")
+    readings = evaluate_readings(
+        case,
+        tias={} if outcome is None else {region.region.name: region.tia for region in outcome.regions},
+        field_of_view=None if outcome is None else outcome.whole_field,
+    )
     created = datetime.now(UTC)
     run_id = make_run_id(input_hash, now=created)
     with new_run(results, run_id) as folder:
-        result = _write(case, outcome, folder, run_id=run_id, created=created, notify=notify)
+        result = _write(case, outcome, readings, folder, run_id=run_id, created=created, notify=notify)
         write_json(_run_record(run_id, created, input_hash, hashes, steps), folder / RUN_DOCUMENT)
     return Run(results / run_id, result, reused=False)
 
 
 def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
-    """Return everything that the main job computes, without writing a result."""
+    """Return everything that the main job computes from images, without writing a result."""
     loaded, findings = load_timepoints(case, steps, hashes)
     registrations, aligned = align_timepoints(case, loaded, steps, hashes)
     outlines, outlined = segment_timepoints(case, loaded, registrations)
@@ -165,13 +173,30 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
 
 
 def _write(
-    case: Case, outcome: Outcome, folder: Path, *, run_id: str, created: datetime, notify: Callable[[str], None]
+    case: Case,
+    outcome: Outcome | None,
+    readings: Readings,
+    folder: Path,
+    *,
+    run_id: str,
+    created: datetime,
+    notify: Callable[[str], None],
 ) -> Result:
-    notify("write maps and DICOM")
-    exported = export_maps(case, outcome, folder, run_id=run_id, created=created)
-    outcome = replace(outcome, findings=_distinct(*outcome.findings, *exported))
-    result = assemble_result(case, outcome, run_id=run_id, created=created, files=_files(folder))
-    publication = Publication(result, report_images(outcome))
+    findings = [*_case_findings(case), *(outcome.findings if outcome is not None else ()), *readings.findings]
+    if outcome is not None:
+        notify("write maps and DICOM")
+        findings += export_maps(case, outcome, folder, run_id=run_id, created=created)
+    result = assemble_result(
+        case,
+        outcome,
+        readings,
+        findings=_distinct(*findings),
+        run_id=run_id,
+        created=created,
+        files=_files(folder),
+    )
+    images = None if outcome is None else report_images(outcome)
+    publication = Publication(result, images, report_curves(outcome, readings))
     for exporter in exporters:
         notify(f"write {exporter.name}")
         exporter.item(publication, folder)
@@ -195,8 +220,17 @@ def report_images(outcome: Outcome) -> ReportImages:
             for item in outcome.timepoints
             if item.id != outcome.reference_id
         ],
-        tias={region.region.name: region.tia for region in outcome.regions},
-        whole_body=outcome.whole_field,
+    )
+
+
+def report_curves(outcome: Outcome | None, readings: Readings) -> ReportCurves:
+    """Return the fitted curves that the report shows."""
+    return ReportCurves(
+        regions={} if outcome is None else {region.region.name: region.tia for region in outcome.regions},
+        field_of_view=None if outcome is None else outcome.whole_field,
+        whole_body=None if readings.whole_body is None else readings.whole_body.tia,
+        thyroid=None if readings.thyroid is None else readings.thyroid.tia,
+        blood=None if readings.blood is None else readings.blood.tia,
     )
 
 
@@ -236,6 +270,20 @@ def _protocol_findings(case: Case) -> list[Finding]:
                 f"The protocol {case.protocol.name} expects at least {wanted} time points, but there are {count}.",
             )
         )
+    if case.study.measurement_u is None:
+        assumed = case.protocol.measurement_relative_u
+        findings.append(
+            Finding(
+                "measurement-u-assumed",
+                "info",
+                f"The repeatability of one measurement is assumed to be {assumed.value:.0%} ({case.protocol.name}).",
+            )
+        )
+    return findings
+
+
+def _case_findings(case: Case) -> list[Finding]:
+    findings = []
     if case.protocol.nuclide not in (None, case.nuclide.name):
         findings.append(
             Finding(
@@ -250,15 +298,6 @@ def _protocol_findings(case: Case) -> list[Finding]:
                 "residual-not-stated",
                 "info",
                 "The residual activity is not stated: the measured activity counts as given in full.",
-            )
-        )
-    if case.study.measurement_u is None:
-        assumed = case.protocol.measurement_relative_u
-        findings.append(
-            Finding(
-                "measurement-u-assumed",
-                "info",
-                f"The repeatability of one measurement is assumed to be {assumed.value:.0%} ({case.protocol.name}).",
             )
         )
     return findings

@@ -19,9 +19,10 @@ from theradose.model.calibration import (
     RecoveryPoint,
     SourceGeometry,
 )
+from theradose.workflow.calibration_choice import choose_calibration
 from theradose.workflow.case import open_case
 from theradose.workflow.run import run_study
-from theradose.workflow.study_file import read_study
+from theradose.workflow.study_file import StudyFile, read_study
 from tiny_study import SENSITIVITY, content, write_tiny_study
 
 MEASURED = datetime(2026, 2, 16, 10, tzinfo=UTC)
@@ -95,6 +96,13 @@ def test_record_beside_the_study_is_found(tmp_path):
     assert (used.record, used.dead_time_model) == ("calibration/a.yaml", "paralysable")
     assert case.record.recovery.name == "nema"
     assert codes(case.calibration_findings) >= {"calibration-record", "calibration-record-assumed"}
+
+
+def test_a_study_without_images_needs_no_camera(tmp_path):
+    write_record(tmp_path / "calibration" / "a.yaml")
+    study = read_study(write_tiny_study(tmp_path, {"calibration": None}))
+    without = StudyFile(study.study.model_copy(update={"timepoints": ()}), study.path)
+    assert choose_calibration(without, "Lu-177") == (without, None, ())
 
 
 def test_several_records_are_refused_until_one_is_named(tmp_path):
