@@ -101,8 +101,8 @@ def run_study(
         In one sentence, if the study or its files are incomplete or wrong. Nothing is written then except finished
         steps, which the next run uses.
     """
-    study_file = _with_engine(read_study(study_path), engine)
-    case = open_case(study_file)
+    case = open_case(_with_engine(read_study(study_path), engine))
+    study_file = case.study_file
     dose_engines.get(case.study.dose.engine)
     image_marrow_settings(case)
     results = results if results is not None else study_file.folder / RESULTS_FOLDER
@@ -173,8 +173,8 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         whole_field=whole_field,
         marrow=marrow,
         findings=_distinct(
-            *image_findings(case, times_h), *findings, *aligned, *outlined, *weighed, *recovered, *fitted,
-            *field_findings, *marrow_findings, *dosed, *massed, *moved,
+            *image_findings(case, times_h), *case.calibration_findings, *findings, *aligned, *outlined, *weighed,
+            *recovered, *fitted, *field_findings, *marrow_findings, *dosed, *massed, *moved,
         ),
     )  # fmt: skip
 
