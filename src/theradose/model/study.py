@@ -96,6 +96,7 @@ class CameraCalibration(StudyPart):
     sensitivity: SensitivityCpsPerMBq | None = None
     u: Fraction | None = None
     dead_time: DeadTimeUs | None = None
+    dead_time_model: Literal["paralysable", "non-paralysable"] | None = None
     recovery: str | None = None
     resolution: LengthMm | None = None
     record: str | None = None
@@ -185,6 +186,7 @@ class CounterChoice(StudyPart):
     efficiency: SensitivityCpsPerMBq | None = None
     u: Fraction | None = None
     dead_time: DeadTimeUs | None = None
+    record: str | None = None
 
 
 class MarrowMap(StudyPart):

@@ -13,6 +13,7 @@ import numpy as np
 
 from theradose.data import load_yaml
 from theradose.model.arrays import Array, frozen
+from theradose.simulate.patient import KineticCurve
 
 _COHORT = "simulation/blood-lu177-dotatate.yaml"
 BLOOD_HEADER = ("subject", "cycle", "t_h", "concentration_mbq_l", "u_concentration_mbq_l", "specimen")
@@ -101,13 +102,11 @@ def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]])
 def _treatment(rng: np.random.Generator, spec: dict[str, Any], number: int) -> BloodTruth:
     infusion_h = float(spec["infusion"])
     activity = float(rng.uniform(*drawn_range(spec, "activity")))
-    fast, slow = _half_lives(rng, spec)
-    share = float(rng.uniform(*drawn_range(spec, "slow_share")))
-    initial = activity * float(rng.uniform(*drawn_range(spec, "initial_fraction_per_l")))
-    rates = math.log(2) / np.array([fast, slow])
+    unit = draw_phases(rng, spec)
+    rates = unit.rates_per_h
+    bolus = activity * float(rng.uniform(*drawn_range(spec, "initial_fraction_per_l"))) * unit.amplitudes_mbq
     times = _sample_times(rng, spec)
     noise = float(spec["relative_noise"])
-    bolus = initial * np.array([1 - share, share])
     exact = BloodTruth(
         subject=f"V{number // _CYCLES + 1:03d}",
         cycle=str(number % _CYCLES + 1),
@@ -125,7 +124,14 @@ def _treatment(rng: np.random.Generator, spec: dict[str, Any], number: int) -> B
     return replace(exact, concentration_mbq_l=measured, u_mbq_l=noise * truth)
 
 
-def _half_lives(rng: np.random.Generator, spec: dict[str, Any]) -> tuple[float, float]:
+def draw_phases(rng: np.random.Generator, spec: Mapping[str, Any]) -> KineticCurve:
+    """Return the two phases of a curve after a bolus, whose amplitudes add up to 1."""
+    fast, slow = _half_lives(rng, spec)
+    share = float(rng.uniform(*drawn_range(spec, "slow_share")))
+    return KineticCurve(np.array([1 - share, share]), math.log(2) / np.array([fast, slow]))
+
+
+def _half_lives(rng: np.random.Generator, spec: Mapping[str, Any]) -> tuple[float, float]:
     """Draw two half-lives, uniform in their logarithms, that can be told apart."""
     while True:
         fast, slow = (

@@ -46,6 +46,7 @@ from theradose.workflow.marrow_image import image_marrow
 from theradose.workflow.marrow_measure import measure_marrow
 from theradose.workflow.marrow_settings import image_marrow_settings
 from theradose.workflow.outcome import Outcome, TimepointOutcome
+from theradose.workflow.protocol_findings import case_findings, image_findings, reading_findings
 from theradose.workflow.readings import Readings, evaluate_readings
 from theradose.workflow.regions import segment_timepoints
 from theradose.workflow.study_file import StudyFile, read_study
@@ -100,8 +101,8 @@ def run_study(
         In one sentence, if the study or its files are incomplete or wrong. Nothing is written then except finished
         steps, which the next run uses.
     """
-    study_file = _with_engine(read_study(study_path), engine)
-    case = open_case(study_file)
+    case = open_case(_with_engine(read_study(study_path), engine))
+    study_file = case.study_file
     dose_engines.get(case.study.dose.engine)
     image_marrow_settings(case)
     results = results if results is not None else study_file.folder / RESULTS_FOLDER
@@ -133,6 +134,7 @@ def run_study(
 def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
     """Return everything that the main job computes from images, without writing a result."""
     loaded, findings = load_timepoints(case, steps, hashes)
+    times_h = {item.timepoint.id: item.activity.t_h for item in loaded}
     registrations, aligned = align_timepoints(case, loaded, steps, hashes)
     outlines, outlined = segment_timepoints(case, loaded, registrations)
     segmentations = outlines.segmentations
@@ -171,8 +173,8 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         whole_field=whole_field,
         marrow=marrow,
         findings=_distinct(
-            *_protocol_findings(case), *findings, *aligned, *outlined, *weighed, *recovered, *fitted,
-            *field_findings, *marrow_findings, *dosed, *massed, *moved,
+            *image_findings(case, times_h), *case.calibration_findings, *findings, *aligned, *outlined, *weighed,
+            *recovered, *fitted, *field_findings, *marrow_findings, *dosed, *massed, *moved,
         ),
     )  # fmt: skip
 
@@ -189,7 +191,10 @@ def _write(
 ) -> Result:
     measured = None if outcome is None else outcome.marrow
     marrow, dosed = image_marrow(case, measured, readings, _region_tias(outcome))
-    findings = [*_case_findings(case), *(() if outcome is None else outcome.findings), *readings.findings, *dosed]
+    imaged = outcome.findings if outcome is not None else ()
+    findings = [
+        *case_findings(case), *imaged, *readings.findings, *reading_findings(case.protocol, readings), *dosed
+    ]  # fmt: skip
     if outcome is not None:
         notify("write maps and DICOM")
         findings += export_maps(case, outcome, folder, run_id=run_id, created=created)
@@ -270,50 +275,6 @@ def _run_record(
             for name, duration in steps.durations_s.items()
         ],
     }
-
-
-def _protocol_findings(case: Case) -> list[Finding]:
-    findings = []
-    count, wanted = len(case.study.timepoints), case.protocol.minimum_timepoints
-    if count < wanted:
-        findings.append(
-            Finding(
-                "fewer-timepoints-than-protocol",
-                "warning",
-                f"The protocol {case.protocol.name} expects at least {wanted} time points, but there are {count}.",
-            )
-        )
-    if case.study.measurement_u is None:
-        assumed = case.protocol.measurement_relative_u
-        findings.append(
-            Finding(
-                "measurement-u-assumed",
-                "info",
-                f"The repeatability of one measurement is assumed to be {assumed.value:.0%} ({case.protocol.name}).",
-            )
-        )
-    return findings
-
-
-def _case_findings(case: Case) -> list[Finding]:
-    findings = []
-    if case.protocol.nuclide not in (None, case.nuclide.name):
-        findings.append(
-            Finding(
-                "protocol-nuclide",
-                "warning",
-                f"The protocol {case.protocol.name} is for {case.protocol.nuclide}, but {case.nuclide.name} was given.",
-            )
-        )
-    if any(administration.residual is None for administration in case.study.administrations):
-        findings.append(
-            Finding(
-                "residual-not-stated",
-                "info",
-                "The residual activity is not stated: the measured activity counts as given in full.",
-            )
-        )
-    return findings
 
 
 def _distinct(*findings: Finding) -> tuple[Finding, ...]:

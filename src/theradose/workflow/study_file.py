@@ -140,7 +140,6 @@ def require_complete(study_file: StudyFile) -> None:
 
 def _unsupported_keys(study: Study) -> list[str]:
     stated = {
-        "calibration.record": study.calibration.record if study.calibration is not None else None,
         **{f"timepoints.{timepoint.id}.planar": timepoint.planar for timepoint in study.timepoints},
     }
     return [key for key, value in stated.items() if value is not None]
