@@ -53,6 +53,7 @@ _PIXELS = (
 )
 _GEOMETRY = (
     "PatientPosition",
+    "PatientOrientation",
     "ImagePositionPatient",
     "ImageOrientationPatient",
     "PixelSpacing",
@@ -82,6 +83,11 @@ _NUCLEAR_MEDICINE = (
     "RRIntervalVector",
     "TimeSlotVector",
     "AngularViewVector",
+    "ImageID",
+    "ScanVelocity",
+    "ScanLength",
+    "WholeBodyTechnique",
+    "FieldOfViewDimensions",
     "SliceVector",
     "TimeSliceVector",
     "RotationInformationSequence",
