@@ -116,10 +116,13 @@ class PlanarRegion:
         ``planar:<region>:<time point>``, which is independent between time points.
     gross_cps, background_cps : float
         Geometric means of what the region of interest holds and of what was subtracted, not corrected for attenuation.
-    overlap : float
-        Share of the counts in the region of interest that comes from other regions, by the projected SPECT.
+    overlap : float or None
+        What other regions add to the net counts, relative to the region's own, by the projected SPECT; ``None`` where
+        it has no meaning.
     area_share : float
-        Part of the projected region that was measured: the rest lies over other regions.
+        Part of the projected region that was measured.
+    covered_share : float
+        Part of the projected region's area over which other regions lie.
     mask : ndarray of bool, shape (rows, columns)
         Region of interest on the pair.
     background : ndarray of bool, shape (rows, columns)
@@ -134,6 +137,7 @@ class PlanarRegion:
     background_cps: float
     overlap: float | None
     area_share: float
+    covered_share: float
     mask: Array
     background: Array
     method: str

@@ -11,6 +11,7 @@ from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.dose import DoseMap, RegionDose
 from theradose.model.finding import Finding
 from theradose.model.grid import DensityMap, Volume
+from theradose.model.planar import PlanarTimepoint
 from theradose.model.region import Region, Segmentation
 from theradose.model.transform import Registration
 from theradose.quantify.activity import ActivityRecord
@@ -88,6 +89,8 @@ class Outcome:
         Of everything in view; ``None`` if it could not be fitted.
     findings : tuple of Finding
         Of all steps.
+    planar : tuple of PlanarTimepoint
+        Planar time points, in order of time.
     """
 
     timepoints: tuple[TimepointOutcome, ...]
@@ -100,6 +103,7 @@ class Outcome:
     regions: tuple[RegionOutcome, ...]
     whole_field: TimeIntegratedActivity | None
     findings: tuple[Finding, ...]
+    planar: tuple[PlanarTimepoint, ...] = ()
 
     @property
     def reference(self) -> TimepointOutcome:

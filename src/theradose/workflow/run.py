@@ -42,6 +42,7 @@ from theradose.workflow.doses import (
 )
 from theradose.workflow.exports import export_maps
 from theradose.workflow.outcome import Outcome, TimepointOutcome
+from theradose.workflow.planar import measure_planar
 from theradose.workflow.regions import segment_timepoints
 from theradose.workflow.study_file import StudyFile, read_study
 from theradose.workflow.timepoints import align_timepoints, load_timepoints
@@ -129,8 +130,9 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
     segmentation = segmentations[case.reference_id]
     density, weighed = reference_density(case, reference)
     recovery, recovered = recovery_curve(case)
-    integrated, fitted = integrate_regions(case, loaded, outlines, registrations, recovery)
-    whole_field, remainder, field_findings = integrate_field(case, loaded, segmentations)
+    planar, projected = measure_planar(case, reference, segmentation, density)
+    integrated, fitted = integrate_regions(case, loaded, outlines, registrations, recovery, planar)
+    whole_field, remainder, field_findings = integrate_field(case, loaded, segmentations, planar)
     tias = {tia.region: tia for _, tia in integrated}
     tia, dose, dosed = dose_map(case, reference, loaded, registrations, segmentation, tias, remainder, density)
     regions, massed = region_outcomes(case, segmentation, integrated, density, dose)
@@ -157,8 +159,9 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         dose_rates=dose_rates,
         regions=regions,
         whole_field=whole_field,
+        planar=planar.timepoints,
         findings=_distinct(
-            *_protocol_findings(case), *findings, *aligned, *outlined, *weighed, *recovered, *fitted,
+            *_protocol_findings(case), *findings, *aligned, *outlined, *weighed, *recovered, *projected, *fitted,
             *field_findings, *dosed, *massed, *moved,
         ),
     )  # fmt: skip

@@ -97,8 +97,12 @@ def missing_values(study: Study) -> tuple[Missing, ...]:
             found.append(Missing(f"{key}.start", "missing-administration", "add 'start: 2026-03-02T10:00:00+01:00'"))
     if not study.timepoints:
         found.append(Missing("timepoints", "missing-timepoints", "add at least two with 'id' and 'activity'"))
+    if study.timepoints and not study.emission_timepoints:
+        found.append(
+            Missing("timepoints[].activity", "missing-spect", "add the SPECT/CT that scales the planar images")
+        )
     for number, timepoint in enumerate(study.timepoints):
-        if timepoint.activity is None:
+        if timepoint.activity is None and timepoint.planar is None:
             found.append(
                 Missing(
                     f"timepoints[{number}].activity",
@@ -137,7 +141,6 @@ def _unsupported_keys(study: Study) -> list[str]:
         "blood": study.blood,
         "probe": study.probe,
         "calibration.record": study.calibration.record if study.calibration is not None else None,
-        **{f"timepoints.{timepoint.id}.planar": timepoint.planar for timepoint in study.timepoints},
     }
     return [key for key, value in stated.items() if value is not None]
 
