@@ -112,8 +112,8 @@ class PlanarRegion:
     region : str
         Name of the region.
     rate : Uncertain
-        Geometric mean of the net count rates of both views, corrected for attenuation, cps; its source is
-        ``planar:<region>:<time point>``, which is independent between time points.
+        Geometric mean of the net count rates of both views, cps, corrected to a source in air of which nothing is
+        lost; its source is ``planar:<region>:<time point>``, which is independent between time points.
     gross_cps, background_cps : float
         Geometric means of what the region of interest holds and of what was subtracted, not corrected for attenuation.
     overlap : float or None

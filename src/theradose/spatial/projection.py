@@ -15,6 +15,7 @@ from theradose.model.arrays import Array, frozen
 from theradose.model.grid import DensityMap, Grid, Volume
 from theradose.model.planar import PlanarAlignment
 from theradose.model.region import RegionKind, Segmentation
+from theradose.quantify.attenuation import linear_attenuation
 from theradose.quantify.volume import FWHM_PER_SIGMA
 from theradose.spatial.averages import average_volume
 from theradose.spatial.resample import resample_segmentation
@@ -37,6 +38,8 @@ class ProjectedRegions:
     ----------
     names : tuple of str
         Regions, then ``remainder``.
+    activity_mbq : ndarray, shape (names,)
+        Activity of each in the image.
     anterior, posterior : ndarray, shape (names, rows, columns)
         Activity that reaches each detector, MBq per pixel: weakened by the body and blurred.
     thickness_cm : ndarray, shape (regions, rows, columns)
@@ -46,6 +49,7 @@ class ProjectedRegions:
     """
 
     names: tuple[str, ...]
+    activity_mbq: Array
     anterior: Array
     posterior: Array
     thickness_cm: Array
@@ -53,7 +57,7 @@ class ProjectedRegions:
     attenuation: Array
 
     def __post_init__(self) -> None:
-        for name in ("anterior", "posterior", "thickness_cm", "body_cm", "attenuation"):
+        for name in ("activity_mbq", "anterior", "posterior", "thickness_cm", "body_cm", "attenuation"):
             object.__setattr__(self, name, frozen(getattr(self, name), np.float32))
 
     @property
@@ -87,7 +91,8 @@ def planar_grid(
     corners = volume.corners_mm()
     low, high = corners.min(axis=0), corners.max(axis=0)
     centre = (low + high) / 2
-    step = max(spacing_mm)
+    volume_step = min(volume.spacing_mm)
+    step = max(*spacing_mm, volume_step)
     depths = int(np.ceil((high[1] - low[1]) / step))
     rows, columns = shape
     # What lies at a place of the planar image lies that much lower and further right in the volume.
@@ -105,17 +110,30 @@ def planar_grid(
     return Grid((rows, depths, columns), affine, volume.frame_of_reference)
 
 
-def project_regions(
-    activity: Volume,
-    segmentation: Segmentation,
-    density: DensityMap,
-    grid: Grid,
-    *,
-    water_per_cm: float,
-    resolution_mm: float,
-    least_density: float,
-) -> ProjectedRegions:
-    """Project regions and remainder from front and back with the attenuation of the body.
+@dataclass(frozen=True, slots=True, eq=False)
+class EmissionModel:
+    """A SPECT/CT parted into regions and remainder, from which planar images can be projected.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Regions, then ``remainder``.
+    sources : tuple of Volume
+        Activity concentration of each, MBq/mL.
+    segmentation : Segmentation
+        Of the regions.
+    density : DensityMap
+        g/mL.
+    """
+
+    names: tuple[str, ...]
+    sources: tuple[Volume, ...]
+    segmentation: Segmentation
+    density: DensityMap
+
+
+def emission_model(activity: Volume, segmentation: Segmentation, density: DensityMap) -> EmissionModel:
+    """Part an activity map into regions and remainder.
 
     A region has the activity that the image shows inside it. Beside and under it the remainder is what the image shows
     farther away, because blurred activity of the region lies around its outline.
@@ -124,46 +142,67 @@ def project_regions(
     ----------
     activity : Volume
         Activity concentration, MBq/mL.
-    segmentation : Segmentation
-        Regions on the grid of `activity`.
-    density : DensityMap
-        g/mL on the same grid.
+    segmentation, density
+        Regions and mass density on the same grid.
+    """
+    names = [region.name for region in segmentation.regions if region.kind is not RegionKind.WHOLE_BODY]
+    fractions = _claimed(segmentation, names)
+    parts = [activity.data * fraction for fraction in fractions]
+    parts.append(_remainder(activity, fractions))
+    return EmissionModel(
+        (*names, REMAINDER), tuple(Volume(part, activity.grid) for part in parts), segmentation, density
+    )
+
+
+def whole_model(model: EmissionModel) -> EmissionModel:
+    """Return the same SPECT/CT in one piece, whose projection is the sum of all."""
+    total = sum((source.data for source in model.sources[1:]), start=model.sources[0].data)
+    grid = model.sources[0].grid
+    return EmissionModel((REMAINDER,), (Volume(total, grid),), Segmentation(grid, (), ()), model.density)
+
+
+def project_regions(
+    model: EmissionModel, grid: Grid, *, water_per_cm: float, resolution_mm: float, least_density: float
+) -> ProjectedRegions:
+    """Project regions and remainder from front and back with the attenuation of the body.
+
+    Parameters
+    ----------
+    model : EmissionModel
+        What is projected.
     grid : Grid
         From :func:`planar_grid`.
     water_per_cm : float
         Linear attenuation of water.
     resolution_mm : float
-        Full width at half maximum of the planar image.
+        Full width at half maximum by which the projections are blurred.
     least_density : float
         Density of the lightest tissue, g/mL; what is lighter is outside the body.
     """
-    # Sources are made on the image's own voxels, so that moving them cannot change what belongs to whom.
-    regions = [region for region in segmentation.regions if region.kind is not RegionKind.WHOLE_BODY]
-    fractions = _claimed(segmentation, [region.name for region in regions])
-    voxel_ml = grid.voxel_volume_ml
-    sources = [Volume(activity.data * fraction, activity.grid) for fraction in fractions]
-    sources.append(Volume(_remainder(activity, fractions), activity.grid))
-    heavy = average_volume(density, grid).data
+    heavy = average_volume(model.density, grid).data
     step_cm = grid.spacing_mm[1] / _MM_PER_CM
-    mu = np.where(heavy >= least_density, heavy, 0.0) * np.float32(water_per_cm * step_cm)
+    mu = np.where(heavy >= least_density, linear_attenuation(density_g_per_ml=heavy, water_per_cm=water_per_cm), 0.0)
+    mu *= np.float32(step_cm)
     behind = np.cumsum(mu, axis=1)
     total = behind[:, -1]
     # A voxel shines through half of itself.
-    to_front = np.exp(-(behind - mu / 2))
-    to_back = np.exp(-(total[:, None] - behind + mu / 2))
+    to_front = np.exp(-(behind - mu / 2)) * np.float32(grid.voxel_volume_ml)
+    to_back = np.exp(-(total[:, None] - behind + mu / 2)) * np.float32(grid.voxel_volume_ml)
     anterior, posterior = [], []
-    for source in sources:
-        mbq = average_volume(source, grid).data * voxel_ml
-        anterior.append(_blurred((mbq * to_front).sum(axis=1), grid, resolution_mm))
-        posterior.append(_blurred((mbq * to_back).sum(axis=1), grid, resolution_mm))
-    moved = resample_segmentation(segmentation, grid)
-    thickness = [moved.mask(region.name).sum(axis=1) * step_cm for region in regions]
-    shape = (0, *total.shape)
+    for source in model.sources:
+        activity = average_volume(source, grid).data
+        anterior.append(_blurred(np.einsum("zyx,zyx->zx", activity, to_front), grid, resolution_mm))
+        posterior.append(_blurred(np.einsum("zyx,zyx->zx", activity, to_back), grid, resolution_mm))
+    moved = resample_segmentation(model.segmentation, grid)
+    thickness = [moved.mask(name).sum(axis=1) * step_cm for name in model.names[:-1]]
     return ProjectedRegions(
-        names=(*(region.name for region in regions), REMAINDER),
+        names=model.names,
+        activity_mbq=np.array(
+            [float(source.data.sum(dtype=np.float64)) * source.grid.voxel_volume_ml for source in model.sources]
+        ),
         anterior=np.stack(anterior),
         posterior=np.stack(posterior),
-        thickness_cm=np.stack(thickness) if thickness else np.zeros(shape),
+        thickness_cm=np.stack(thickness) if thickness else np.zeros((0, *total.shape)),
         body_cm=(heavy >= least_density).sum(axis=1) * step_cm,
         attenuation=total,
     )

@@ -7,6 +7,7 @@ its surroundings keeps its SPECT points, with a finding that says why.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -20,7 +21,7 @@ from theradose.errors import CalibrationError, FitError, StudyError, TheradoseEr
 from theradose.model.arrays import Array
 from theradose.model.curve import TimeActivityCurve
 from theradose.model.finding import Finding
-from theradose.model.grid import DensityMap
+from theradose.model.grid import DensityMap, Grid
 from theradose.model.planar import PlanarAlignment, PlanarRegion, PlanarTimepoint
 from theradose.model.region import Segmentation
 from theradose.model.study import Timepoint
@@ -31,7 +32,15 @@ from theradose.quantify.regions import WHOLE_FIELD
 from theradose.quantify.remainder import REMAINDER
 from theradose.quantify.times import hours_since
 from theradose.spatial.planar_regions import field_masks, outline_region, projected_masks
-from theradose.spatial.projection import ProjectedRegions, align_planar, planar_grid, project_regions
+from theradose.spatial.projection import (
+    EmissionModel,
+    ProjectedRegions,
+    align_planar,
+    emission_model,
+    planar_grid,
+    project_regions,
+    whole_model,
+)
 from theradose.workflow.case import Case
 from theradose.workflow.planar_measure import RoiDrawing, drawn_roi, measure_field, measure_region
 from theradose.workflow.timepoints import LoadedTimepoint, placed
@@ -110,10 +119,11 @@ def measure_planar(
     study = PlanarStudy((), reference.activity.t_h, case.measurement_relative_u, excluded)
     if not case.study.planar_timepoints:
         return study, ()
+    model = emission_model(reference.activity, segmentation, density)
     measured, findings = [], []
     for timepoint in case.study.planar_timepoints:
         try:
-            item, noticed = _prepare(case, timepoint, reference, segmentation, density)
+            item, noticed = _prepare(case, timepoint, model, reference.activity.grid)
         except TheradoseError as error:
             raise type(error)(f"Time point '{timepoint.id}': {error}", code=error.code) from None
         measured.append(item)
@@ -138,7 +148,7 @@ class _Prepared:
 
 
 def _prepare(
-    case: Case, timepoint: Timepoint, reference: LoadedTimepoint, segmentation: Segmentation, density: DensityMap
+    case: Case, timepoint: Timepoint, model: EmissionModel, grid: Grid
 ) -> tuple[_Prepared, list[Finding]]:
     choice = case.study.planar
     pair, findings = load_planar(
@@ -166,20 +176,19 @@ def _prepare(
         )
     noticed = [*findings, *corrected, *timed]
     water = _water_per_cm(case, images)
-    resolution = choice.resolution or float(load_yaml("planar.yaml")["resolution"]["value"])
+    resolution = _blur_mm(case)
 
-    def projection(shift_mm: tuple[float, float]) -> ProjectedRegions:
+    def project(part: EmissionModel, shift_mm: tuple[float, float]) -> ProjectedRegions:
         return project_regions(
-            reference.activity,
-            segmentation,
-            density,
-            planar_grid(reference.activity.grid, shape=pair.shape, spacing_mm=pair.spacing_mm, shift_mm=shift_mm),
+            part,
+            planar_grid(grid, shape=pair.shape, spacing_mm=pair.spacing_mm, shift_mm=shift_mm),
             water_per_cm=water,
             resolution_mm=resolution,
             least_density=minimum_tissue_density_g_per_ml(),
         )
 
-    alignment, aligned = _align(pair.technique, images, projection((0.0, 0.0)).total, pair.spacing_mm)
+    unmoved = project(whole_model(model), (0.0, 0.0)).total
+    alignment, aligned = _align(pair.technique, images, unmoved, pair.spacing_mm)
     noticed += aligned
     item = PlanarTimepoint(
         id=timepoint.id,
@@ -190,7 +199,7 @@ def _prepare(
         scatter=images.scatter,
         alignment=alignment,
     )
-    return _Prepared(item, images, projection(alignment.shift_mm)), noticed
+    return _Prepared(item, images, project(model, alignment.shift_mm)), noticed
 
 
 def _water_per_cm(case: Case, images: PrimaryImages) -> float:
@@ -205,6 +214,14 @@ def _water_per_cm(case: Case, images: PrimaryImages) -> float:
             code="attenuation-missing",
         )
     return choice.effective_attenuation
+
+
+def _blur_mm(case: Case) -> float:
+    """Return what the planar resolution adds to that of the SPECT, which the projected activity has already."""
+    planar = case.study.planar.resolution or float(load_yaml("planar.yaml")["resolution"]["value"])
+    calibration = case.study.calibration
+    spect = (calibration.resolution if calibration is not None else None) or 0.0
+    return math.sqrt(max(planar**2 - spect**2, 0.0))
 
 
 def _align(

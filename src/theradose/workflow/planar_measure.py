@@ -19,7 +19,6 @@ from theradose.quantify.conjugate_view import (
     background_fraction,
     geometric_mean_rate,
     net_counts,
-    self_attenuation_factor,
 )
 from theradose.quantify.planar_images import PrimaryImages
 from theradose.spatial.planar_regions import PlanarOutline, ring_around
@@ -47,6 +46,21 @@ def measure_region(
 ) -> PlanarRegion:
     """Return the net count rate of a region.
 
+    Parameters
+    ----------
+    name : str
+        Region.
+    outline : PlanarOutline
+        Where it is projected to.
+    images : PrimaryImages
+        Planar counts.
+    projected : ProjectedRegions
+        SPECT/CT on the same pixels.
+    method : str
+        Background.
+    source : str
+        Name of the counting uncertainty.
+
     Raises
     ------
     CalibrationError
@@ -68,11 +82,10 @@ def measure_region(
     rate = geometric_mean_rate(anterior=nets[0], posterior=nets[1], exposure_s=images.exposure_s, source=source)
     gross = _geometric_mean([view.counts for view in inside]) / images.exposure_s
     net = math.sqrt(nets[0][0] * nets[1][0]) / images.exposure_s
-    position = projected.position(name)
-    weight = np.where(outline.mask, projected.thickness_cm[position], 0.0)
+    captured = _captured_share(name, outline.mask, ring, projected, fractions)
     return PlanarRegion(
         region=name,
-        rate=rate * (images.factor * _attenuation_factor(weight, outline.mask, projected, name)),
+        rate=rate * (images.factor / captured),
         gross_cps=gross * images.factor,
         background_cps=max(gross - net, 0.0) * images.factor,
         overlap=_overlap(name, outline.mask, ring, projected, fractions),
@@ -95,10 +108,13 @@ def measure_field(
         exposure_s=images.exposure_s,
         source=source,
     )
-    transmission = float(np.exp(projected.attenuation[mask] / 2).mean())
-    rate = rate * (images.factor * transmission)
+    names = [name] if name in projected.names else list(projected.names)
+    places = [projected.position(found) for found in names]
+    reached = [float(view[places][:, mask].sum(dtype=np.float64)) for view in (projected.anterior, projected.posterior)]
+    captured = math.sqrt(reached[0] * reached[1]) / float(projected.activity_mbq[places].sum())
+    rate = rate * images.factor
     return PlanarRegion(
-        name, rate, rate.value / transmission, 0.0, None, 1.0, 0.0, mask, np.zeros(mask.shape, bool), "none"
+        name, rate / captured, rate.value, 0.0, None, 1.0, 0.0, mask, np.zeros(mask.shape, bool), "none"
     )
 
 
@@ -142,7 +158,10 @@ def drawn_roi(
 def _background_fractions(
     name: str, mask: Array, ring: Array, projected: ProjectedRegions, method: BackgroundMethod
 ) -> tuple[float, float]:
-    """Return the part of the ring's counts that also lies in front of and behind the region, for each view."""
+    """Return the part of the ring's counts that also lies in front of and behind the region, for each view.
+
+    By ``spect`` it is that of the projected activity of everything but the region itself, whose blur reaches the ring.
+    """
     if method in ("none", "adjacent"):
         return (1.0, 1.0) if method == "adjacent" else (0.0, 0.0)
     position = projected.position(name)
@@ -153,10 +172,38 @@ def _background_fractions(
         return fraction, fraction
     fractions = []
     for view in (projected.anterior, projected.posterior):
-        foreign = float(np.delete(view, position, axis=0)[:, mask].sum()) / int(mask.sum())
-        beside = float(view[:, ring].sum()) / int(ring.sum())
-        fractions.append(foreign / beside if beside > 0 else 0.0)
+        foreign = view.sum(axis=0) - view[position]
+        beside = float(foreign[ring].mean())
+        fractions.append(float(foreign[mask].mean()) / beside if beside > 0 else 0.0)
     return fractions[0], fractions[1]
+
+
+def _captured_share(
+    name: str, mask: Array, ring: Array, projected: ProjectedRegions, fractions: tuple[float, float]
+) -> float:
+    """Return the geometric mean of the net counts of the projected region over those of its activity in air.
+
+    Attenuation in the body and in the region itself, blur out of the region of interest, the part of the region that it
+    leaves out and the region's own counts in the background ring are all in it.
+
+    Raises
+    ------
+    CalibrationError
+        ``planar-not-captured`` if the region of interest catches nothing of the region.
+    """
+    position = projected.position(name)
+    shares = []
+    for view, fraction in zip((projected.anterior[position], projected.posterior[position]), fractions, strict=True):
+        own = float(view[mask].sum(dtype=np.float64))
+        if ring.any():
+            own -= fraction * int(mask.sum()) * float(view[ring].mean(dtype=np.float64))
+        shares.append(own / float(projected.activity_mbq[position]))
+    if not min(shares) > 0:
+        raise CalibrationError(
+            f"The region of interest of '{name}' catches nothing of it by the projected SPECT: correct it.",
+            code="planar-not-captured",
+        )
+    return math.sqrt(shares[0] * shares[1])
 
 
 def _overlap(
@@ -171,21 +218,12 @@ def _overlap(
         own = float(view[position][mask].sum())
         foreign = float(view[others][:, mask].sum())
         if ring.any():
-            foreign -= fraction * pixels * float(view[others][:, ring].sum()) / int(ring.sum())
+            # What the background takes off, of the region's own blurred counts too.
+            scale = fraction * pixels / int(ring.sum())
+            own -= scale * float(view[position][ring].sum())
+            foreign -= scale * float(view[others][:, ring].sum())
         shares.append(abs(foreign) / own if own > 0 else math.inf)
     return sum(shares) / 2
-
-
-def _attenuation_factor(weight: Array, mask: Array, projected: ProjectedRegions, name: str) -> float:
-    """Return e^(μT/2) f, means over the region of interest weighted by the region's thickness."""
-    total = float(weight.sum())
-    if total <= 0:
-        weight, total = mask.astype(float), float(mask.sum())
-    through = float((weight * projected.attenuation).sum()) / total
-    body = float((weight * projected.body_cm).sum()) / total
-    thickness = float((weight * projected.thickness_cm[projected.position(name)]).sum()) / total
-    per_cm = through / body if body > 0 else 0.0
-    return math.exp(through / 2) * self_attenuation_factor(attenuation_per_cm=per_cm, thickness_cm=thickness)
 
 
 def _geometric_mean(counts: list[float]) -> float:
