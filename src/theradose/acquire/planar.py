@@ -127,9 +127,7 @@ def load_planar(
     if acquired_at is None or plan.exposure_s is None or plan.elapsed_s is None:
         raise ValueError("a planar image with missing values has problems")
     windows = tuple(sorted({_window(frame) for frame in frames}))
-    anterior, posterior = (
-        np.stack([_head_up(_frame(frames, view, window)) for window in windows]) for view in View
-    )
+    anterior, posterior = (np.stack([_head_up(_frame(frames, view, window)) for window in windows]) for view in View)
     turned, mirror_evidence, findings = _is_turned(frames, declaration, anterior, posterior, where=path.name)
     if not turned:
         posterior = posterior[..., ::-1]
@@ -147,9 +145,7 @@ def load_planar(
         nuclide=_nuclide(plan.facts.administration.nuclide, declaration, nuclide),
         evidence=evidence,
     )
-    compared = compare_administration(
-        plan.facts.administration, administration_start, timezone=timezone, undone=False
-    )
+    compared = compare_administration(plan.facts.administration, administration_start, timezone=timezone, undone=False)
     return pair, (*findings, *compared, *problem_findings(plan.problems), *assumption_findings(evidence))
 
 
@@ -191,9 +187,7 @@ def _exposure(
     return length / velocity, elapsed, [Evidence("exposure", text, source)]
 
 
-def _obstacles(
-    frames: Sequence[PlanarFrame], exposure_s: float | None, declaration: Declaration
-) -> list[Problem]:
+def _obstacles(frames: Sequence[PlanarFrame], exposure_s: float | None, declaration: Declaration) -> list[Problem]:
     if not frames:
         return []
     problems = []
@@ -255,7 +249,9 @@ def _view_problems(frames: Sequence[PlanarFrame]) -> list[Problem]:
     elif len({frozenset(windows) for windows in per_view.values()}) > 1:
         problems.append(Problem("planar-windows", "The two views have different energy windows: name one pair."))
     if len({frame.window for frame in frames}) > 1 and any(frame.window is None for frame in frames):
-        message = f"The limits of an energy window are not stated ({tag_label('EnergyWindowRangeSequence')}): export again."
+        message = (
+            f"The limits of an energy window are not stated ({tag_label('EnergyWindowRangeSequence')}): export again."
+        )
         problems.append(Problem("planar-windows", message))
     return problems
 

@@ -84,7 +84,8 @@ def hybrid_curve(
     activity = float(spect.activity_mbq[at])
     if not activity > 0:
         raise FitError(
-            f"The SPECT shows {activity:.3g} MBq in '{spect.region}', which scales no planar curve.", code="hybrid-scale"
+            f"The SPECT shows {activity:.3g} MBq in '{spect.region}', which scales no planar curve.",
+            code="hybrid-scale",
         )
     expected, relative_u, findings = _rate_at(ordered, scale_t_h, same_session_h, spect.region)
     scale = activity / expected

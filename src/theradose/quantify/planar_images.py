@@ -135,9 +135,7 @@ def primary_images(
     peak, energy_kev, findings = _photopeak(pair, nuclide)
     below, above = _neighbours(pair, peak)
     chosen, scatter_findings = _method(method, below, above)
-    views = [
-        _primary(chosen, stack, pair, peak, below, above, dew_factor) for stack in (pair.anterior, pair.posterior)
-    ]
+    views = [_primary(chosen, stack, pair, peak, below, above, dew_factor) for stack in (pair.anterior, pair.posterior)]
     live, dead_findings = _dead_time_factor(pair, peak, dead_time_us)
     factor, delay_h, time_findings = _decay(pair, nuclide)
     words = {"tew": f"triple energy window ({below}, {above})", "dew": f"dual energy window ({below})", "none": "none"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from theradose.model.result import Result
 from theradose.report.inputs import ReportImages
+from theradose.report.planar import draw_planar
 from theradose.report.plots import draw_budgets, draw_curves, draw_histograms
 from theradose.report.scene import Scene
 from theradose.report.slices import (
@@ -22,7 +23,7 @@ def draw_pictures(result: Result, images: ReportImages) -> tuple[Picture, ...]:
     Returns
     -------
     tuple of Picture
-        ``overview``, ``overview-axial``, ``slices-1`` …, ``dose-rates``, ``registration``, ``curves-1`` …,
+        ``overview``, ``overview-axial``, ``slices-1`` …, ``dose-rates``, ``registration``, ``planar``, ``curves-1`` …,
         ``histograms``, ``budget-1`` ….
     """
     scene = Scene.of(images)
@@ -32,6 +33,7 @@ def draw_pictures(result: Result, images: ReportImages) -> tuple[Picture, ...]:
         *draw_targets(result, images, scene),
         draw_dose_rates(images, scene),
         draw_overlays(images, scene),
+        draw_planar(images),
         *draw_curves(result, images),
         draw_histograms(result),
         *draw_budgets(result),

@@ -9,6 +9,7 @@ from theradose.errors import GeometryError
 from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.dose import DoseMap
 from theradose.model.grid import Volume
+from theradose.model.planar import PlanarTimepoint
 from theradose.model.region import RegionKind, Segmentation
 from theradose.model.result import RegionResult
 from theradose.spatial.overlay import AlignedPair
@@ -36,6 +37,8 @@ class ReportImages:
         Fitted curves by region, for plotting.
     whole_body : TimeIntegratedActivity or None
         Fitted curve of the whole body or of everything in view.
+    planar : sequence of PlanarTimepoint
+        Planar images with their regions, in order of time.
     """
 
     activity: Volume
@@ -46,6 +49,7 @@ class ReportImages:
     overlays: Sequence[AlignedPair] = ()
     tias: Mapping[str, TimeIntegratedActivity] = field(default_factory=dict)
     whole_body: TimeIntegratedActivity | None = None
+    planar: Sequence[PlanarTimepoint] = ()
 
     def __post_init__(self) -> None:
         grids = {"dose map": self.dose.grid, "segmentation": self.segmentation.grid}

@@ -215,13 +215,18 @@ def _facts(result: Result) -> tuple[Fact, ...]:
         facts += _administration(given, f" {number}" if len(administrations(result)) > 1 else "")
     times = ", ".join(format_fixed(image.t_h, 1) for image in result.images)
     facts += [
-        ("Images", f"{len(result.images)} at {times} h" if result.images else None),
+        ("Images", f"{len(result.images)} at {times} h{_planar_words(result)}" if result.images else None),
         ("Dose engine", study_value(study, "dose", "engine")),
     ]
     return tuple(
         Fact(label, NOT_STATED if value in (None, "") else str(value), "muted" if value in (None, "") else "")
         for label, value in facts
     )
+
+
+def _planar_words(result: Result) -> str:
+    times = ", ".join(format_fixed(image.t_h, 1) for image in result.planar)
+    return f"; {len(result.planar)} planar at {times} h" if result.planar else ""
 
 
 def _identity(study: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -1,9 +1,9 @@
 """Planar images of a digital patient: attenuated projections to two detectors in three energy windows.
 
 Every voxel shines forward and backward along straight lines, weakened by the tissue between it and the detector; the
-collimator blurs with distance. Scattered photons are a wide blur of the unscattered ones, with a spectrum that falls in
-a straight line over the three windows. Dead time is paralysable and acts on the photopeak rate of both heads. Counts are
-Poisson numbers.
+collimator blurs with distance. Scattered photons are a wide blur of the unscattered ones, with a spectrum that falls
+in a straight line over the three windows. Dead time is paralysable and acts on the photopeak rate of both heads. Counts
+are Poisson numbers.
 """
 
 from __future__ import annotations
@@ -137,9 +137,7 @@ def _view(weakened: Array, distance_mm: Array, spec: Mapping[str, Any], step_mm:
     return image
 
 
-def _in_windows(
-    primary: Array, windows: tuple[EnergyWindow, ...], spec: Mapping[str, Any], step_mm: float
-) -> Array:
+def _in_windows(primary: Array, windows: tuple[EnergyWindow, ...], spec: Mapping[str, Any], step_mm: float) -> Array:
     """Expected counts in the lower, peak and upper window."""
     from scipy.ndimage import gaussian_filter
 

@@ -204,7 +204,7 @@ def image_visit(
 
 
 def fine_grid(anatomy: Anatomy, pose: RigidTransform, camera: Camera) -> Grid:
-    """Return the grid around the moved body, cut off at the field of view in the plane and a margin beyond it along z."""
+    """Return the grid around the moved body, cut off at the field of view in the plane, a margin beyond it along z."""
     depth_mm = (camera.shape[0] / 2 + MARGIN_VOXELS) * camera.voxel_mm
     x, y = anatomy.half_width_mm
     corners = pose.apply(np.array(list(product((-x, x), (-y, y), (-depth_mm, depth_mm)))))

@@ -38,7 +38,8 @@ from theradose.provenance import software_versions
 from theradose.report.reporting import reporting_items
 from theradose.uncertainty import Uncertain, budget
 from theradose.workflow.case import Case
-from theradose.workflow.outcome import Outcome, RegionOutcome, TimepointOutcome
+from theradose.workflow.outcome import Outcome, PlanarOnlyOutcome, RegionOutcome, TimepointOutcome
+from theradose.workflow.planar_document import planar_results
 
 _MBQ_PER_GBQ = 1000.0
 
@@ -54,7 +55,11 @@ def assemble_result(
         study={**describe_study(case.study), "protocol": case.protocol.name},
         constants=_constants(case),
         images=tuple(_image(timepoint, outcome) for timepoint in outcome.timepoints),
-        regions=tuple(_region(case, region) for region in outcome.regions),
+        planar=planar_results(case, outcome.planar),
+        regions=(
+            *(_region(case, region) for region in outcome.regions),
+            *(_planar_only(case, region) for region in outcome.planar_only),
+        ),
         whole_body=_whole_body(case, outcome),
         tumour_burden=_tumour_burden(outcome),
         reporting=(),
@@ -165,6 +170,29 @@ def _region(case: Case, outcome: RegionOutcome) -> RegionResult:
             BudgetResult(source=line.source, relative_u=line.relative_u, share=line.share) for line in budget(dose)
         ),
         **_integral(case, tia),
+    )
+
+
+def _planar_only(case: Case, outcome: PlanarOnlyOutcome) -> RegionResult:
+    region, dose = outcome.region, outcome.dose.dose_gy
+    return RegionResult(
+        name=region.name,
+        kind=region.kind.value,
+        code=region.code,
+        drafted_by=region.drafted_by,
+        method=region.method,
+        verified_by=region.verified_by,
+        volume_ml=Estimate(value=None, u=None),
+        mass_g=estimate(outcome.mass_g),
+        density_g_per_ml=None,
+        recovery=None,
+        dose_gy=estimate(dose),
+        dose_per_activity_gy_gbq=estimate(dose * (_MBQ_PER_GBQ / case.net_activity_mbq)),
+        dvh=None,
+        budget=tuple(
+            BudgetResult(source=line.source, relative_u=line.relative_u, share=line.share) for line in budget(dose)
+        ),
+        **_integral(case, outcome.tia),
     )
 
 

@@ -18,6 +18,7 @@ from theradose.quantify.activity import ActivityRecord
 from theradose.quantify.check import ActivityCheck
 from theradose.quantify.regions import RegionQuantity
 from theradose.spatial.masses import RegionMass
+from theradose.uncertainty import Uncertain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +65,16 @@ class RegionOutcome:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PlanarOnlyOutcome:
+    """A region that only planar images show, from curve to dose."""
+
+    region: Region
+    tia: TimeIntegratedActivity
+    mass_g: Uncertain
+    dose: RegionDose
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
     """The whole run.
 
@@ -91,6 +102,8 @@ class Outcome:
         Of all steps.
     planar : tuple of PlanarTimepoint
         Planar time points, in order of time.
+    planar_only : tuple of PlanarOnlyOutcome
+        Regions that are on no SPECT/CT.
     """
 
     timepoints: tuple[TimepointOutcome, ...]
@@ -104,6 +117,7 @@ class Outcome:
     whole_field: TimeIntegratedActivity | None
     findings: tuple[Finding, ...]
     planar: tuple[PlanarTimepoint, ...] = ()
+    planar_only: tuple[PlanarOnlyOutcome, ...] = ()
 
     @property
     def reference(self) -> TimepointOutcome:

@@ -1,8 +1,8 @@
 """Planar time points in the main job: from files to hybrid curves.
 
 The regions of the SPECT/CT are projected onto each planar pair, which is laid over the projected SPECT by a shift. The
-net count rates of a region give the shape of its curve, the SPECT its size. A region that planar images cannot tell from
-its surroundings keeps its SPECT points, with a finding that says why.
+net count rates of a region give the shape of its curve, the SPECT its size. A region that planar images cannot tell
+from its surroundings keeps its SPECT points, with a finding that says why.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from theradose.spatial.projection import (
     whole_model,
 )
 from theradose.workflow.case import Case
-from theradose.workflow.planar_measure import RoiDrawing, drawn_roi, measure_field, measure_region
+from theradose.workflow.planar_measure import RoiDrawing, drawn_roi, measure_drawn, measure_field, measure_region
 from theradose.workflow.timepoints import LoadedTimepoint, placed
 
 _FIELDS = (WHOLE_FIELD, REMAINDER)
@@ -75,23 +75,28 @@ class PlanarStudy:
         A curve that planar images cannot complete is returned as it is.
         """
         name = spect.region
-        measured = [
-            (item, item.regions[name])
-            for item in self.timepoints
-            if name in item.regions and item.id not in self.excluded.get(name, ())
-        ]
-        if not measured:
-            return spect, ()
-        usable, findings = _eligible(name, measured, self.scale_t_h)
-        if not usable:
+        rates, findings = usable_rates(self, name)
+        if not rates:
             return spect, findings
-        rates = _rates(usable, self.scale_t_h, self.measurement_relative_u)
         session_h = float(load_yaml("planar.yaml")["same_session"]["value"])
         try:
             curve, noticed = hybrid_curve(spect, rates, scale_t_h=self.scale_t_h, same_session_h=session_h)
         except FitError as error:
             return spect, (*findings, Finding("planar-not-used", "critical", str(error), name))
         return curve, (*findings, *noticed)
+
+
+def usable_rates(planar: PlanarStudy, name: str) -> tuple[list[PlanarRate], tuple[Finding, ...]]:
+    """Return the planar rates of a region that can be used, none if it is not eligible, with the reasons."""
+    measured = [
+        (item, item.regions[name])
+        for item in planar.timepoints
+        if name in item.regions and item.id not in planar.excluded.get(name, ())
+    ]
+    if not measured:
+        return [], ()
+    usable, findings = _eligible(name, measured, planar.scale_t_h)
+    return _rates(usable, planar.scale_t_h, planar.measurement_relative_u) if usable else [], findings
 
 
 def measure_planar(
@@ -147,9 +152,7 @@ class _Prepared:
     projected: ProjectedRegions
 
 
-def _prepare(
-    case: Case, timepoint: Timepoint, model: EmissionModel, grid: Grid
-) -> tuple[_Prepared, list[Finding]]:
+def _prepare(case: Case, timepoint: Timepoint, model: EmissionModel, grid: Grid) -> tuple[_Prepared, list[Finding]]:
     choice = case.study.planar
     pair, findings = load_planar(
         case.study_file.resolve(timepoint.planar or ""),
@@ -171,7 +174,7 @@ def _prepare(
     )
     if t_h < 0:
         raise StudyError(
-            f"The image was acquired {-t_h:.4g} h before the start of the administration: correct one of the two times.",
+            f"The image was acquired {-t_h:.4g} h before the start of the administration: correct one of the times.",
             code="acquired-before-administration",
         )
     noticed = [*findings, *corrected, *timed]
@@ -278,6 +281,16 @@ def _measure(
         except CalibrationError as error:
             message = f"{error} The point at {item.timepoint.t_h:.4g} h is not used."
             findings.append(Finding("planar-point-excluded", "warning", message, name))
+    for roi in case.study.rois:
+        if roi.region in masks or roi.region in segmentation.names:
+            continue
+        try:
+            regions[roi.region] = measure_drawn(
+                case, roi, images, projected, drawings, item.timepoint.id, water_per_cm=_water_per_cm(case, images)
+            )
+        except CalibrationError as error:
+            message = f"{error} The point at {item.timepoint.t_h:.4g} h is not used."
+            findings.append(Finding("planar-point-excluded", "warning", message, roi.region))
     for name, mask in zip(_FIELDS, field_masks(masks, projected, spacing_mm=spacing), strict=True):
         if mask.any():
             regions[name] = measure_field(name, mask, images, projected, source=f"planar:{name}:{item.timepoint.id}")
@@ -300,8 +313,8 @@ def _eligible(
         return [], (Finding("planar-not-eligible", "critical", message, name),)
     if name not in _FIELDS and nearest.contrast < limits["least_contrast"]:
         message = (
-            f"'{name}' is not visible on the planar images: its net counts are {nearest.contrast:.0%} of the background "
-            f"at {scale_t_h:.4g} h (at least {limits['least_contrast']:.0%} are needed)."
+            f"'{name}' is not visible on the planar images: its net counts are {nearest.contrast:.0%} of the "
+            f"background at {scale_t_h:.4g} h (at least {limits['least_contrast']:.0%} are needed)."
         )
         return [], (Finding("planar-not-eligible", "critical", message, name),)
     if overlap > limits["overlap_warning"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,10 +16,10 @@ from theradose.model.arrays import Array
 from theradose.model.planar import PlanarAlignment, PlanarPair, PlanarRegion
 from theradose.model.study import BackgroundMethod, PlanarRoi
 from theradose.quantify.conjugate_view import (
-    RegionCounts,
     background_fraction,
     geometric_mean_rate,
     net_counts,
+    self_attenuation_factor,
 )
 from theradose.quantify.planar_images import PrimaryImages
 from theradose.spatial.planar_regions import PlanarOutline, ring_around
@@ -70,15 +71,8 @@ def measure_region(
     if not ring.any():
         method = "none"
     fractions = _background_fractions(name, outline.mask, ring, projected, method)
-    inside, beside = images.region(outline.mask), images.region(ring)
-    relative_u = float(load_yaml("planar.yaml")["background_u"]["value"])
-    nets = [
-        net_counts(
-            view, background if background.pixels else None, fraction=fraction, name=name,
-            fraction_relative_u=relative_u,
-        )
-        for view, background, fraction in zip(inside, beside, fractions, strict=True)
-    ]  # fmt: skip
+    inside = images.region(outline.mask)
+    nets = _nets(name, outline.mask, ring, images, fractions)
     rate = geometric_mean_rate(anterior=nets[0], posterior=nets[1], exposure_s=images.exposure_s, source=source)
     gross = _geometric_mean([view.counts for view in inside]) / images.exposure_s
     net = math.sqrt(nets[0][0] * nets[1][0]) / images.exposure_s
@@ -118,8 +112,85 @@ def measure_field(
     )
 
 
+def measure_drawn(
+    case: Case,
+    roi: PlanarRoi,
+    images: PrimaryImages,
+    projected: ProjectedRegions,
+    drawings: Mapping[str, RoiDrawing],
+    timepoint: str,
+    *,
+    water_per_cm: float,
+) -> PlanarRegion:
+    """Return the rate of a region that is on planar images only, corrected for attenuation by the conjugate view.
+
+    The transmission of the body is stated, or follows from its stated thickness, or from the CT under the region.
+
+    Raises
+    ------
+    CalibrationError
+        ``negative-net-counts``; ``background-method`` for ``spect``, which needs the region on the SPECT.
+    """
+    name = roi.region
+    empty = np.zeros(projected.body_cm.shape, bool)
+    outline = drawn_roi(case, roi, PlanarOutline(empty, empty, 1.0, 0.0), drawings, timepoint)
+    method = roi.background or ("adjacent" if case.study.planar.background in (None, "spect") else
+                                case.study.planar.background)  # fmt: skip
+    ring = outline.ring if method != "none" else empty
+    through, body_cm = _body(roi, outline.mask, projected, water_per_cm)
+    thickness_cm = (roi.thickness or 0.0) / 10
+    fraction = 1.0
+    if method == "whole-organ":
+        if not thickness_cm or not body_cm:
+            raise StudyError(
+                f"The background 'whole-organ' of '{name}' needs the thickness of the region and of the body: add "
+                "'thickness: … mm' and 'body_thickness: … mm' to the planar region.",
+                code="background-method",
+            )
+        fraction = background_fraction(thickness_cm=thickness_cm, body_thickness_cm=body_cm)
+    elif method == "spect":
+        raise StudyError(
+            f"The background 'spect' of '{name}' needs the region on the SPECT/CT: choose 'adjacent' or 'whole-organ'.",
+            code="background-method",
+        )
+    nets = _nets(name, outline.mask, ring, images, (fraction, fraction))
+    rate = geometric_mean_rate(
+        anterior=nets[0], posterior=nets[1], exposure_s=images.exposure_s, source=f"planar:{name}:{timepoint}"
+    )
+    shape = self_attenuation_factor(attenuation_per_cm=water_per_cm, thickness_cm=thickness_cm)
+    gross = _geometric_mean([view.counts for view in images.region(outline.mask)]) / images.exposure_s
+    return PlanarRegion(
+        region=name,
+        rate=rate * (images.factor * math.exp(through / 2) * shape),
+        gross_cps=gross * images.factor,
+        background_cps=max(gross - rate.value, 0.0) * images.factor,
+        overlap=None,
+        area_share=1.0,
+        covered_share=0.0,
+        mask=outline.mask,
+        background=ring,
+        method=method,
+    )
+
+
+def _body(roi: PlanarRoi, mask: Array, projected: ProjectedRegions, water_per_cm: float) -> tuple[float, float]:
+    """Return μT and the thickness of the body under a region, cm."""
+    body_cm = (roi.body_thickness or 0.0) / 10 or float(projected.body_cm[mask].mean())
+    if roi.transmission is not None:
+        return -math.log(roi.transmission), body_cm
+    if roi.body_thickness is not None:
+        return water_per_cm * body_cm, body_cm
+    if not float(projected.attenuation[mask].min()) > 0:
+        raise StudyError(
+            f"The planar region '{roi.region}' reaches beyond the CT, so that its attenuation is not known: add "
+            "'transmission: …' or 'body_thickness: … mm' to it.",
+            code="attenuation-missing",
+        )
+    return float(projected.attenuation[mask].mean()), body_cm
+
+
 def drawn_roi(
-    case: Case, roi: PlanarRoi, outline: PlanarOutline, drawings: dict[str, RoiDrawing], timepoint: str
+    case: Case, roi: PlanarRoi, outline: PlanarOutline, drawings: Mapping[str, RoiDrawing], timepoint: str
 ) -> PlanarOutline:
     """Return a region that the study draws on one planar image, moved to another with the patient.
 
@@ -153,6 +224,20 @@ def drawn_roi(
     if background is None:
         background = ring_around(mask, spacing_mm=here.pair.spacing_mm)
     return replace(outline, mask=mask, ring=background & ~mask, area_share=1.0)
+
+
+def _nets(
+    name: str, mask: Array, ring: Array, images: PrimaryImages, fractions: tuple[float, float]
+) -> list[tuple[float, float]]:
+    """Return the net counts of both views with their variances."""
+    relative_u = float(load_yaml("planar.yaml")["background_u"]["value"])
+    return [
+        net_counts(
+            view, background if background.pixels else None, fraction=fraction, name=name,
+            fraction_relative_u=relative_u,
+        )
+        for view, background, fraction in zip(images.region(mask), images.region(ring), fractions, strict=True)
+    ]  # fmt: skip
 
 
 def _background_fractions(
@@ -206,9 +291,7 @@ def _captured_share(
     return math.sqrt(shares[0] * shares[1])
 
 
-def _overlap(
-    name: str, mask: Array, ring: Array, projected: ProjectedRegions, fractions: tuple[float, float]
-) -> float:
+def _overlap(name: str, mask: Array, ring: Array, projected: ProjectedRegions, fractions: tuple[float, float]) -> float:
     """Return what other regions add to the net counts, relative to the region's own, by the projected SPECT."""
     position = projected.position(name)
     pixels = int(mask.sum())

@@ -43,6 +43,7 @@ from theradose.workflow.doses import (
 from theradose.workflow.exports import export_maps
 from theradose.workflow.outcome import Outcome, TimepointOutcome
 from theradose.workflow.planar import measure_planar
+from theradose.workflow.planar_only import planar_only_outcomes
 from theradose.workflow.regions import segment_timepoints
 from theradose.workflow.study_file import StudyFile, read_study
 from theradose.workflow.timepoints import align_timepoints, load_timepoints
@@ -136,6 +137,7 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
     tias = {tia.region: tia for _, tia in integrated}
     tia, dose, dosed = dose_map(case, reference, loaded, registrations, segmentation, tias, remainder, density)
     regions, massed = region_outcomes(case, segmentation, integrated, density, dose)
+    planar_only, seen = planar_only_outcomes(case, planar, segmentation.names)
     dose_rates, moved = dose_rate_maps(case, loaded, registrations, density)
     timepoints = tuple(
         TimepointOutcome(
@@ -160,9 +162,10 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         regions=regions,
         whole_field=whole_field,
         planar=planar.timepoints,
+        planar_only=planar_only,
         findings=_distinct(
             *_protocol_findings(case), *findings, *aligned, *outlined, *weighed, *recovered, *projected, *fitted,
-            *field_findings, *dosed, *massed, *moved,
+            *field_findings, *dosed, *massed, *seen, *moved,
         ),
     )  # fmt: skip
 
@@ -198,8 +201,10 @@ def report_images(outcome: Outcome) -> ReportImages:
             for item in outcome.timepoints
             if item.id != outcome.reference_id
         ],
-        tias={region.region.name: region.tia for region in outcome.regions},
+        tias={region.region.name: region.tia for region in outcome.regions}
+        | {region.region.name: region.tia for region in outcome.planar_only},
         whole_body=outcome.whole_field,
+        planar=outcome.planar,
     )
 
 

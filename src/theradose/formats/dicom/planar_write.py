@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 _LARGEST_STORED = 65535
 _ENERGY_WINDOW_NAME = 16
-_VIEW_CODES = {View.ANTERIOR: ("399321004", "Anterior projection"), View.POSTERIOR: ("399001007", "Posterior projection")}
+_VIEW_CODES = {
+    View.ANTERIOR: ("399321004", "Anterior projection"),
+    View.POSTERIOR: ("399001007", "Posterior projection"),
+}
 _START_ANGLES = {View.ANTERIOR: "180", View.POSTERIOR: "0"}
 # Rows to the feet; along a row to the patient's left, or to the right as seen from behind.
 _TO_LEFT = ["1", "0", "0", "0", "0", "-1"]
@@ -82,8 +85,10 @@ def write_nm_planar(
         raise DicomError("Only static planar images are written.", code="planar-technique")
     frames = _frames(pair, encoding)
     stored = np.rint(frames)
-    if not np.isfinite(frames).all() or np.abs(frames - stored).max() > 0 or not 0 <= stored.min() <= stored.max() <= (
-        _LARGEST_STORED
+    if (
+        not np.isfinite(frames).all()
+        or np.abs(frames - stored).max() > 0
+        or not 0 <= stored.min() <= stored.max() <= (_LARGEST_STORED)
     ):
         raise DicomError(
             f"Planar pixels hold whole counts from 0 to {_LARGEST_STORED}: round the images first.", code="nm-values"
