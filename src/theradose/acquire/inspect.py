@@ -309,14 +309,13 @@ def _volume_row(source: Source) -> SeriesRow:
 
 
 def _planar_row(source: Source) -> SeriesRow:
+    if worst_effect(source.problems) is Effect.REFUSED:
+        return _row(source, "planar", ())
     plan = plan_planar((source,))
     facts = plan.facts
     administration = facts.administration
-    # A series may hold one view or one energy window of a pair whose rest is in another.
-    partial = ("planar-single-view", "planar-windows")
-    problems = tuple(
-        replace(problem, effect=Effect.NEEDS_INPUT) if problem.code in partial else problem for problem in plan.problems
-    )
+    # The file itself is good; what a pair of views lacks may be in another file, or be stated in the study.
+    problems = tuple(replace(problem, effect=Effect.NOTE) for problem in plan.problems)
     spacing = facts.frames[0].spacing_mm if facts.frames else None
     return replace(
         _row(source, "planar", ()),

@@ -118,7 +118,7 @@ class Declaration(StudyPart):
 
 
 class Timepoint(StudyPart):
-    """One measurement: an emission image, with CT and regions where there are any."""
+    """One measurement: an emission image, with CT and regions where there are any, or planar images."""
 
     id: str
     activity: str | None = None
@@ -127,6 +127,16 @@ class Timepoint(StudyPart):
     regions: str | None = None
     declare: Declaration = Declaration()
     transform: str | None = None
+
+    @model_validator(mode="after")
+    def _planar_alone(self) -> Timepoint:
+        others = ("activity", "ct", "regions", "transform")
+        named = [key for key in others if getattr(self, key) is not None]
+        if self.planar is not None and named:
+            raise ValueError(
+                f"planar images are a time point of their own, but '{self.id}' also names {', '.join(named)}: make it two"
+            )
+        return self
 
 
 class Draft(StudyPart):
@@ -303,4 +313,11 @@ class Study(StudyPart):
         for name in named:
             if name is not None and name not in ids:
                 raise ValueError(f"there is no time point '{name}': the ids are {', '.join(sorted(ids))}")
+        planar = {timepoint.id for timepoint in self.planar_timepoints}
+        for name in (self.reference_timepoint, *(draft.timepoint for draft in self.drafts)):
+            if name in planar:
+                raise ValueError(f"'{name}' is planar: the reference and drafts need a reconstructed image")
+        for roi in self.rois:
+            if roi.timepoint not in planar:
+                raise ValueError(f"the region '{roi.region}' of 'rois' is drawn on '{roi.timepoint}', which is not planar")
         return self

@@ -66,7 +66,7 @@ def draw_planar(images: ReportImages) -> Picture | None:
             name="planar",
             caption=(
                 "Planar images, geometric mean of both views after scatter correction, seen from the front; each has "
-                "its own grey scale. Solid: region of interest, without what other regions cover; dotted: background. The "
+                "its own grey scale. Solid: region of interest, without what others cover; dotted: background. The "
                 "bar is 5 cm."
             ),
             alternative="Planar images at " + ", ".join(f"{item.t_h:.1f} h" for item in shown) + " with their regions.",

@@ -98,7 +98,7 @@ def background_ring(
     for other, mask in masks.items():
         hosts = int((mask & whole).sum()) > _HOST_SHARE * area and int(mask.sum()) > area
         if other != name and not hosts:
-            ring = ring & ~grown(mask, gap / 2, spacing_mm)
+            ring = ring & ~grown(mask, gap, spacing_mm)
     enough = int(ring.sum()) >= limits["background_pixels"]["value"]
     return ring if enough else np.zeros(whole.shape, bool)
 

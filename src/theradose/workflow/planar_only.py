@@ -70,6 +70,11 @@ def planar_only_outcomes(
             "nothing corrects for its size."
         )
         findings.append(Finding("planar-only", "warning", message, name))
+        findings += [
+            Finding("override", "info", f"The mass of {mass:g} g is stated; reason given: {override.reason}.", name)
+            for override in case.overrides_of(name)
+            if override.mass is not None
+        ]
         mass_g = Uncertain.relative(mass, {f"mass:{name}": None})
         known = canonical_region(name, names=case.study.names, kind=RegionKind.OTHER)
         verified = next((item.by for item in case.study.verified if item.region == name), None)
