@@ -150,9 +150,10 @@ def load_planar(
 
 
 def _declared_view(frame: PlanarFrame, declaration: Declaration) -> PlanarFrame:
-    if not 1 <= frame.detector <= len(declaration.views):
+    views = declaration.views or ()
+    if not 1 <= frame.detector <= len(views):
         return frame
-    return replace(frame, view=View(declaration.views[frame.detector - 1]), view_source="study", view_assumed=False)
+    return replace(frame, view=View(views[frame.detector - 1]), view_source="study", view_assumed=False)
 
 
 def _view_evidence(frames: Sequence[PlanarFrame]) -> list[Evidence]:

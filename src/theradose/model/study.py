@@ -113,7 +113,7 @@ class Declaration(StudyPart):
     position_mm: PointMm | None = None
     spacing_mm: PointMm | None = None
     nuclide: str | None = None
-    views: tuple[Literal["anterior", "posterior"], ...] = ()
+    views: tuple[Literal["anterior", "posterior"], ...] | None = None
     posterior: Literal["as-anterior", "from-behind"] | None = None
 
 

@@ -142,7 +142,8 @@ def _rate_at(
         return near[0].rate_cps, near[0].relative_u, ()
     if len(ordered) < 2:
         raise FitError(
-            f"'{region}' has {len(ordered)} planar points, none of the SPECT's session: its planar curve has no scale.",
+            f"'{region}' has too few usable planar points ({len(ordered)}, none of the SPECT's session): its planar "
+            "curve has no scale.",
             code="hybrid-scale",
         )
     later = next((number for number, rate in enumerate(ordered) if rate.t_h >= t_h), len(ordered) - 1)
