@@ -134,7 +134,8 @@ class Timepoint(StudyPart):
         named = [key for key in others if getattr(self, key) is not None]
         if self.planar is not None and named:
             raise ValueError(
-                f"planar images are a time point of their own, but '{self.id}' also names {', '.join(named)}: make it two"
+                f"planar images are a time point of their own, but '{self.id}' also names {', '.join(named)}: make it "
+                "two"
             )
         return self
 
@@ -319,5 +320,7 @@ class Study(StudyPart):
                 raise ValueError(f"'{name}' is planar: the reference and drafts need a reconstructed image")
         for roi in self.rois:
             if roi.timepoint not in planar:
-                raise ValueError(f"the region '{roi.region}' of 'rois' is drawn on '{roi.timepoint}', which is not planar")
+                raise ValueError(
+                    f"the region '{roi.region}' of 'rois' is drawn on '{roi.timepoint}', which is not planar"
+                )
         return self

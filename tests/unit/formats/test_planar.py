@@ -115,7 +115,12 @@ def test_lossless_encodings_of_a_bone_scan_hold_all_counts(shared_data, name):
     """The header of each encoding states 3 596 452 accumulated counts."""
     (frame,) = facts_of(shared_data / "images" / "dicom_wg04_nm" / f"{name}.dcm").frames
     assert read_counts(frame).sum() == 3_596_452
-    assert (frame.technique, frame.shape, frame.spacing_mm, frame.view) == ("whole-body", (1024, 256), (2.26, 2.26), None)
+    assert (frame.technique, frame.shape, frame.spacing_mm, frame.view) == (
+        "whole-body",
+        (1024, 256),
+        (2.26, 2.26),
+        None,
+    )
     assert frame.duration_s == pytest.approx(1210.434) and frame.scan_velocity_mm_s == pytest.approx(1.671598)
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theradose.errors import CalibrationError
+from theradose.nuclides import load_nuclide
 from theradose.quantify.attenuation import imaged_energy_kev, linear_attenuation, mass_attenuation
 from theradose.quantify.conjugate_view import (
     RegionCounts,
@@ -20,7 +21,6 @@ from theradose.quantify.conjugate_view import (
     planar_sensitivity,
     self_attenuation_factor,
 )
-from theradose.nuclides import load_nuclide
 from theradose.uncertainty import Uncertain
 
 MU, BODY_CM, SENSITIVITY = 0.135, 22.0, 5.0

@@ -18,7 +18,9 @@ RATE = math.log(2) / 50
 def spect(*times, u=0.05):
     times = np.array(times or (24.0,))
     activity = 100 * np.exp(-RATE * times)
-    return TimeActivityCurve("left-kidney", times, activity, u * activity, {"calibration:A": 0.03, "volume": None}, "image")
+    return TimeActivityCurve(
+        "left-kidney", times, activity, u * activity, {"calibration:A": 0.03, "volume": None}, "image"
+    )
 
 
 def planar(*times, scale=7.0, u=0.02):
@@ -76,7 +78,8 @@ def test_what_cannot_be_scaled_is_refused():
 def test_the_same_curve_scales_any_quantity():
     """Dose rate 0.05 Gy/h at the SPECT, mono-exponential of 50 h from there on: D = 0.05 · 50/ln 2 Gy."""
     dose = scaled_integral(
-        at_spect=Uncertain.relative(0.05, {"spect": 0.06}), relative_integral_h=Uncertain.relative(1 / RATE, {"fit": 0.08})
+        at_spect=Uncertain.relative(0.05, {"spect": 0.06}),
+        relative_integral_h=Uncertain.relative(1 / RATE, {"fit": 0.08}),
     )
     assert dose.value == pytest.approx(3.6067, rel=1e-4)
     assert dose.relative_u == pytest.approx(0.10)

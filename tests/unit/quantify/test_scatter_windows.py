@@ -51,9 +51,7 @@ def test_dual_window_and_none():
 
 def test_refusals():
     with pytest.raises(CalibrationError) as swapped:
-        triple_energy_window(
-            peak_counts=1, lower_counts=1, upper_counts=1, peak=PEAK, lower=UPPER, upper=LOWER
-        )
+        triple_energy_window(peak_counts=1, lower_counts=1, upper_counts=1, peak=PEAK, lower=UPPER, upper=LOWER)
     assert swapped.value.code == "scatter-windows"
     with pytest.raises(CalibrationError) as factor:
         dual_energy_window(peak_counts=1, lower_counts=1, factor=0.0)

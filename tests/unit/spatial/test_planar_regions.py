@@ -33,9 +33,7 @@ def test_masks_are_widened_by_the_margin():
 
 
 def test_a_kidney_is_measured_where_the_liver_does_not_lie_over_it():
-    projected = boxes(
-        kidney=(slice(10, 30), slice(10, 20), 5.0), liver=(slice(0, 18), slice(5, 40), 5.0)
-    )
+    projected = boxes(kidney=(slice(10, 30), slice(10, 20), 5.0), liver=(slice(0, 18), slice(5, 40), 5.0))
     masks = projected_masks(projected, spacing_mm=SPACING)
     outline = outline_region("kidney", masks, projected, spacing_mm=SPACING)
     assert not outline.mask[:18].any() and outline.mask[19:29, 12:18].all()

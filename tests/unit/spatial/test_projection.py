@@ -99,7 +99,7 @@ def test_a_known_shift_is_found(moved):
 
 def test_the_shifted_grid_undoes_the_shift():
     """A projection on the grid of a shift looks as the image of a patient who lies shifted."""
-    size = dict(shape=(40, 40), spacing_mm=(5.0, 5.0))
+    size = {"shape": (40, 40), "spacing_mm": (5.0, 5.0)}
     still = project(model(background=0.1), planar_grid(GRID, **size), 12.0).total
     moved = project(model(background=0.1), planar_grid(GRID, **size, shift_mm=(10.0, -15.0)), 12.0).total
     assert moved == pytest.approx(np.roll(still, (-2, -3), axis=(0, 1)), abs=1e-4)
