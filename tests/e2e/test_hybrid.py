@@ -133,8 +133,8 @@ def prepared(folder, **changes):
 def test_a_region_on_planar_images_only(hybrid):
     """The spleen, drawn by hand on one planar image and left out of the SPECT's regions.
 
-    A rectangle around it, background beside it, its thickness stated: the conjugate view of an organ without the help of
-    a SPECT is good to 20 %.
+    A rectangle around it, background beside it, its thickness stated: the conjugate view of an organ without the help
+    of a SPECT is good to 20 %.
     """
     timepoints = yaml.safe_load((hybrid.folder / "study.yaml").read_text())["timepoints"]
     (last,) = [image for image in hybrid.result["planar"] if image["timepoint"] == "planar96"]

@@ -20,7 +20,7 @@ from theradose.model.planar import EnergyWindow, PlanarPair
 from theradose.nuclides import Nuclide
 from theradose.quantify.attenuation import imaged_energy_kev
 from theradose.quantify.conjugate_view import RegionCounts
-from theradose.quantify.dead_time import true_count_rate
+from theradose.quantify.dead_time import DeadTimeModel, true_count_rate
 from theradose.quantify.scatter_windows import (
     PrimaryCounts,
     dual_energy_window,
@@ -96,6 +96,7 @@ def primary_images(
     method: ScatterMethod,
     dew_factor: float | None,
     dead_time_us: float | None,
+    dead_time_model: DeadTimeModel = "paralysable",
 ) -> tuple[PrimaryImages, tuple[Finding, ...]]:
     """Correct a pair of views for dead time, decay during the frame and scatter.
 
@@ -113,7 +114,9 @@ def primary_images(
     dew_factor : float or None
         For the dual energy window.
     dead_time_us : float or None
-        Paralysable, acting on the photopeak rate of both detectors together.
+        Acting on the photopeak rate of both detectors together.
+    dead_time_model : {"paralysable", "non-paralysable"}
+        How the camera loses counts.
 
     Returns
     -------
@@ -136,7 +139,7 @@ def primary_images(
     below, above = _neighbours(pair, peak)
     chosen, scatter_findings = _method(method, below, above)
     views = [_primary(chosen, stack, pair, peak, below, above, dew_factor) for stack in (pair.anterior, pair.posterior)]
-    live, dead_findings = _dead_time_factor(pair, peak, dead_time_us)
+    live, dead_findings = _dead_time_factor(pair, peak, dead_time_us, dead_time_model)
     factor, delay_h, time_findings = _decay(pair, nuclide)
     words = {"tew": f"triple energy window ({below}, {above})", "dew": f"dual energy window ({below})", "none": "none"}
     images = PrimaryImages(
@@ -227,7 +230,7 @@ def _primary(
 
 
 def _dead_time_factor(
-    pair: PlanarPair, peak: EnergyWindow, dead_time_us: float | None
+    pair: PlanarPair, peak: EnergyWindow, dead_time_us: float | None, model: DeadTimeModel
 ) -> tuple[float | None, tuple[Finding, ...]]:
     if not dead_time_us:
         return None, ()
@@ -242,7 +245,7 @@ def _dead_time_factor(
     observed = counts / pair.exposure_s
     if observed == 0:
         return 1.0, ()
-    return true_count_rate(observed_cps=observed, dead_time_us=dead_time_us) / observed, ()
+    return true_count_rate(observed_cps=observed, dead_time_us=dead_time_us, model=model) / observed, ()
 
 
 def _decay(pair: PlanarPair, nuclide: Nuclide) -> tuple[float, float, tuple[Finding, ...]]:

@@ -32,11 +32,12 @@ def patient_id(patient: DigitalPatient) -> str:
 
 
 def outlined_regions(patient: DigitalPatient) -> tuple[str, ...]:
-    """Return the regions that the structure set holds: organs and lesions."""
+    """Return the regions that the structure set holds: organs and lesions, then vertebrae."""
     anatomy = patient.anatomy
-    return tuple(
+    regions = tuple(
         name for name in anatomy.region_names if anatomy.parts[anatomy.parts_of(name)[0]].kind is not RegionKind.OTHER
     )
+    return (*regions, *anatomy.structure_names)
 
 
 class DicomWriter:
@@ -50,7 +51,10 @@ class DicomWriter:
         unit: ImageUnit,
         variant: Variant,
         administered_at: datetime,
+        *,
+        outlined: tuple[str, ...] | None = None,
     ) -> None:
+        self._outlined = outlined_regions(patient) if outlined is None else outlined
         self._folder = folder
         self._patient = patient
         self._camera = camera
@@ -133,7 +137,7 @@ class DicomWriter:
     def _write_regions(self, visit: Visit, context: DicomContext, ct: ImageReference, grid: Grid) -> None:
         contours = outline_regions(
             self._patient.anatomy,
-            outlined_regions(self._patient),
+            self._outlined,
             grid,
             series_uid=ct.series_uid,
             drafted_by=_READER,

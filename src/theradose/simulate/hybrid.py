@@ -20,7 +20,8 @@ from theradose.simulate.dicom import DicomWriter, outlined_regions, patient_id
 from theradose.simulate.patient import DigitalPatient
 from theradose.simulate.phantom import measure_recovery
 from theradose.simulate.planar import PLANAR, planar_visit
-from theradose.simulate.truth import TrueTimepoint, Truth, true_regions
+from theradose.simulate.readings import draw_blood, write_readings
+from theradose.simulate.truth import TrueTimepoint, Truth, true_marrow, true_regions
 from theradose.simulate.visit import Variant, Visit, plan_visits
 from theradose.simulate.write import (
     DICOM_FOLDER,
@@ -38,7 +39,7 @@ from theradose.simulate.write import (
 )
 
 HYBRID = "hybrid"
-_PROTOCOL = "generic/spect"
+_PROTOCOL = "lu177-dotatate/hybrid-5"
 _RADIOPHARMACEUTICAL = "[177Lu]Lu-DOTATATE"
 
 
@@ -90,7 +91,12 @@ def simulate_hybrid_study(
     planars = tuple(_after_spect(visit, spects, spec) for visit in planars)
     report("phantom")
     write_recovery(partial / RECOVERY_FILE, measure_recovery(camera, seed=seed))
-    writer = DicomWriter(partial / DICOM_FOLDER, patient, camera, ImageUnit.COUNTS, Variant.STANDARD, start)
+    blood = draw_blood(patient)
+    write_readings(partial, patient, blood, administered_at=start)
+    outlined = tuple(name for name in outlined_regions(patient) if name not in patient.anatomy.structure_names)
+    writer = DicomWriter(
+        partial / DICOM_FOLDER, patient, camera, ImageUnit.COUNTS, Variant.STANDARD, start, outlined=outlined
+    )
     known = []
     for visit in spects:
         report(f"SPECT/CT at {visit.hours} h")
@@ -116,8 +122,10 @@ def simulate_hybrid_study(
         nuclide=patient.nuclide.name,
         administered_mbq=patient.administered_mbq,
         reference_timepoint=spects[0].id,
-        regions=true_regions(patient, outlined_regions(patient)),
+        regions=true_regions(patient, outlined),
+        marrow=true_marrow(patient),
         body=patient.body_curve(),
+        blood=blood,
         timepoints=tuple(sorted(known, key=lambda item: item.t_h)),
     )
     write_study(

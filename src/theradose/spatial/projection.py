@@ -6,6 +6,7 @@ patient. A projection has the same arrangement.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,8 +133,10 @@ class EmissionModel:
     density: DensityMap
 
 
-def emission_model(activity: Volume, segmentation: Segmentation, density: DensityMap) -> EmissionModel:
-    """Part an activity map into regions and remainder.
+def emission_model(
+    activity: Volume, segmentation: Segmentation, density: DensityMap, *, further: Collection[str] = ()
+) -> EmissionModel:
+    """Part an activity map into organs, lesions and the remainder.
 
     A region has the activity that the image shows inside it. Beside and under it the remainder is what the image shows
     farther away, because blurred activity of the region lies around its outline.
@@ -144,8 +147,11 @@ def emission_model(activity: Volume, segmentation: Segmentation, density: Densit
         Activity concentration, MBq/mL.
     segmentation, density
         Regions and mass density on the same grid.
+    further : collection of str
+        Regions of other kinds that are parted too; the rest of them (vertebrae) belongs to the remainder.
     """
-    names = [region.name for region in segmentation.regions if region.kind is not RegionKind.WHOLE_BODY]
+    kinds = (RegionKind.ORGAN, RegionKind.LESION)
+    names = [region.name for region in segmentation.regions if region.kind in kinds or region.name in further]
     fractions = _claimed(segmentation, names)
     parts = [activity.data * fraction for fraction in fractions]
     parts.append(_remainder(activity, fractions))

@@ -13,11 +13,14 @@ from theradose.data import load_yaml
 from theradose.errors import DicomError, StudyError
 from theradose.formats.dicom.files import read_header
 from theradose.formats.dicom.values import read_text
+from theradose.model.finding import Finding
+from theradose.model.protocol import Protocol
 from theradose.model.study import Override, Study, Timepoint
 from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
 from theradose.provenance import hash_file
 from theradose.quantify.times import hours_since
-from theradose.workflow.protocols import Protocol, load_protocol
+from theradose.workflow.calibration_choice import RecordUse, choose_calibration
+from theradose.workflow.protocols import load_protocol
 from theradose.workflow.study_file import StudyFile, require_complete
 
 
@@ -35,12 +38,18 @@ class Case:
         Of all administrations.
     start : datetime
         Start of the first administration, the zero of time.
+    record : RecordUse or None
+        Record of the camera; the study's ``calibration`` holds what is used of it.
+    calibration_findings : tuple of Finding
+        About the choice of the record.
     """
 
     study_file: StudyFile
     protocol: Protocol
     nuclide: Nuclide
     start: datetime
+    record: RecordUse | None = None
+    calibration_findings: tuple[Finding, ...] = ()
 
     @property
     def study(self) -> Study:
@@ -99,12 +108,9 @@ def open_case(study_file: StudyFile) -> Case:
             code="mixed-offsets",
         )
     _check_single_administration(study, starts)
-    return Case(
-        study_file,
-        load_protocol(study.protocol),
-        load_nuclide(names.pop(), nuclear_data=study.dose.nuclear_data),
-        min(starts),
-    )
+    nuclide = load_nuclide(names.pop(), nuclear_data=study.dose.nuclear_data)
+    study_file, record, findings = choose_calibration(study_file, nuclide.name)
+    return Case(study_file, load_protocol(study.protocol), nuclide, min(starts), record, findings)
 
 
 def _check_single_administration(study: Study, starts: list[datetime]) -> None:
@@ -191,6 +197,14 @@ def _named_files(study_file: StudyFile) -> dict[str, tuple[Path, ...]]:
         for cycle in study.previous_cycles:
             if cycle.result is not None:
                 named[cycle.result] = (earlier_result_file(study_file.resolve(cycle.result)),)
+    for name in (study.blood, study.probe, study.uptake, study.counter.record):
+        if name is not None:
+            named[name] = _all_files(study_file.resolve(name))
+    if study.marrow.weighting is not None:
+        weighting = study.marrow.weighting
+        for name in (weighting.image, weighting.ct, weighting.transform):
+            if name is not None:
+                named[name] = _all_files(study_file.resolve(name))
     if study.calibration is not None:
         for name in (study.calibration.recovery, study.calibration.record):
             if name is not None:

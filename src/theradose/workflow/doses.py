@@ -31,10 +31,10 @@ from theradose.workflow.timepoints import LoadedTimepoint, placed
 
 
 def recovery_curve(case: Case) -> tuple[RecoveryCurve | None, tuple[Finding, ...]]:
-    """Return the fitted recovery curve of the study's phantom data, if it names any."""
+    """Return the recovery curve of the study's phantom data, else that of the camera's record, if there is one."""
     calibration = case.study.calibration
     if calibration is None or calibration.recovery is None:
-        return None, ()
+        return None if case.record is None else case.record.recovery, ()
     return fit_recovery(read_recovery(case.study_file.resolve(calibration.recovery)))
 
 

@@ -19,6 +19,7 @@ from theradose.quantify.check import ActivityCheck
 from theradose.quantify.regions import RegionQuantity
 from theradose.spatial.masses import RegionMass
 from theradose.uncertainty import Uncertain
+from theradose.workflow.marrow_measure import MarrowMeasurement
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +105,8 @@ class Outcome:
         Planar time points, in order of time.
     planar_only : tuple of PlanarOnlyOutcome
         Regions that are on no SPECT/CT.
+    marrow : MarrowMeasurement or None
+        Concentration in the spongiosa of the vertebrae; ``None`` if they are not outlined.
     """
 
     timepoints: tuple[TimepointOutcome, ...]
@@ -118,6 +121,7 @@ class Outcome:
     findings: tuple[Finding, ...]
     planar: tuple[PlanarTimepoint, ...] = ()
     planar_only: tuple[PlanarOnlyOutcome, ...] = ()
+    marrow: MarrowMeasurement | None = None
 
     @property
     def reference(self) -> TimepointOutcome:

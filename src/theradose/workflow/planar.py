@@ -69,12 +69,19 @@ class PlanarStudy:
     measurement_relative_u: float
     excluded: Mapping[str, tuple[str, ...]]
 
+    @property
+    def times_h(self) -> dict[str, float]:
+        """Hours after the start of the administration of each planar time point."""
+        return {item.id: item.t_h for item in self.timepoints}
+
     def extend(self, spect: TimeActivityCurve) -> tuple[TimeActivityCurve, tuple[Finding, ...]]:
         """Return the curve of a region with the planar points that can be used, and why others cannot.
 
         A curve that planar images cannot complete is returned as it is.
         """
         name = spect.region
+        if self.timepoints and not any(name in item.regions for item in self.timepoints):
+            return spect, _not_measured(name)
         rates, findings = usable_rates(self, name)
         if not rates:
             return spect, findings
@@ -84,6 +91,14 @@ class PlanarStudy:
         except FitError as error:
             return spect, (*findings, Finding("planar-not-used", "critical", str(error), name))
         return curve, (*findings, *noticed)
+
+
+def _not_measured(name: str) -> tuple[Finding, ...]:
+    message = (
+        f"'{name}' was measured on no planar image: it is neither organ nor lesion, or shows no net counts anywhere; "
+        "draw it under 'rois' if it can be told there."
+    )
+    return (Finding("planar-not-measured", "warning", message, name),)
 
 
 def usable_rates(planar: PlanarStudy, name: str) -> tuple[list[PlanarRate], tuple[Finding, ...]]:
@@ -124,7 +139,8 @@ def measure_planar(
     study = PlanarStudy((), reference.activity.t_h, case.measurement_relative_u, excluded)
     if not case.study.planar_timepoints:
         return study, ()
-    model = emission_model(reference.activity, segmentation, density)
+    drawn = {roi.region for roi in case.study.rois}
+    model = emission_model(reference.activity, segmentation, density, further=drawn)
     measured, findings = [], []
     for timepoint in case.study.planar_timepoints:
         try:
@@ -168,6 +184,7 @@ def _prepare(case: Case, timepoint: Timepoint, model: EmissionModel, grid: Grid)
         method=choice.scatter,
         dew_factor=choice.dew_factor,
         dead_time_us=calibration.dead_time if calibration is not None else None,
+        dead_time_model=(calibration.dead_time_model if calibration is not None else None) or "paralysable",
     )
     t_h, timed = hours_since(
         case.start, pair.acquired_at + timedelta(hours=images.delay_h), timezone=case.study.timezone

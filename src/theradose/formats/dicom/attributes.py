@@ -13,6 +13,8 @@ _IDENTITY = (
     "ImageType",
     "Manufacturer",
     "ManufacturerModelName",
+    "DeviceSerialNumber",
+    "StationName",
     "SeriesDescription",
     "PatientID",
     "PatientSex",

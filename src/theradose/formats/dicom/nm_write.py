@@ -133,7 +133,8 @@ def write_nm_volume(
         context=context,
     )
     dataset.BodyPartExamined = "ABDOMEN"
-    dataset.ManufacturerModelName = acquisition.camera
+    # The equipment of an image is its camera, not the program that wrote the file.
+    dataset.ManufacturerModelName = dataset.DeviceSerialNumber = acquisition.camera
     _describe_series(dataset, acquisition, grid)
     _describe_frames(dataset, stored, grid)
     dataset.RealWorldValueMappingSequence = [_mapping(unit, slope, int(stored.max()))]
