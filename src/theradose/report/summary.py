@@ -211,13 +211,18 @@ def _facts(result: Result) -> tuple[Fact, ...]:
     for number, given in enumerate(administrations(result), 1):
         facts += _administration(given, f" {number}" if len(administrations(result)) > 1 else "")
     times = ", ".join(format_fixed(image.t_h, 1) for image in result.images)
-    facts.append(("Images", f"{len(result.images)} at {times} h" if result.images else "none"))
+    facts.append(("Images", f"{len(result.images)} at {times} h{_planar_words(result)}" if result.images else "none"))
     if result.images:
         facts.append(("Dose engine", study_value(study, "dose", "engine")))
     return tuple(
         Fact(label, NOT_STATED if value in (None, "") else str(value), "muted" if value in (None, "") else "")
         for label, value in facts
     )
+
+
+def _planar_words(result: Result) -> str:
+    times = ", ".join(format_fixed(image.t_h, 1) for image in result.planar)
+    return f"; {len(result.planar)} planar at {times} h" if result.planar else ""
 
 
 def _identity(study: Mapping[str, Any]) -> list[tuple[str, Any]]:

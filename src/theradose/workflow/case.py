@@ -66,8 +66,9 @@ class Case:
         """Id of the reference time point: the study's, else the first with regions, else the first."""
         if self.study.reference_timepoint is not None:
             return self.study.reference_timepoint
-        with_regions = [timepoint.id for timepoint in self.study.timepoints if timepoint.regions]
-        return with_regions[0] if with_regions else self.study.timepoints[0].id
+        imaged = self.study.emission_timepoints
+        with_regions = [timepoint.id for timepoint in imaged if timepoint.regions]
+        return with_regions[0] if with_regions else imaged[0].id
 
     @property
     def measurement_relative_u(self) -> float:
@@ -145,7 +146,7 @@ def check_distinct(study: Study, hashes: InputHashes) -> None:
     """Refuse one image under two names: two time points, or an emission image that is also its regions."""
     seen: dict[frozenset[str], str] = {}
     for timepoint in study.timepoints:
-        content = frozenset(hashes[timepoint.activity or ""].values())
+        content = frozenset(hashes[timepoint.activity or timepoint.planar or ""].values())
         if content in seen:
             raise StudyError(
                 f"The time points '{seen[content]}' and '{timepoint.id}' have the same image: correct the path of one.",
@@ -186,9 +187,12 @@ def _named_files(study_file: StudyFile) -> dict[str, tuple[Path, ...]]:
                 # One folder may hold both: then the run depends on the files of both.
                 files = series_files(study_file.resolve(name), wanted=wanted)
                 named[name] = tuple(dict.fromkeys((*named.get(name, ()), *files)))
-        for name in (timepoint.regions, timepoint.transform):
+        for name in (timepoint.planar, timepoint.regions, timepoint.transform):
             if name is not None:
                 named[name] = _all_files(study_file.resolve(name))
+    for roi in study.rois:
+        if roi.image is not None:
+            named[roi.image] = _all_files(study_file.resolve(roi.image))
     if study.single_time_point is not None:
         for cycle in study.previous_cycles:
             if cycle.result is not None:

@@ -24,6 +24,7 @@ from theradose.workflow.case import Case
 from theradose.workflow.curves import integrate_measured
 from theradose.workflow.measurements import Measurements
 from theradose.workflow.outcome import RegionOutcome
+from theradose.workflow.planar import PlanarStudy
 from theradose.workflow.regions import Outlines
 from theradose.workflow.tia_maps import reference_tia
 from theradose.workflow.timepoints import LoadedTimepoint, placed
@@ -61,6 +62,7 @@ def integrate_regions(
     outlines: Outlines,
     registrations: dict[str, Registration],
     recovery: RecoveryCurve | None,
+    planar: PlanarStudy,
 ) -> tuple[list[tuple[RegionQuantity, TimeIntegratedActivity]], tuple[Finding, ...]]:
     """Return quantity and time-integrated activity of each region, in the order of the segmentation.
 
@@ -85,12 +87,13 @@ def integrate_regions(
             resolution_mm=_resolution_mm(case),
             measurement_relative_u=case.measurement_relative_u,
         )
-        findings += placed(noticed, name)
+        curve, added = planar.extend(curve)
+        findings += placed((*noticed, *added), name)
         model = next((override.model for override in overrides if override.model is not None), None)
         try:
             tia, fitted = integrate_measured(case, curve, force_model=model)
         except FitError as error:
-            if error.code == "one-time-point":
+            if error.code == "one-time-point" and not planar.timepoints:
                 raise
             refused.append(error)
             findings.append(Finding("region-not-fitted", "critical", f"There is no dose for '{name}': {error}", name))
@@ -107,7 +110,7 @@ def integrate_regions(
 
 
 def integrate_field(
-    case: Case, loaded: tuple[LoadedTimepoint, ...], segmentations: dict[str, Segmentation]
+    case: Case, loaded: tuple[LoadedTimepoint, ...], segmentations: dict[str, Segmentation], planar: PlanarStudy
 ) -> tuple[TimeIntegratedActivity | None, TimeIntegratedActivity | None, tuple[Finding, ...]]:
     """Return the integral of everything in view and that of what is outside all regions."""
     maps = [item.activity for item in loaded]
@@ -120,10 +123,11 @@ def integrate_field(
         measurement_relative_u=case.measurement_relative_u,
     )
     integrals: list[TimeIntegratedActivity | None] = []
-    for curve in (whole, outside):
+    for imaged in (whole, outside):
+        curve, added = planar.extend(imaged)
         integral, noticed = _integrate_or_explain(case, curve)
         integrals.append(integral)
-        findings += placed(noticed, curve.region)
+        findings += placed((*added, *noticed), curve.region)
     return integrals[0], integrals[1], tuple(findings)
 
 

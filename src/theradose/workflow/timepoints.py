@@ -44,7 +44,7 @@ def load_timepoints(
     """Return all time points in order of time, each with its activity check."""
     loaded: list[LoadedTimepoint] = []
     findings: list[Finding] = []
-    for timepoint in case.study.timepoints:
+    for timepoint in case.study.emission_timepoints:
         item, noticed = _load(case, timepoint, steps, hashes)
         loaded.append(item)
         findings += noticed
