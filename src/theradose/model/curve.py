@@ -86,6 +86,9 @@ class CurveFit:
         Physical decay constant to which the model was bound.
     infusion_h : float
         Length of the infusion to which the model was bound; 0 for a bolus.
+    faster : ndarray, shape (k,) or (0,)
+        Where physical decay holds the slowest rate: parameters of the best fit with faster clearance whose
+        chi-squared is higher by one; empty elsewhere.
     """
 
     model: str
@@ -103,10 +106,11 @@ class CurveFit:
     sample_t_h: Array = field(default_factory=partial(np.zeros, 0))
     decay_constant_per_h: float = math.nan
     infusion_h: float = 0.0
+    faster: Array = field(default_factory=partial(np.zeros, 0))
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "covariance", frozen(self.covariance, float))
-        object.__setattr__(self, "sample_t_h", frozen(self.sample_t_h, float))
+        for name in ("covariance", "sample_t_h", "faster"):
+            object.__setattr__(self, name, frozen(getattr(self, name), float))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
