@@ -23,9 +23,14 @@ from theradose.errors import CalibrationError, GeometryError
 from theradose.model.activity import ActivityMap
 from theradose.model.curve import TimeActivityCurve
 from theradose.model.finding import Finding
-from theradose.model.region import RegionVoxels, Segmentation
+from theradose.model.region import OutlinedOn, Region, RegionVoxels, Segmentation
 from theradose.quantify.recovery import RecoveryCurve, recovery_at
-from theradose.quantify.volume import edge_profile, sphere_recovery, volume_relative_u
+from theradose.quantify.volume import (
+    ct_volume_relative_u,
+    edge_profile,
+    sphere_recovery,
+    volume_relative_u,
+)
 from theradose.uncertainty import Uncertain
 
 WHOLE_FIELD = "field-of-view"
@@ -81,8 +86,8 @@ def region_curve(
     recovery : RecoveryCurve or None
         Activities are divided by R(v).
     resolution_mm : float or None
-        Full width at half maximum of the reconstructed images, from which the uncertainty of the outlined
-        volume follows; without it that uncertainty is not stated.
+        Full width at half maximum of the reconstructed images: how an error of the outlined volume acts on the
+        counts, and how well an outline on these images is known. Without it that uncertainty is not stated.
     measurement_relative_u : float
         Relative standard uncertainty of one measurement beside counting (repeatability), independent between
         time points.
@@ -95,7 +100,7 @@ def region_curve(
         Volumes, recoveries and counts behind it.
     findings : tuple of Finding
         ``activity-not-positive``, ``region-at-edge``, ``recovery-below-range``, ``recovery-above-range``,
-        ``recovery-not-applied``, ``volume-u-not-stated``.
+        ``recovery-not-applied``, ``volume-u-not-stated``, ``outline-image-not-stated``.
 
     Raises
     ------
@@ -124,8 +129,11 @@ def region_curve(
     )
     mean_volume = math.fsum(volumes) / len(volumes)
     volume_u, sensitivity = None, 0.0
+    region = segmentations[0].region(name)
     if resolution_mm is not None:
-        volume_u = volume_relative_u(volume_ml=mean_volume, spacing_mm=maps[0].grid.spacing_mm, fwhm_mm=resolution_mm)
+        volume_u = outline_relative_u(
+            region, volume_ml=mean_volume, spacing_mm=maps[0].grid.spacing_mm, fwhm_mm=resolution_mm
+        )
         sensitivity = volume_sensitivity(volume_ml=mean_volume, fwhm_mm=resolution_mm, recovery=recovery)
     volume_source = f"volume:{name}"
     common: dict[str, float | None] = {
@@ -149,7 +157,7 @@ def region_curve(
     quantity = RegionQuantity(
         name, Uncertain.relative(mean_volume, {volume_source: volume_u}), volumes, applied, recoveries, counts
     )
-    return curve, quantity, (*findings, *_stated_findings(name, recovery, resolution_mm))
+    return curve, quantity, (*findings, *_stated_findings(region, recovery, resolution_mm))
 
 
 def whole_field_curve(
@@ -200,6 +208,33 @@ def whole_field_curve(
         WHOLE_FIELD,
     )
     return curve, (finding,)
+
+
+def outline_relative_u(
+    region: Region, *, volume_ml: float, spacing_mm: tuple[float, float, float], fwhm_mm: float
+) -> float:
+    """Return the relative standard uncertainty of an outlined volume, by the image on which it was drawn.
+
+    An outline whose image nobody stated counts as one on the emission image.
+
+    Parameters
+    ----------
+    region : Region
+        Where it was drawn.
+    volume_ml : float
+        Its volume.
+    spacing_mm : tuple of float
+        Voxel size (z, y, x) of the emission image.
+    fwhm_mm : float
+        Resolution of the emission image.
+
+    References
+    ----------
+    [Gear2018]_, [Joskowicz2019]_
+    """
+    if region.outlined_on is OutlinedOn.CT and region.outline_spacing_mm is not None:
+        return ct_volume_relative_u(volume_ml=volume_ml, spacing_mm=region.outline_spacing_mm)
+    return volume_relative_u(volume_ml=volume_ml, spacing_mm=spacing_mm, fwhm_mm=fwhm_mm)
 
 
 def volume_sensitivity(*, volume_ml: float, fwhm_mm: float, recovery: RecoveryCurve | None) -> float:
@@ -297,8 +332,10 @@ def _region_findings(
     return tuple(findings)
 
 
-def _stated_findings(name: str, recovery: RecoveryCurve | None, resolution_mm: float | None) -> tuple[Finding, ...]:
-    findings = []
+def _stated_findings(
+    region: Region, recovery: RecoveryCurve | None, resolution_mm: float | None
+) -> tuple[Finding, ...]:
+    findings, name = [], region.name
     if recovery is None:
         message = f"No recovery coefficient was applied to '{name}': activity in small objects is too low."
         findings.append(Finding("recovery-not-applied", "info", message, name))
@@ -308,4 +345,10 @@ def _stated_findings(name: str, recovery: RecoveryCurve | None, resolution_mm: f
             "add 'calibration: {resolution: … mm}' to the study."
         )
         findings.append(Finding("volume-u-not-stated", "warning", message, name))
+    elif region.outlined_on is OutlinedOn.NOT_STATED:
+        message = (
+            f"It is not known on which image '{name}' was outlined, so the uncertainty of its volume is that of an "
+            "outline on the emission image, which is larger than on a CT."
+        )
+        findings.append(Finding("outline-image-not-stated", "info", message, name))
     return tuple(findings)

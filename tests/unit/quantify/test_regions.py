@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from theradose.errors import CalibrationError, FitError, GeometryError
 from theradose.model.activity import ActivityMap
 from theradose.model.grid import Grid
-from theradose.model.region import Region, RegionVoxels, Segmentation
+from theradose.model.region import OutlinedOn, Region, RegionVoxels, Segmentation
 from theradose.quantify.recovery import RecoveryCurve
 from theradose.quantify.regions import region_curve, volume_sensitivity, whole_field_curve
-from theradose.quantify.volume import edge_profile, sphere_recovery, volume_relative_u
+from theradose.quantify.volume import ct_volume_relative_u, edge_profile, sphere_recovery, volume_relative_u
 
 GRID = Grid.axis_aligned((10, 12, 12), (4.0, 4.0, 4.0))
 VOXEL_ML = 0.064
@@ -29,9 +29,10 @@ def box_mask(grid=GRID, fraction=1.0):
     return mask
 
 
-def segmentation(mask=None, grid=GRID, name="lesion"):
+def segmentation(mask=None, grid=GRID, name="lesion", outlined_on=OutlinedOn.EMISSION, spacing_mm=None):
     mask = box_mask(grid) if mask is None else mask
-    return Segmentation(grid, (Region(name),), (RegionVoxels.from_mask(mask),))
+    region = Region(name, outlined_on=outlined_on, outline_spacing_mm=spacing_mm)
+    return Segmentation(grid, (region,), (RegionVoxels.from_mask(mask),))
 
 
 def curve_of(maps, segmentations=None, *, recovery=None, resolution_mm=7.0, measurement_relative_u=0.0):
@@ -124,6 +125,25 @@ def test_without_recovery_the_psf_governs_the_volume():
     assert curve.common["volume:lesion"] == pytest.approx(
         ratio * volume_relative_u(volume_ml=volume, spacing_mm=(4, 4, 4), fwhm_mm=7)
     )
+
+
+def test_an_outline_on_the_ct_has_the_uncertainty_of_the_ct():
+    """The camera's blur acts on the counts inside, not on where the edge was drawn."""
+    drawn = segmentation(outlined_on=OutlinedOn.CT, spacing_mm=(3.0, 1.0, 1.0))
+    curve, quantity, findings = curve_of([uniform(1.0, 4.0)], [drawn])
+    volume = 64 * VOXEL_ML
+    expected = ct_volume_relative_u(volume_ml=volume, spacing_mm=(3.0, 1.0, 1.0))
+    assert quantity.volume_ml.relative_u == pytest.approx(expected)
+    sensitivity = volume_sensitivity(volume_ml=volume, fwhm_mm=7.0, recovery=None)
+    assert curve.common["volume:lesion"] == pytest.approx(sensitivity * expected)
+    assert codes(findings) == ["recovery-not-applied"]
+
+
+def test_an_outline_of_unknown_image_counts_as_one_on_the_emission_image():
+    _, quantity, findings = curve_of([uniform(1.0, 4.0)], [segmentation(outlined_on=OutlinedOn.NOT_STATED)])
+    expected = volume_relative_u(volume_ml=64 * VOXEL_ML, spacing_mm=(4, 4, 4), fwhm_mm=7)
+    assert quantity.volume_ml.relative_u == pytest.approx(expected)
+    assert "outline-image-not-stated" in codes(findings)
 
 
 def test_what_nobody_stated_is_not_zero():
