@@ -1,7 +1,8 @@
 """From a time-activity curve to its integral with every source of uncertainty.
 
 Parameter uncertainty, the choice of model, and the sources common to all points are separate contributions:
-``fit:<region>``, ``model:<region>``, and the curve's own common sources.
+``fit:<region>``, ``model:<region>``, and the curve's own common sources. Where the counts behind the points are known,
+the part of the first that comes from counting statistics is ``counting:<region>``.
 
 References
 ----------
@@ -21,7 +22,7 @@ from theradose.kinetics.evaluate import bound_form, half_life, half_life_gradien
 from theradose.kinetics.fit import check_curve, faster_clearance, fit_model
 from theradose.kinetics.flags import SLOWER_THAN_DECAY, flag_findings
 from theradose.kinetics.infusion import points_after_infusion
-from theradose.kinetics.models import curve_integral, curve_integral_gradient
+from theradose.kinetics.models import curve_gradient, curve_integral, curve_integral_gradient
 from theradose.kinetics.select import Basis, support_weights, weigh_fits
 from theradose.kinetics.settings import KineticsSettings, default_settings
 from theradose.model.curve import CurveFit, TimeActivityCurve, TimeIntegratedActivity
@@ -164,7 +165,8 @@ def _averages(
     between = (supported[:, None] * (pairs - mean)).T @ (pairs - mean)
     between += np.tensordot(supported, covariances, axes=1) - within
     integral, last = Uncertain(mean[0]), Uncertain(mean[1])
-    for source, covariance in (("fit", within), ("model", between)):
+    counted = weights @ [_counting_share(fit, curve) for fit in used]
+    for source, covariance in (("fit", (1 - counted) * within), ("counting", counted * within), ("model", between)):
         u_integral = math.sqrt(max(covariance[0, 0], 0.0))
         shared = covariance[0, 1] / u_integral if u_integral > 0 else 0.0
         own = math.sqrt(max(covariance[1, 1] - shared**2, 0.0))
@@ -195,6 +197,21 @@ def _pair_moments(fit: CurveFit) -> tuple[np.ndarray, np.ndarray]:
     covariance = gradient @ (fit.covariance - np.outer(end, end)) @ gradient.T
     distance = np.array([curve_integral(form, fit.faster), half_life(form, fit.faster)]) - pair
     return pair + math.sqrt(2 / math.pi) * distance, covariance + (1 - 2 / math.pi) * np.outer(distance, distance)
+
+
+def _counting_share(fit: CurveFit, curve: TimeActivityCurve) -> float:
+    """Return the share of counting statistics in the variance of the integral that the points cause.
+
+    The integral answers to the points as gᵀ V Jᵀ W says, with J the derivative of the curve by the parameters.
+    """
+    if curve.u_counting_mbq is None:
+        return 0.0
+    form, parameters = bound_form(fit)
+    by_parameter = curve_gradient(form, parameters, curve.t_h)
+    response = curve_integral_gradient(form, parameters) @ fit.covariance @ by_parameter.T / curve.u_independent_mbq**2
+    variance = float(np.sum((response * curve.u_independent_mbq) ** 2))
+    counted = float(np.sum((response * np.minimum(curve.u_counting_mbq, curve.u_independent_mbq)) ** 2))
+    return counted / variance if variance > 0 else 0.0
 
 
 def _share(used: Sequence[CurveFit], value: Uncertain, fractions: Sequence[float]) -> float:

@@ -66,13 +66,17 @@ class Patient(StudyPart):
 
 
 class Administration(StudyPart):
-    """One administration; `start` is the zero of time of the study if it is the first."""
+    """One administration; `start` is the zero of time of the study if it is the first.
+
+    `u` is the relative standard uncertainty of the activity that was given.
+    """
 
     nuclide: str | None = None
     activity: ActivityMBq | None = None
     residual: NonNegativeActivityMBq | None = None
     start: datetime | None = None
     duration: DurationH | None = None
+    u: Fraction | None = None
 
     @property
     def net_activity_mbq(self) -> float | None:

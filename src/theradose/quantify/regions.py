@@ -146,13 +146,15 @@ def region_curve(
         # The activity is divided by the recovery, so its relative contributions change sign.
         common |= {source: -u / applied.value for source, u in applied.contributions.items()}
         findings += range_findings
+    u_independent, u_counting = _independent_u(activity, counts, measured, measurement_relative_u)
     curve = TimeActivityCurve(
         region=name,
         t_h=np.array([image.t_h for image in maps]),
         activity_mbq=activity,
-        u_independent_mbq=_independent_u(activity, counts, measured, measurement_relative_u),
+        u_independent_mbq=u_independent,
         common=common,
         source="image",
+        u_counting_mbq=u_counting,
     )
     quantity = RegionQuantity(
         name, Uncertain.relative(mean_volume, {volume_source: volume_u}), volumes, applied, recoveries, counts
@@ -189,13 +191,15 @@ def whole_field_curve(
         None if image.counts_per_mbq is None else max(float(mbq), 0.0) * image.counts_per_mbq
         for image, mbq in zip(maps, activity, strict=True)
     )
+    u_independent, u_counting = _independent_u(activity, counts, activity, measurement_relative_u)
     curve = TimeActivityCurve(
         region=WHOLE_FIELD,
         t_h=np.array([image.t_h for image in maps]),
         activity_mbq=activity,
-        u_independent_mbq=_independent_u(activity, counts, activity, measurement_relative_u),
+        u_independent_mbq=u_independent,
         common={f"calibration:{calibration}": calibration_u},
         source="image",
+        u_counting_mbq=u_counting,
     )
     lengths = [image.grid.shape[0] * image.grid.spacing_mm[0] for image in maps]
     if max(lengths) - min(lengths) <= max(image.grid.spacing_mm[0] for image in maps):
@@ -302,16 +306,19 @@ def _activity_mbq(image: ActivityMap, voxels: RegionVoxels) -> float:
 
 def _independent_u(
     activity: np.ndarray, counts: Sequence[float | None], measured: np.ndarray, measurement_relative_u: float
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the independent uncertainty of each point and its counting part, ``None`` where counts are unknown."""
     # An image cannot tell less than a small share of what it showed of the region at its brightest: without this
     # floor a point near zero, or below, would outweigh all others.
     floor = float(load_yaml("quantify.yaml")["least_activity_share"]["value"]) * float(np.max(np.abs(activity)))
     repeatability = measurement_relative_u * np.maximum(np.abs(activity), floor)
-    counting = [
-        0.0 if count is None or mbq <= 0 else value / math.sqrt(max(count, 1.0))
-        for value, count, mbq in zip(activity, counts, measured, strict=True)
-    ]
-    return np.asarray(np.hypot(repeatability, counting))
+    counting = np.array(
+        [
+            0.0 if count is None or mbq <= 0 else value / math.sqrt(max(count, 1.0))
+            for value, count, mbq in zip(activity, counts, measured, strict=True)
+        ]
+    )
+    return np.hypot(repeatability, counting), None if None in counts else counting
 
 
 def _region_findings(

@@ -28,7 +28,7 @@ from theradose.report.numbers import (
     format_number,
     words,
 )
-from theradose.report.region_tables import dvh_table, fit_table, region_table
+from theradose.report.region_tables import budget_table, dvh_table, fit_table, region_table
 from theradose.report.reporting import count_stated, load_reporting_list, study_value
 from theradose.report.style import Picture
 from theradose.report.summary import build_summary, readable_time, remarks
@@ -61,7 +61,10 @@ def build_document(result: Result, images: ReportImages, pictures: Sequence[Pict
         Section("slices", "Dose in the patient", present((*_named(places, "dose-rates"), *_named(places, "slices-")))),
         Section("curves", "Time-activity curves", present((*_named(places, "curves-"), fit_table(result)))),
         Section("dvh", "Dose-volume histograms", present((*_named(places, "histograms"), dvh_table(result)))),
-        Section("budget", "Uncertainty budget", present((*_named(places, "budget-"), region_table(result)))),
+        Section(
+            "budget", "Uncertainty budget",
+            present((*_named(places, "budget-"), budget_table(result), region_table(result))),
+        ),
         Section("limits", "Limits", present((_limit_table(result),))),
         Section("method", "Method and software", _method(result, images)),
         Section("files", "Files", present((_file_table(result),))),

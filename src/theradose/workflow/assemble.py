@@ -39,6 +39,7 @@ from theradose.report.reporting import reporting_items
 from theradose.uncertainty import Uncertain, budget
 from theradose.workflow.case import Case
 from theradose.workflow.outcome import Outcome, RegionOutcome, TimepointOutcome
+from theradose.workflow.tia_maps import map_uncertainty
 
 _MBQ_PER_GBQ = 1000.0
 
@@ -153,16 +154,18 @@ def _region(case: Case, outcome: RegionOutcome) -> RegionResult:
         code=region.code,
         drafted_by=region.drafted_by,
         method=region.method,
+        outlined_on=region.outlined_on.value,
         verified_by=region.verified_by,
         volume_ml=estimate(outcome.mass.volume_ml),
         mass_g=estimate(outcome.mass.mass_g),
         density_g_per_ml=outcome.mass.density_g_per_ml,
         recovery=None if recovery is None else estimate(recovery),
         dose_gy=estimate(dose),
-        dose_per_activity_gy_gbq=estimate(dose * (_MBQ_PER_GBQ / case.net_activity_mbq)),
-        dvh=_dvh(outcome.doses),
+        dose_per_activity_gy_gbq=estimate(dose * _MBQ_PER_GBQ / case.administered_mbq),
+        dvh=_dvh(outcome.doses, map_relative_u(case, tia)),
         budget=tuple(
-            BudgetResult(source=line.source, relative_u=line.relative_u, share=line.share) for line in budget(dose)
+            BudgetResult(source=line.source, group=line.group, relative_u=line.relative_u, share=line.share)
+            for line in budget(dose)
         ),
         **_integral(case, tia),
     )
@@ -176,7 +179,7 @@ def _integral(case: Case, tia: TimeIntegratedActivity) -> dict[str, Any]:
         "models": fits,
         "chosen_model": tia.chosen,
         "tia_mbq_h": estimate(tia.value),
-        "tiac_h": estimate(tia.value * (1 / case.net_activity_mbq)),
+        "tiac_h": estimate(tia.value / case.administered_mbq),
         "effective_half_life_h": estimate(tia.effective_half_life_h),
         "extrapolated_fraction": tia.extrapolated_fraction,
         "before_first_fraction": tia.before_first_fraction,
@@ -243,15 +246,21 @@ def _fit(fit: CurveFit) -> FitResult:
     )
 
 
+def map_relative_u(case: Case, tia: TimeIntegratedActivity) -> float | None:
+    """Return the relative standard uncertainty that all dose-volume figures of a region share; ``None`` if unknown."""
+    return estimate(map_uncertainty(case, tia)).u
+
+
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _dvh(doses: RegionDoses) -> DvhResult:
+def _dvh(doses: RegionDoses, common_relative_u: float | None) -> DvhResult:
     histogram = doses.histogram()
     maximum = float(histogram.dose_gy[-1])
     levels = [level for level in load_yaml("dose.yaml")["reported_doses"]["value"] if level <= maximum]
     return DvhResult(
+        common_relative_u=common_relative_u,
         mean_gy=doses.mean_gy,
         d95_gy=doses.dose_to_hottest(0.95),
         d50_gy=doses.dose_to_hottest(0.50),

@@ -17,6 +17,7 @@ from theradose.model.study import Override, Study, Timepoint
 from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
 from theradose.provenance import hash_file
 from theradose.quantify.times import hours_since
+from theradose.uncertainty import Uncertain
 from theradose.workflow.protocols import Protocol, load_protocol
 from theradose.workflow.study_file import StudyFile, require_complete
 
@@ -51,6 +52,17 @@ class Case:
     def net_activity_mbq(self) -> float:
         """Activity given to the patient over all administrations of the cycle."""
         return sum(administration.net_activity_mbq or 0.0 for administration in self.study.administrations)
+
+    @property
+    def administered_mbq(self) -> Uncertain:
+        """The same with the source ``administered-activity``: one activity meter measured every administration."""
+        return sum(
+            (
+                Uncertain.relative(administration.net_activity_mbq or 0.0, {"administered-activity": administration.u})
+                for administration in self.study.administrations
+            ),
+            start=Uncertain(0.0),
+        )
 
     @property
     def reference_id(self) -> str:
