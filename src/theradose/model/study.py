@@ -101,6 +101,7 @@ class CameraCalibration(StudyPart):
     u: Fraction | None = None
     dead_time: DeadTimeUs | None = None
     recovery: str | None = None
+    recovery_shape: Literal["outline", "sphere"] = "outline"
     resolution: LengthMm | None = None
     record: str | None = None
 

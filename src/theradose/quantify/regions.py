@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from theradose.model.curve import TimeActivityCurve
 from theradose.model.finding import Finding
 from theradose.model.region import OutlinedOn, Region, RegionVoxels, Segmentation
 from theradose.quantify.recovery import RecoveryCurve, recovery_at
+from theradose.quantify.shape import shape_factor
 from theradose.quantify.volume import (
     ct_volume_relative_u,
     edge_profile,
@@ -34,6 +36,7 @@ from theradose.quantify.volume import (
 from theradose.uncertainty import Uncertain
 
 WHOLE_FIELD = "field-of-view"
+RecoveryShape = Literal["outline", "sphere"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +52,7 @@ class RegionQuantity:
     volumes_ml : tuple of float
         Volume at each time point.
     recovery : Uncertain or None
-        Recovery at the mean volume; ``None`` if no recovery was applied.
+        Recovery at the mean volume and of the mean shape; ``None`` if no recovery was applied.
     recoveries : tuple of float
         Recovery applied at each time point, 1 if none was.
     counts : tuple of float or None
@@ -72,6 +75,7 @@ def region_curve(
     recovery: RecoveryCurve | None,
     resolution_mm: float | None,
     measurement_relative_u: float,
+    shape: RecoveryShape = "outline",
 ) -> tuple[TimeActivityCurve, RegionQuantity, tuple[Finding, ...]]:
     """Return the time-activity curve of one region.
 
@@ -84,13 +88,15 @@ def region_curve(
     segmentations : sequence of Segmentation
         One per map, on the grid of that map.
     recovery : RecoveryCurve or None
-        Activities are divided by R(v).
+        Activities are divided by R(v), where the resolution is known times the factor for the shape.
     resolution_mm : float or None
         Full width at half maximum of the reconstructed images: how an error of the outlined volume acts on the
         counts, and how well an outline on these images is known. Without it that uncertainty is not stated.
     measurement_relative_u : float
         Relative standard uncertainty of one measurement beside counting (repeatability), independent between
         time points.
+    shape : {"outline", "sphere"}
+        Whether an outline loses as its own shape does, or as the sphere of its volume.
 
     Returns
     -------
@@ -121,7 +127,12 @@ def region_curve(
     calibration, calibration_u = shared_calibration(maps)
     volumes = tuple(_volume_ml(name, *pair) for pair in zip(maps, segmentations, strict=True))
     measured = np.array([_activity_mbq(*pair) for pair in _voxels(name, maps, segmentations)])
-    recoveries = tuple(1.0 if recovery is None else recovery.value(volume) for volume in volumes)
+    blur_mm = resolution_mm if recovery is not None and shape == "outline" else None
+    shapes = _shape_factors(name, maps, segmentations, blur_mm)
+    recoveries = tuple(
+        1.0 if recovery is None else recovery.value(volume) * factor
+        for volume, factor in zip(volumes, shapes, strict=True)
+    )
     activity = measured / np.array(recoveries)
     counts = tuple(
         None if image.counts_per_mbq is None else max(float(mbq), 0.0) * image.counts_per_mbq
@@ -145,6 +156,7 @@ def region_curve(
         applied, range_findings = recovery_at(recovery, mean_volume, region=name)
         # The activity is divided by the recovery, so its relative contributions change sign.
         common |= {source: -u / applied.value for source, u in applied.contributions.items()}
+        applied *= math.fsum(shapes) / len(shapes)
         findings += range_findings
     u_independent, u_counting = _independent_u(activity, counts, measured, measurement_relative_u)
     curve = TimeActivityCurve(
@@ -297,6 +309,19 @@ def _volume_ml(name: str, image: ActivityMap, segmentation: Segmentation) -> flo
             code="region-empty",
         )
     return volume
+
+
+def _shape_factors(
+    name: str, maps: Sequence[ActivityMap], segmentations: Sequence[Segmentation], blur_mm: float | None
+) -> tuple[float, ...]:
+    """Return the shape factor at each time point; the same outline is looked at once."""
+    if blur_mm is None:
+        return (1.0,) * len(maps)
+    known: dict[int, float] = {}
+    for image, voxels in _voxels(name, maps, segmentations):
+        if id(voxels) not in known:
+            known[id(voxels)] = shape_factor(voxels, image.grid, fwhm_mm=blur_mm)
+    return tuple(known[id(voxels)] for _, voxels in _voxels(name, maps, segmentations))
 
 
 def _activity_mbq(image: ActivityMap, voxels: RegionVoxels) -> float:

@@ -89,6 +89,7 @@ def integrate_regions(
             recovery=recovery,
             resolution_mm=_resolution_mm(case),
             measurement_relative_u=case.measurement_relative_u,
+            shape=case.study.calibration.recovery_shape if case.study.calibration is not None else "outline",
         )
         findings += placed(noticed, name)
         model = next((override.model for override in overrides if override.model is not None), None)

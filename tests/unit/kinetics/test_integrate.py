@@ -39,6 +39,30 @@ def test_common_sources_act_once_and_signed():
     assert not {"calibration:camera", "recovery:kidney"} & set(tia.effective_half_life_h.contributions)
 
 
+def test_counting_statistics_are_a_part_of_the_fit():
+    """For the line through two points the integral answers to each point in closed form."""
+    times, activity = np.array([24.0, 96.0]), np.array([100.0, 30.0])
+    counting = np.array([2.0, 0.3])
+    u = np.hypot(0.05 * activity, counting)
+    seen = TimeActivityCurve("kidney", times, activity, u, {}, "image", counting)
+    tia, _ = integrate_curve(seen, nuclide=LUTETIUM)
+    rate = math.log(100 / 30) / 72
+    by_logarithm = tia.value.value * np.array([1 + 24 / 72 - 1 / (72 * rate), -24 / 72 + 1 / (72 * rate)])
+    parts = {name: tia.value.contributions[f"{name}:kidney"] for name in ("fit", "counting")}
+    assert parts["counting"] == pytest.approx(np.linalg.norm(by_logarithm * counting / activity), rel=1e-6)
+    assert parts["fit"] == pytest.approx(0.05 * np.linalg.norm(by_logarithm), rel=1e-6)
+
+
+@pytest.mark.parametrize("model", ["trapezoid", "uptake", "bi"])
+def test_counting_alone_is_all_of_the_fit(model):
+    activity = np.array([20.0, 60.0, 40.0, 15.0, 5.0])
+    u = 0.05 * activity
+    seen = TimeActivityCurve("kidney", np.array([1.0, 4.0, 24.0, 96.0, 168.0]), activity, u, {}, "image", u)
+    tia, _ = integrate_curve(seen, nuclide=LUTETIUM, force_model=model)
+    assert "fit:kidney" not in tia.value.contributions
+    assert tia.value.contributions["counting:kidney"] == pytest.approx(tia.value.u)
+
+
 def test_average_is_within_plus_between_models():
     """A fast phase of a sixth that twelve points can neither prove nor exclude."""
     times = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 24.0, 36.0, 48.0, 72.0, 96.0, 120.0, 168.0])

@@ -11,6 +11,7 @@ from theradose.model.grid import Grid
 from theradose.model.region import OutlinedOn, Region, RegionVoxels, Segmentation
 from theradose.quantify.recovery import RecoveryCurve
 from theradose.quantify.regions import region_curve, volume_sensitivity, whole_field_curve
+from theradose.quantify.shape import shape_factor
 from theradose.quantify.volume import ct_volume_relative_u, edge_profile, sphere_recovery, volume_relative_u
 
 GRID = Grid.axis_aligned((10, 12, 12), (4.0, 4.0, 4.0))
@@ -35,7 +36,7 @@ def segmentation(mask=None, grid=GRID, name="lesion", outlined_on=OutlinedOn.EMI
     return Segmentation(grid, (region,), (RegionVoxels.from_mask(mask),))
 
 
-def curve_of(maps, segmentations=None, *, recovery=None, resolution_mm=7.0, measurement_relative_u=0.0):
+def curve_of(maps, segmentations=None, *, recovery=None, resolution_mm=7.0, measurement_relative_u=0.0, shape="sphere"):
     segmentations = segmentations or [segmentation() for _ in maps]
     return region_curve(
         "lesion",
@@ -44,6 +45,7 @@ def curve_of(maps, segmentations=None, *, recovery=None, resolution_mm=7.0, meas
         recovery=recovery,
         resolution_mm=resolution_mm,
         measurement_relative_u=measurement_relative_u,
+        shape=shape,
     )
 
 
@@ -76,6 +78,28 @@ def test_recovery_divides_at_the_volume_of_each_time_point():
     assert recovered.recoveries == pytest.approx(expected)
     assert recovered.recovery.value == pytest.approx(RECOVERY.value(quantity.volume_ml.value))
     assert findings == ()
+
+
+def test_a_bar_loses_more_than_a_sphere_and_shares_its_uncertainties():
+    maps, mask = [uniform(1.0, 4.0)], np.zeros(GRID.shape, np.float32)
+    mask[1:9, 5:7, 5:7] = 1.0
+    bar = segmentation(mask)
+    round_curve, round_quantity, _ = curve_of(maps, [bar], recovery=RECOVERY)
+    curve, quantity, _ = curve_of(maps, [bar], recovery=RECOVERY, shape="outline")
+    factor = shape_factor(bar.voxels_of("lesion"), GRID, fwhm_mm=7.0)
+    assert 0.7 < factor < 0.95
+    assert quantity.recovery.value == pytest.approx(factor * round_quantity.recovery.value)
+    assert quantity.recovery.relative_u == pytest.approx(round_quantity.recovery.relative_u)
+    assert curve.activity_mbq == pytest.approx(round_curve.activity_mbq / factor)
+    assert curve.common == pytest.approx(round_curve.common)
+
+
+def test_without_a_stated_resolution_a_region_counts_as_a_sphere():
+    maps = [uniform(1.0, 4.0)]
+    known, unknown = (
+        curve_of(maps, recovery=RECOVERY, shape=shape, resolution_mm=None)[0] for shape in ("outline", "sphere")
+    )
+    assert known.activity_mbq == pytest.approx(unknown.activity_mbq)
 
 
 def test_counting_uncertainty_is_poisson():
