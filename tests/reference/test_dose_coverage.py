@@ -1,7 +1,7 @@
 """Stated uncertainties of doses on digital patients: they hold the truth, and the right sources lead them.
 
-200 patients, each with a kidney, a parotid gland and a lesion below 10 mL, through the functions that real images go
-through; `bench/coverage.py` runs more patients and all regions.
+200 patients, each with a kidney and a lesion below 10 mL, through the functions that real images go through;
+`bench/coverage.py` runs more patients and all regions.
 """
 
 from __future__ import annotations
@@ -18,30 +18,35 @@ from theradose.simulate.camera import load_camera
 from theradose.simulate.cohort import COHORT, draw_camera, draw_object, measure_object, simulate_cohort
 from theradose.uncertainty import propagate_monte_carlo, source_shares
 
-PATIENTS = 200
+PATIENTS, FEW = 200, 12
 LUTETIUM = load_nuclide("Lu-177")
 
 
 @pytest.fixture(scope="module")
 def cohort():
-    doses = list(simulate_cohort(patients=PATIENTS, seed=2018, regions=("kidney", "parotid", "small-lesion")))
-    return {name: [dose for dose in doses if dose.region == name] for name in ("kidney", "parotid", "small-lesion")}
+    doses = [
+        *simulate_cohort(patients=PATIENTS, seed=2018, regions=("kidney", "small-lesion")),
+        *simulate_cohort(patients=FEW, seed=2018, regions=("liver", "spleen", "parotid", "submandibular")),
+    ]
+    return {name: [dose for dose in doses if dose.region == name] for name in {dose.region for dose in doses}}
 
 
 def test_the_stated_interval_holds_the_true_dose(cohort):
-    """90 to 98 % of all; of 200 with a true 93 %, fewer than 87 % have a chance of 0.2 % (binomial)."""
-    holds = {name: np.mean([dose.holds for dose in doses]) for name, doses in cohort.items()}
-    assert 0.90 <= np.mean(list(holds.values())) <= 0.98
-    assert min(holds.values()) >= 0.87
+    """90 to 98 % of the regions of 200 patients."""
+    holds = [np.mean([dose.holds for dose in cohort[name]]) for name in ("kidney", "small-lesion")]
+    assert 0.90 <= np.mean(holds) <= 0.98
+    # Of 200 with a true 93 %, fewer than 87 % have a chance of 0.2 % (binomial).
+    assert min(holds) >= 0.87
 
 
-def test_the_fit_leads_in_a_kidney(cohort):
-    """R1: in large organs the curve fit, beside the stated calibration of the camera."""
-    shares = mean_shares(cohort["kidney"])
-    assert shares["fit"] > shares["volume"] > shares["recovery"]
+@pytest.mark.parametrize("region", ["kidney", "liver", "spleen"])
+def test_the_fit_leads_in_large_organs(cohort, region):
+    """R1: in large organs the curve fit, beside the stated calibration of the camera, which is common to everything."""
+    shares = mean_shares(cohort[region])
+    assert shares["fit"] > max(shares["volume"], shares["recovery"])
 
 
-@pytest.mark.parametrize("region", ["parotid", "small-lesion"])
+@pytest.mark.parametrize("region", ["parotid", "submandibular", "small-lesion"])
 def test_volume_and_recovery_lead_in_small_regions(cohort, region):
     """R1: in small lesions and salivary glands volume and recovery."""
     shares = mean_shares(cohort[region])
@@ -55,20 +60,20 @@ def mean_shares(doses):
 
 @pytest.fixture(scope="module")
 def repeated():
-    """One kidney, measured 120 times with another camera, outline and noise."""
+    """One kidney, measured 80 times with another camera, outline and noise."""
     spec = load_yaml(COHORT)
     item = next(entry for entry in spec["regions"] if entry["name"] == "kidney")
     true = draw_object(item, spec, np.random.default_rng(4))
     measure = partial(measure_object, item, true, spec=spec, camera=load_camera(), nuclide=LUTETIUM)
-    generators = [np.random.default_rng([5, number]) for number in range(120)]
+    generators = [np.random.default_rng([5, number]) for number in range(80)]
     return [measure(draw_camera(spec, rng), rng=rng) for rng in generators]
 
 
 def test_repeated_measurements_scatter_as_stated(repeated):
-    """A standard deviation from 120 values is known to 6.5 % (k = 1)."""
+    """A standard deviation from 80 values is known to 8 % (k = 1)."""
     spread = np.std([found.dose.value for found in repeated], ddof=1)
     stated = np.median([found.dose.u for found in repeated])
-    assert spread == pytest.approx(stated, rel=0.2)
+    assert spread == pytest.approx(stated, rel=0.24)
 
 
 def test_drawn_inputs_give_the_propagated_uncertainty(repeated):
@@ -82,7 +87,7 @@ def test_drawn_inputs_give_the_propagated_uncertainty(repeated):
 
 
 def test_drawn_points_give_the_uncertainty_of_the_integral(repeated):
-    """200 draws know a standard deviation to 5 % (k = 1)."""
+    """120 draws know a standard deviation to 6.5 % (k = 1)."""
     found = repeated[0]
-    drawn = integrate_draws(found.tia.curve, nuclide=LUTETIUM, draws=200, seed=3)
-    assert drawn.u_mbq_h == pytest.approx(found.tia.value.u, rel=0.15)
+    drawn = integrate_draws(found.tia.curve, nuclide=LUTETIUM, draws=120, seed=3)
+    assert drawn.u_mbq_h == pytest.approx(found.tia.value.u, rel=0.2)
