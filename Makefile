@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check docs bench lock clean
+.PHONY: demo test check docs bench protocols lock clean
 
 demo: $(STAMP)
 	$(BIN)/theradose demo --out demo
@@ -24,6 +24,10 @@ docs: $(STAMP)
 
 bench: $(STAMP)
 	for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
+
+# The expected accuracy of every packaged protocol, stored in the packaged data; takes about half an hour.
+protocols: $(STAMP)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m theradose.workflow.protocol_expectations
 
 $(STAMP): constraints.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -12,6 +12,7 @@ a short machine-readable ``code`` so that tables, JSON and tests can name the re
     x FitError           time-activity curves
     x PhysicsError       nuclides, materials, transport
     x PlanError          treatment planning
+    x StatisticsError    statistics of cohorts
 """
 
 from __future__ import annotations
@@ -81,3 +82,9 @@ class PlanError(TheradoseError):
     """A treatment plan cannot be computed from what was given."""
 
     default_code = "plan"
+
+
+class StatisticsError(TheradoseError):
+    """Numbers of a cohort do not determine the statistic that was asked for."""
+
+    default_code = "statistics"

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from theradose.errors import StudyError
 from theradose.formats.tables_samples import read_blood_rows, refuse_cell
 from theradose.model.samples import BloodSample, BloodSeries, Specimen
 
@@ -86,24 +85,3 @@ def _check_alike(samples: Sequence[BloodSample]) -> None:
                 f"is {sample.specimen}: write it as a fraction, for example 0.42.",
                 "haematocrit-missing",
             )
-
-
-def check_unique(series: Sequence[BloodSeries]) -> None:
-    """Refuse a treatment that occurs in more than one table.
-
-    Raises
-    ------
-    StudyError
-        ``treatment-twice``.
-    """
-    seen: dict[tuple[str, str | None], BloodSeries] = {}
-    for item in series:
-        key = (item.subject, item.cycle)
-        if key in seen:
-            origin, first = item.samples[0].origin, seen[key].samples[0].origin
-            raise StudyError(
-                f"The treatment '{item.label}' of {origin.file} is also in {first.file}: give each treatment once, "
-                "with its own 'subject' and 'cycle'.",
-                code="treatment-twice",
-            )
-        seen[key] = item

@@ -124,6 +124,31 @@ def load_ct(path: Path, *, declaration: Declaration = NOTHING_DECLARED) -> tuple
     return volume, tuple(findings)
 
 
+def load_map(path: Path) -> Volume:
+    """Load an image of which only the distribution matters: any emission image, in any unit and at any time.
+
+    Parameters
+    ----------
+    path : Path
+        A folder that holds one emission series, any file of a series, or a NIfTI or Interfile.
+
+    Raises
+    ------
+    StudyError
+        ``missing-geometry``, or the reason of a refusal.
+    DicomError
+        If pixels cannot be decoded.
+    """
+    source = find_source(path, Content.EMISSION)
+    facts = describe_emission(source)
+    geometry = facts.geometry
+    problems = (*source.problems, *geometry.problems, *missing_geometry(geometry.missing))
+    require_usable(problems, where=path.name)
+    if geometry.grid is None:
+        raise ValueError("an image without grid has problems")
+    return Volume(facts.values(), geometry.grid)
+
+
 def find_source(path: Path, wanted: Content) -> Source:
     """Return the source that `path` stands for: a file stands for its whole series in the same folder.
 

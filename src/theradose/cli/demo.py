@@ -28,13 +28,13 @@ def demo_command(
         rows = [
             [
                 row.region,
-                f"{row.volume_ml:.1f}",
-                f"{row.true_tia_mbq_h:.0f}",
-                f"{row.tia_mbq_h:.0f} ± {row.u_tia_mbq_h:.0f}",
-                f"{row.tia_deviation:+.1%}",
-                f"{row.true_dose_gy:.3f}",
-                f"{row.dose_gy:.3f} ± {row.u_dose_gy:.3f}",
-                f"{row.dose_deviation:+.1%}",
+                _number(row.volume_ml, ".1f"),
+                _number(row.true_tia_mbq_h, ".0f"),
+                _number(row.tia_mbq_h, ".0f", row.u_tia_mbq_h),
+                _number(row.tia_deviation, "+.1%"),
+                _number(row.true_dose_gy, ".3f"),
+                _number(row.dose_gy, ".3f", row.u_dose_gy),
+                _number(row.dose_deviation, "+.1%"),
             ]
             for row in demo.rows
         ]
@@ -43,3 +43,9 @@ def demo_command(
         print(demo.report)
     if open_report:
         webbrowser.open(demo.report.with_suffix(".html").resolve().as_uri())
+
+
+def _number(value: float | None, form: str, u: float | None = None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:{form}}" if u is None else f"{value:{form}} ± {u:{form}}"

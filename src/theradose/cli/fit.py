@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from theradose.cli.output import JsonOption, counted_progress, print_json, print_message, print_table
+
+if TYPE_CHECKING:
+    from theradose.workflow.fit import SinglePointChoice
 
 
 def fit_command(
@@ -21,6 +24,16 @@ def fit_command(
     ] = None,
     infusion: Annotated[
         str | None, typer.Option("--infusion", help="Length of a constant infusion from t = 0, such as '30 min'.")
+    ] = None,
+    single_time_point: Annotated[
+        str | None,
+        typer.Option("--single-time-point", help="Method for curves of one point; see 'theradose info'."),
+    ] = None,
+    half_life: Annotated[
+        str | None, typer.Option("--half-life", help="Effective half-life assumed for them, such as '50 h'.")
+    ] = None,
+    half_life_u: Annotated[
+        str | None, typer.Option("--half-life-u", help="Its relative standard uncertainty, such as '20 %'.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for a page per curve, curves.pdf, and fits_summary.csv.")
@@ -40,6 +53,7 @@ def fit_command(
             models=names,
             relative_u=None if relative_u is None else parse_quantity(relative_u, "1"),
             infusion_h=0.0 if infusion is None else parse_quantity(infusion, "h"),
+            single=_single_point(single_time_point, half_life, half_life_u),
             out=out,
             progress=progress,
         )
@@ -68,3 +82,22 @@ def fit_command(
     for path in table.files:
         print_message(f"wrote {path}")
     table.require_complete()
+
+
+def _single_point(method: str | None, half_life: str | None, relative_u: str | None) -> SinglePointChoice | None:
+    from theradose.errors import StudyError
+    from theradose.kinetics.single_time_point import Assumptions
+    from theradose.units import parse_quantity
+    from theradose.workflow.fit import SinglePointChoice
+
+    if method is None:
+        if half_life is not None or relative_u is not None:
+            raise StudyError(
+                "--half-life and --half-life-u are for curves of one point: name a method with --single-time-point.",
+                code="single-time-point-option",
+            )
+        return None
+    half_life_h = None if half_life is None else parse_quantity(half_life, "h")
+    return SinglePointChoice(
+        method, Assumptions(half_life_h, None if relative_u is None else parse_quantity(relative_u, "1"))
+    )

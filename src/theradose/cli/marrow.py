@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from theradose.cli.marrow_options import (
+    ActivityOption,
+    CounterOption,
+    DeadTimeOption,
+    EfficiencyOption,
+    EfficiencyUOption,
+    HaematocritOption,
+    InfusionOption,
+    InstrumentName,
+    InstrumentOption,
+    MeasurementUOption,
+    MethodOption,
+    NuclideOption,
+    ProfileName,
+    ProfileOption,
+    RatioOption,
+    SamplesArgument,
+    SexOption,
+    SpecimenOption,
+    StartOption,
+    TimezoneOption,
+    TreatmentsOption,
+    parsed_calibration,
+    parsed_moment,
+    parsed_positive,
+)
 from theradose.cli.output import JsonOption, print_json, print_message, print_table
 
 if TYPE_CHECKING:
@@ -16,40 +41,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from theradose.model.finding import Finding
-    from theradose.model.samples import CounterCalibration
     from theradose.nuclides import Nuclide
     from theradose.uncertainty import Uncertain
     from theradose.workflow.marrow import BloodMarrow
 
 marrow_app = typer.Typer(help="Dose to red marrow.", no_args_is_help=True)
-
-
-class SpecimenName(StrEnum):
-    """What was sampled."""
-
-    BLOOD = "blood"
-    PLASMA = "plasma"
-    SERUM = "serum"
-
-
-class SexName(StrEnum):
-    """Sex of the reference adult."""
-
-    M = "M"
-    F = "F"
-
-
-class InstrumentName(StrEnum):
-    """What measured the samples."""
-
-    GAMMA_COUNTER = "gamma-counter"
-    ACTIVITY_METER = "activity-meter"
-
-
-class ProfileName(StrEnum):
-    """An analysis beside ours."""
-
-    AS_PUBLISHED = "as-published"
 
 
 @marrow_app.callback()
@@ -59,24 +55,18 @@ def marrow_root() -> None:
 
 @marrow_app.command("blood")
 def blood_command(
-    samples: Annotated[list[Path], typer.Argument(help="Tables of blood samples (CSV).")],
-    nuclide: Annotated[str, typer.Option("--nuclide", help="For example Lu-177.")],
-    activity: Annotated[str | None, typer.Option("--activity", help="Administered activity, '7.4 GBq'.")] = None,
-    start: Annotated[str | None, typer.Option("--start", help="Start of the administration, ISO 8601.")] = None,
-    timezone: Annotated[str | None, typer.Option("--timezone", help="IANA zone of times without offset.")] = None,
-    infusion: Annotated[str, typer.Option("--infusion", help="Length of the infusion, '30 min'.")] = "0 h",
-    treatments: Annotated[
-        Path | None, typer.Option("--treatments", help="Table with activity, start, sex … of each treatment.")
-    ] = None,
-    specimen: Annotated[SpecimenName | None, typer.Option("--specimen", help="Where the table is silent.")] = None,
-    haematocrit: Annotated[
-        str | None, typer.Option("--haematocrit", help="Where the table is silent, 0.42 or '42 %'.")
-    ] = None,
-    sex: Annotated[SexName | None, typer.Option("--sex", help="Of the reference adult.")] = None,
-    rmblr: Annotated[
-        str, typer.Option("--rmblr", help="Ratio of marrow and blood: 1, sgouros, or a number of your own.")
-    ] = "1",
-    method: Annotated[str, typer.Option("--method", help="One of the marrow methods of 'theradose info'.")] = "s-value",
+    samples: SamplesArgument,
+    nuclide: NuclideOption,
+    activity: ActivityOption = None,
+    start: StartOption = None,
+    timezone: TimezoneOption = None,
+    infusion: InfusionOption = "0 h",
+    treatments: TreatmentsOption = None,
+    specimen: SpecimenOption = None,
+    haematocrit: HaematocritOption = None,
+    sex: SexOption = None,
+    rmblr: RatioOption = "1",
+    method: MethodOption = "s-value",
     models: Annotated[str | None, typer.Option("--models", help="Curve models to try, 'mono,bi,tri'.")] = None,
     marrow_mass: Annotated[str | None, typer.Option("--marrow-mass", help="Of the patient, '1100 g'.")] = None,
     whole_body_tia: Annotated[
@@ -85,23 +75,13 @@ def blood_command(
     probe: Annotated[
         Path | None, typer.Option("--probe", help="Whole-body probe readings (CSV), instead of --whole-body-tia.")
     ] = None,
-    counter: Annotated[str, typer.Option("--counter", help="Name of the counter.")] = "counter",
-    efficiency: Annotated[
-        str | None, typer.Option("--efficiency", help="Of the counter for this nuclide and tube, '95 cps/kBq'.")
-    ] = None,
-    efficiency_u: Annotated[
-        str | None, typer.Option("--efficiency-u", help="Its relative standard uncertainty, '2 %'.")
-    ] = None,
-    dead_time: Annotated[str | None, typer.Option("--dead-time", help="Of the counter, '4 us'.")] = None,
-    instrument: Annotated[
-        InstrumentName, typer.Option("--instrument", help="What measured the samples.")
-    ] = InstrumentName.GAMMA_COUNTER,
-    measurement_u: Annotated[
-        str | None, typer.Option("--measurement-u", help="Repeatability of one sample besides counting, '3 %'.")
-    ] = None,
-    profile: Annotated[
-        ProfileName | None, typer.Option("--profile", help="Repeat a published analysis beside this one.")
-    ] = None,
+    counter: CounterOption = "counter",
+    efficiency: EfficiencyOption = None,
+    efficiency_u: EfficiencyUOption = None,
+    dead_time: DeadTimeOption = None,
+    instrument: InstrumentOption = InstrumentName.GAMMA_COUNTER,
+    measurement_u: MeasurementUOption = None,
+    profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compute the red marrow dose from blood samples of one treatment or of a cohort."""
@@ -114,29 +94,36 @@ def blood_command(
     from theradose.workflow.marrow_document import blood_document
 
     record = load_nuclide(nuclide)
-    administered = _positive(activity, "MBq", "--activity")
+    administered = parsed_positive(activity, "MBq", "--activity")
     infusion_h = parse_quantity(infusion, "h")
+    moment = parsed_moment(start)
     whole_body, noticed = _whole_body(
-        whole_body_tia, probe, record, administered, start=_moment(start), timezone=timezone, infusion_h=infusion_h
+        whole_body_tia,
+        probe,
+        record,
+        administered,
+        start=parsed_moment(start),
+        timezone=timezone,
+        infusion_h=infusion_h,
     )
     options = BloodMarrowOptions(
         nuclide=nuclide,
         samples=SampleOptions(
-            start=_moment(start),
+            start=moment,
             timezone=timezone,
-            calibration=_calibration(counter, efficiency, efficiency_u, dead_time),
+            calibration=parsed_calibration(counter, efficiency, efficiency_u, dead_time),
             instrument=instrument.value,
             repeatability_u=None if measurement_u is None else parse_quantity(measurement_u, "1"),
         ),
         activity_mbq=administered,
         infusion_h=infusion_h,
         specimen=None if specimen is None else specimen.value,
-        haematocrit=_positive(haematocrit, "1", "--haematocrit"),
+        haematocrit=parsed_positive(haematocrit, "1", "--haematocrit"),
         sex=None if sex is None else sex.value,
         ratio=rmblr,
         method=method,
         models=None if models is None else tuple(name.strip() for name in models.split(",")),
-        marrow_mass_g=_positive(marrow_mass, "g", "--marrow-mass"),
+        marrow_mass_g=parsed_positive(marrow_mass, "g", "--marrow-mass"),
         whole_body_tia_mbq_h=whole_body,
     )
     results = blood_marrow(samples, options, treatments=treatments)
@@ -145,7 +132,7 @@ def blood_command(
         from theradose.workflow.marrow_published import published_analysis
 
         document["as_published"] = published_analysis(results, record, method=method)
-    _print_findings([*noticed, *(finding for result in results for finding in result.findings)])
+    print_marrow_findings([*noticed, *(finding for result in results for finding in result.findings)])
     if as_json:
         print_json(document)
         return
@@ -154,7 +141,7 @@ def blood_command(
         _print_published(document["as_published"])
 
 
-def _print_findings(findings: Sequence[Finding]) -> None:
+def print_marrow_findings(findings: Sequence[Finding]) -> None:
     """Print each kind of finding that limits a result once, with one example."""
     found: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
@@ -206,51 +193,6 @@ def _range(summary: dict[str, Any]) -> str:
     if not summary["n"]:
         return "-"
     return f"{summary['median']:.3g} [{summary['min']:.3g}, {summary['max']:.3g}], n = {summary['n']}"
-
-
-def _moment(text: str | None) -> datetime | None:
-    from datetime import datetime
-
-    from theradose.errors import StudyError
-
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise StudyError(
-            f"'{text}' of --start is not a date and time: write it as 2026-03-02T10:00, with an offset if known.",
-            code="administration-start",
-        ) from None
-
-
-def _positive(text: str | None, unit: str, option: str) -> float | None:
-    from theradose.errors import StudyError
-    from theradose.units import parse_quantity
-
-    if text is None:
-        return None
-    value = parse_quantity(text, unit)
-    if value <= 0 or (unit == "1" and value >= 1):
-        valid = "a fraction between 0 and 1" if unit == "1" else "a positive quantity"
-        raise StudyError(f"'{text}' of {option} is not {valid}: correct it.", code="option-range")
-    return value
-
-
-def _calibration(
-    name: str, efficiency: str | None, relative_u: str | None, dead_time: str | None
-) -> CounterCalibration | None:
-    from theradose.model.samples import CounterCalibration
-    from theradose.units import parse_quantity
-
-    if efficiency is None:
-        return None
-    return CounterCalibration(
-        name=name,
-        efficiency_cps_per_mbq=parse_quantity(efficiency, "cps/MBq"),
-        relative_u=None if relative_u is None else parse_quantity(relative_u, "1"),
-        dead_time_us=None if dead_time is None else parse_quantity(dead_time, "us"),
-    )
 
 
 def _whole_body(

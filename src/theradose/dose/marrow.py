@@ -35,6 +35,8 @@ from theradose.uncertainty import Uncertain
 
 _G_PER_KG = 1e3
 _HAEMATOCRIT = "haematocrit"
+DEFAULT_METHOD = "s-value"
+"""Entry of ``marrow_methods`` for concentrations from blood."""
 RATIO_CHOICES = ("1", "sgouros")
 """Named ratios of the concentrations in marrow and blood; a number is a user's own."""
 
@@ -127,7 +129,7 @@ class MarrowDose:
 MarrowMethod = Callable[[MarrowRequest], tuple[MarrowDose, tuple[Finding, ...]]]
 
 marrow_methods: Registry[MarrowMethod] = Registry("marrow_methods", error=PhysicsError)
-"""Ways from the concentration in marrow to its dose; ``s-value`` is the default."""
+"""Ways from the concentration in marrow to its dose."""
 
 
 def marrow_ratio(*, choice: str | float, haematocrit: float | None) -> tuple[MarrowRatio, tuple[Finding, ...]]:

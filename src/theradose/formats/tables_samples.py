@@ -63,7 +63,7 @@ def refuse_cell(origin: CellOrigin, column: str, problem: str, code: str) -> Stu
 
 
 def _blood_sample(row: TableRow) -> BloodSample:
-    origin, t_h, drawn_at = row_origin(row), _time(row), optional_moment(row, "drawn_at")
+    origin, t_h, drawn_at = row_origin(row), stated_t_h(row), optional_moment(row, "drawn_at")
     if t_h is None and drawn_at is None:
         raise refuse_cell(origin, "t_h", "there is no sampling time: fill 't_h' or 'drawn_at'.", "sample-time-missing")
     counts, concentration = optional_positive(row, "counts"), optional_positive(row, "concentration_mbq_l")
@@ -105,7 +105,7 @@ def _tube_count(row: TableRow, counts: float) -> TubeCount:
         raise refuse_cell(
             origin, "sample_ml", "the row has 'sample_g' too: keep the volume or the mass.", "sample-amount"
         )
-    background = _not_negative(row, "background_cps") or 0.0
+    background = not_negative(row, "background_cps") or 0.0
     dilution = _dilution(row)
     if volume is not None:
         return TubeCount(counted_at, counts, counting_s, background, volume, "mL", dilution)
@@ -123,10 +123,10 @@ def _probe_reading(row: TableRow) -> ProbeReading:
     return ProbeReading(
         origin=row_origin(row),
         measured_at=optional_moment(row, "measured_at"),
-        t_h=_time(row),
+        t_h=stated_t_h(row),
         anterior_cps=optional_positive(row, "anterior_cps") or row.number("anterior_cps"),
         posterior_cps=optional_positive(row, "posterior_cps"),
-        background_cps=_not_negative(row, "background_cps") or 0.0,
+        background_cps=not_negative(row, "background_cps") or 0.0,
         counting_s=optional_positive(row, "counting_s"),
         distance_cm=optional_positive(row, "distance_cm"),
         before_void=_truth(row, "before_void"),
@@ -138,7 +138,8 @@ def row_origin(row: TableRow) -> CellOrigin:
     return CellOrigin(row.file, row.line)
 
 
-def _time(row: TableRow) -> float | None:
+def stated_t_h(row: TableRow) -> float | None:
+    """Return the hours after the start of the administration if they are there."""
     value = row.optional_number("t_h")
     if value is not None and value < 0:
         raise refuse_cell(
@@ -163,7 +164,8 @@ def optional_positive(row: TableRow, column: str) -> float | None:
     return value
 
 
-def _not_negative(row: TableRow, column: str) -> float | None:
+def not_negative(row: TableRow, column: str) -> float | None:
+    """Return a number that must not be negative if it is there."""
     value = row.optional_number(column)
     if value is not None and value < 0:
         raise refuse_cell(row_origin(row), column, f"{value:g} is negative: correct the number.", "sample-not-positive")

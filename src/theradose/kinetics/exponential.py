@@ -60,6 +60,13 @@ class ExponentialForm:
         """Return the basis functions, shape (n, L)."""
         return np.asarray(phase_value(t_h, self._rates(nonlinear), infusion_h=self.infusion_h) @ self.mixing)
 
+    def basis_at(self, t_h: Array, nonlinear: Array) -> Array:
+        """Return the basis functions for many rates, shape (g, q), at once, shape (g, n, L)."""
+        fixed = np.broadcast_to(self.fixed_rates_per_h, (len(nonlinear), len(self.fixed_rates_per_h)))
+        rates = np.concatenate([nonlinear, fixed], axis=1)
+        phases = phase_value(t_h, rates.ravel(), infusion_h=self.infusion_h).reshape(-1, *rates.shape)
+        return np.asarray(np.swapaxes(phases, 0, 1) @ self.mixing)
+
     def basis_gradient(self, t_h: Array, nonlinear: Array) -> Array:
         """Return their derivatives by the rates, shape (n, L, q)."""
         by_rate = phase_gradient(t_h, nonlinear, infusion_h=self.infusion_h)
@@ -98,6 +105,21 @@ class ExponentialForm:
         rates = bounds.slowest_per_h * np.exp(logarithms)
         rates[logarithms == upper] = bounds.fastest_per_h
         return rates, rates[:, None] * jacobian
+
+    def to_unit(self, nonlinear: Array, bounds: RateBounds) -> Array:
+        """Return the coordinates of rates; one beyond a bound, or too near the rate before it, goes to the bound."""
+        count = self.n_rates
+        gap = math.log(bounds.minimum_ratio)
+        upper = math.log(bounds.fastest_per_h / bounds.slowest_per_h)
+        logarithms = np.log(np.asarray(nonlinear, float) / bounds.slowest_per_h)
+        unit = np.empty(count)
+        lowest = 0.0
+        for k in range(count):
+            highest = upper - (count - 1 - k) * gap
+            placed = min(max(float(logarithms[k]), lowest), highest)
+            unit[k] = (placed - lowest) / (highest - lowest) if highest > lowest else 0.0
+            lowest = placed + gap
+        return unit
 
     def terminal_rate(self, linear: Array, nonlinear: Array) -> tuple[float, int | None]:
         """Return the slowest rate whose coefficient is not zero."""

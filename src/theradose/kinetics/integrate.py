@@ -205,14 +205,13 @@ def _counting_share(fit: CurveFit, curve: TimeActivityCurve) -> float:
 
     The integral answers to the points as gᵀ V Jᵀ W says, with J the derivative of the curve by the parameters.
     """
-    if curve.u_counting_mbq is None:
+    if curve.counting_share is None:
         return 0.0
     form, parameters = bound_form(fit)
     by_parameter = curve_gradient(form, parameters, curve.t_h)
     response = curve_integral_gradient(form, parameters) @ fit.covariance @ by_parameter.T / curve.u_independent_mbq**2
-    variance = float(np.sum((response * curve.u_independent_mbq) ** 2))
-    counted = float(np.sum((response * np.minimum(curve.u_counting_mbq, curve.u_independent_mbq)) ** 2))
-    return counted / variance if variance > 0 else 0.0
+    variance = (response * curve.u_independent_mbq) ** 2
+    return float(variance @ curve.counting_share / variance.sum()) if variance.any() else 0.0
 
 
 def _share(used: Sequence[CurveFit], value: Uncertain, fractions: Sequence[float]) -> float:

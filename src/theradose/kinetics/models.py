@@ -63,6 +63,10 @@ class ModelForm(Protocol):
         """Return the basis functions, shape (n, L)."""
         ...
 
+    def basis_at(self, t_h: Array, nonlinear: Array) -> Array:
+        """Return the basis functions for many nonlinear parameters, shape (g, q), at once, shape (g, n, L)."""
+        ...
+
     def basis_gradient(self, t_h: Array, nonlinear: Array) -> Array:
         """Return their derivatives by the nonlinear parameters, shape (n, L, q)."""
         ...
@@ -77,6 +81,10 @@ class ModelForm(Protocol):
 
     def from_unit(self, unit: Array, bounds: RateBounds) -> tuple[Array, Array]:
         """Map the unit cube onto the allowed nonlinear parameters; also return the Jacobian, shape (q, q)."""
+        ...
+
+    def to_unit(self, nonlinear: Array, bounds: RateBounds) -> Array:
+        """Return the place in the unit cube of nonlinear parameters; what is not allowed goes to the next bound."""
         ...
 
     def terminal_rate(self, linear: Array, nonlinear: Array) -> tuple[float, int | None]:

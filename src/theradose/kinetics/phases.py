@@ -23,7 +23,7 @@ def phase_value(t_h: Array, rates: Array, *, infusion_h: float) -> Array:
     """Return the phases at `t_h`, shape (n, k)."""
     times = np.asarray(t_h, float)[:, None]
     value = np.exp(-times * rates)
-    if infusion_h > 0:
+    if (times < infusion_h).any():
         value = np.where(times < infusion_h, -np.expm1(-times * rates) * _rise(rates, infusion_h), value)
     return np.asarray(value)
 
@@ -32,7 +32,7 @@ def phase_gradient(t_h: Array, rates: Array, *, infusion_h: float) -> Array:
     """Return the derivative of each phase by its rate at `t_h`, shape (n, k)."""
     times = np.asarray(t_h, float)[:, None]
     gradient = -times * np.exp(-times * rates)
-    if infusion_h > 0:
+    if (times < infusion_h).any():
         rise = _rise(rates, infusion_h)
         during = -gradient * rise - np.expm1(-times * rates) * _rise_gradient(rise, infusion_h)
         gradient = np.where(times < infusion_h, during, gradient)

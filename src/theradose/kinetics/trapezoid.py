@@ -65,6 +65,10 @@ class TrapezoidForm:
             weights[early, 0] = self._early_weight(times[early])
         return weights
 
+    def basis_at(self, t_h: Array, nonlinear: Array) -> Array:
+        """Return the basis functions once for each row without parameters, shape (g, n, L)."""
+        return np.repeat(self.basis(t_h, nonlinear[0])[None], len(nonlinear), axis=0)
+
     def basis_gradient(self, t_h: Array, nonlinear: Array) -> Array:
         """Return an empty derivative: there are no nonlinear parameters."""
         return np.zeros((len(t_h), self.n_linear, 0))
@@ -88,6 +92,10 @@ class TrapezoidForm:
     def from_unit(self, unit: Array, bounds: RateBounds) -> tuple[Array, Array]:
         """Return no parameters."""
         return np.zeros(0), np.zeros((0, 0))
+
+    def to_unit(self, nonlinear: Array, bounds: RateBounds) -> Array:
+        """Return no coordinates."""
+        return np.zeros(0)
 
     def terminal_rate(self, linear: Array, nonlinear: Array) -> tuple[float, int | None]:
         """Return physical decay."""

@@ -32,8 +32,8 @@ class TimeActivityCurve:
         Relative standard uncertainty shared by all points, signed, by source; ``None`` is not stated.
     source : str
         Where the numbers come from (``spect``, ``planar``, ``table`` …).
-    u_counting_mbq : ndarray, shape (n,), or None
-        The part of `u_independent_mbq` that is counting statistics, where it is known.
+    counting_share : ndarray, shape (n,), or None
+        Share of counting statistics in the variance of each point, where it is known.
     """
 
     region: str
@@ -42,14 +42,14 @@ class TimeActivityCurve:
     u_independent_mbq: Array
     common: Mapping[str, float | None]
     source: str
-    u_counting_mbq: Array | None = None
+    counting_share: Array | None = None
 
     def __post_init__(self) -> None:
         for name in ("t_h", "activity_mbq", "u_independent_mbq"):
             object.__setattr__(self, name, frozen(getattr(self, name), float))
-        if self.u_counting_mbq is not None:
-            object.__setattr__(self, "u_counting_mbq", frozen(self.u_counting_mbq, float))
-        counting = self.u_independent_mbq if self.u_counting_mbq is None else self.u_counting_mbq
+        if self.counting_share is not None:
+            object.__setattr__(self, "counting_share", frozen(self.counting_share, float))
+        counting = self.u_independent_mbq if self.counting_share is None else self.counting_share
         shapes = {values.shape for values in (self.t_h, self.activity_mbq, self.u_independent_mbq, counting)}
         if self.t_h.ndim != 1 or len(shapes) != 1:
             raise FitError("Times, activities and their uncertainties must be equally long.",

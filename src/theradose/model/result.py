@@ -145,17 +145,44 @@ class RegionResult(Part):
 
 
 class WholeBodyResult(Part):
-    """Activity and its integral in the field of view of the images."""
+    """Activity and its integral in the whole body, or in the field of view of the images.
+
+    `excreted_fraction` at each time, physical decay taken out, is that of a probe.
+    """
 
     scope: str
     curve: CurveResult
     fit: FitResult | None
+    models: tuple[FitResult, ...] = ()
     chosen_model: str
     tia_mbq_h: Estimate
     tiac_h: Estimate
     effective_half_life_h: Estimate
     extrapolated_fraction: float
     before_first_fraction: float
+    excreted_fraction: tuple[float, ...] | None = None
+
+
+class ThyroidResult(Part):
+    """The thyroid by uptake measurements; there is no dose without its mass.
+
+    `uptake_fraction` is that of the administered activity at each time, physical decay taken out.
+    """
+
+    uptake_fraction: tuple[float, ...]
+    curve: CurveResult
+    fit: FitResult | None
+    models: tuple[FitResult, ...]
+    chosen_model: str
+    tia_mbq_h: Estimate
+    tiac_h: Estimate
+    effective_half_life_h: Estimate
+    extrapolated_fraction: float
+    before_first_fraction: float
+    mass_g: Estimate
+    dose_gy: Estimate
+    dose_per_activity_gy_gbq: Estimate
+    budget: tuple[BudgetResult, ...]
 
 
 class TumourBurden(Part):
@@ -223,6 +250,8 @@ class Result(Part):
     images: tuple[ImageResult, ...]
     regions: tuple[RegionResult, ...]
     whole_body: WholeBodyResult | None
+    field_of_view: WholeBodyResult | None = None
+    thyroid: ThyroidResult | None = None
     marrow: dict[str, Any] | None = None
     tumour_burden: TumourBurden | None
     limits: tuple[LimitResult, ...] = ()

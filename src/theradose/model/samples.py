@@ -24,6 +24,11 @@ class CellOrigin:
     line: int
 
 
+def treatment_label(subject: str, cycle: str | None) -> str:
+    """Return the name of a treatment for messages."""
+    return subject if cycle is None else f"{subject} cycle {cycle}"
+
+
 @dataclass(frozen=True, slots=True)
 class TubeCount:
     """A counted aliquot of a sample.
@@ -120,7 +125,12 @@ class BloodSeries:
     @property
     def label(self) -> str:
         """Name of the treatment for findings."""
-        return self.subject if self.cycle is None else f"{self.subject} cycle {self.cycle}"
+        return treatment_label(self.subject, self.cycle)
+
+    @property
+    def origin(self) -> CellOrigin:
+        """Where its first row stands."""
+        return self.samples[0].origin
 
 
 @dataclass(frozen=True, slots=True, eq=False)

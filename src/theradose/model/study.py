@@ -182,6 +182,57 @@ class SingleTimePoint(StudyPart):
     dose_factors: tuple[StatedDoseFactor, ...] = ()
 
 
+class CounterChoice(StudyPart):
+    """The instrument that counts blood samples."""
+
+    name: str = "counter"
+    instrument: Literal["gamma-counter", "activity-meter"] = "gamma-counter"
+    efficiency: SensitivityCpsPerMBq | None = None
+    u: Fraction | None = None
+    dead_time: DeadTimeUs | None = None
+
+
+class MarrowMap(StudyPart):
+    """An image of active marrow that weights the marrow volume, and how it lies to the reference time point."""
+
+    image: str
+    ct: str | None = None
+    method: str = "automatic"
+    transform: str | None = None
+
+
+class MarrowChoice(StudyPart):
+    """How the dose to red marrow is computed from images and from blood."""
+
+    image: bool = True
+    sites: tuple[str, ...] = ()
+    method: str | None = None
+    distribution: Literal["spongiosa", "active-marrow"] = "spongiosa"
+    recovery: str | float | None = None
+    recovery_u: Fraction | None = None
+    cellularity: Fraction | None = None
+    cellularity_u: Fraction | None = None
+    trabecular_fraction: Fraction | None = None
+    trabecular_fraction_u: Fraction | None = None
+    margin: LengthMm | None = None
+    lesion_margin: LengthMm | None = None
+    hu_window: tuple[float, float] | None = None
+    weighting: MarrowMap | None = None
+    extrapolate_site: bool | str | float = False
+    mass: MassG | None = None
+    rmblr: Annotated[str, BeforeValidator(str)] = "1"
+    specimen: Literal["blood", "plasma", "serum"] | None = None
+    haematocrit: Fraction | None = None
+    models: tuple[str, ...] | None = None
+
+
+class ThyroidChoice(StudyPart):
+    """The thyroid whose uptake is measured; `u` is the relative standard uncertainty of its mass."""
+
+    mass: MassG | None = None
+    u: Fraction | None = None
+
+
 class RegistrationChoice(StudyPart):
     """How time points are brought into one space."""
 
@@ -223,7 +274,11 @@ class Study(StudyPart):
     overrides: tuple[Override, ...] = ()
     single_time_point: SingleTimePoint | None = None
     blood: str | None = None
+    counter: CounterChoice = CounterChoice()
+    marrow: MarrowChoice = MarrowChoice()
     probe: str | None = None
+    uptake: str | None = None
+    thyroid: ThyroidChoice = ThyroidChoice()
     reference_timepoint: str | None = None
     registration: RegistrationChoice = RegistrationChoice()
     measurement_u: Fraction | None = None

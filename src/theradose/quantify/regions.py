@@ -158,7 +158,7 @@ def region_curve(
         common |= {source: -u / applied.value for source, u in applied.contributions.items()}
         applied *= math.fsum(shapes) / len(shapes)
         findings += range_findings
-    u_independent, u_counting = _independent_u(activity, counts, measured, measurement_relative_u)
+    u_independent, counting_share = _independent_u(activity, counts, measured, measurement_relative_u)
     curve = TimeActivityCurve(
         region=name,
         t_h=np.array([image.t_h for image in maps]),
@@ -166,7 +166,7 @@ def region_curve(
         u_independent_mbq=u_independent,
         common=common,
         source="image",
-        u_counting_mbq=u_counting,
+        counting_share=counting_share,
     )
     quantity = RegionQuantity(
         name, Uncertain.relative(mean_volume, {volume_source: volume_u}), volumes, applied, recoveries, counts
@@ -203,7 +203,7 @@ def whole_field_curve(
         None if image.counts_per_mbq is None else max(float(mbq), 0.0) * image.counts_per_mbq
         for image, mbq in zip(maps, activity, strict=True)
     )
-    u_independent, u_counting = _independent_u(activity, counts, activity, measurement_relative_u)
+    u_independent, counting_share = _independent_u(activity, counts, activity, measurement_relative_u)
     curve = TimeActivityCurve(
         region=WHOLE_FIELD,
         t_h=np.array([image.t_h for image in maps]),
@@ -211,7 +211,7 @@ def whole_field_curve(
         u_independent_mbq=u_independent,
         common={f"calibration:{calibration}": calibration_u},
         source="image",
-        u_counting_mbq=u_counting,
+        counting_share=counting_share,
     )
     lengths = [image.grid.shape[0] * image.grid.spacing_mm[0] for image in maps]
     if max(lengths) - min(lengths) <= max(image.grid.spacing_mm[0] for image in maps):
@@ -332,7 +332,7 @@ def _activity_mbq(image: ActivityMap, voxels: RegionVoxels) -> float:
 def _independent_u(
     activity: np.ndarray, counts: Sequence[float | None], measured: np.ndarray, measurement_relative_u: float
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the independent uncertainty of each point and its counting part, ``None`` where counts are unknown."""
+    """Return the independent uncertainty of each point and the share of counting, ``None`` where that is unknown."""
     # An image cannot tell less than a small share of what it showed of the region at its brightest: without this
     # floor a point near zero, or below, would outweigh all others.
     floor = float(load_yaml("quantify.yaml")["least_activity_share"]["value"]) * float(np.max(np.abs(activity)))
@@ -343,7 +343,10 @@ def _independent_u(
             for value, count, mbq in zip(activity, counts, measured, strict=True)
         ]
     )
-    return np.hypot(repeatability, counting), None if None in counts else counting
+    variance = repeatability**2 + counting**2
+    if None in counts:
+        return np.sqrt(variance), None
+    return np.sqrt(variance), np.divide(counting**2, variance, out=np.zeros_like(variance), where=variance > 0)
 
 
 def _region_findings(

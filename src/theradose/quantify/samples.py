@@ -24,6 +24,7 @@ from theradose.model.finding import Finding
 from theradose.model.samples import (
     BloodSample,
     BloodSeries,
+    CellOrigin,
     CounterCalibration,
     Instrument,
     SampleCurve,
@@ -123,7 +124,7 @@ def sample_curve(
         column, measured = "concentration_mbq_l", _stated(stated, repeatability)
     else:
         column, measured = "counts", _counted(counted, times, specimen, nuclide, options, repeatability)
-    _check_neighbours(samples, measured.concentration_mbq_l, column)
+    check_neighbours([sample.origin for sample in samples], measured.concentration_mbq_l, column)
     haematocrits = [sample.haematocrit for sample in samples if sample.haematocrit is not None]
     common = {measured.counter: measured.counter_u}
     curve = SampleCurve(
@@ -281,8 +282,14 @@ def _specimen(sample: BloodSample) -> tuple[Specimen, tuple[Finding, ...]]:
     return "blood", (finding,)
 
 
-def _check_neighbours(samples: Sequence[BloodSample], concentration: Array, column: str) -> None:
-    """Refuse a value so far off the ones beside it that it is in another unit."""
+def check_neighbours(origins: Sequence[CellOrigin], concentration: Array, column: str) -> None:
+    """Refuse a value so far off the ones beside it that it is in another unit.
+
+    Raises
+    ------
+    StudyError
+        ``mixed-units``.
+    """
     limit = load_yaml("samples.yaml")["impossible_step"]["value"]
     steps = concentration[1:] / concentration[:-1]
     dips = np.concatenate([(steps[:-1] < 1 / limit) & (steps[1:] > limit), [False]])
@@ -290,10 +297,10 @@ def _check_neighbours(samples: Sequence[BloodSample], concentration: Array, colu
     if len(wrong):
         first = int(wrong[0])
         raise refuse_cell(
-            samples[first + 1].origin,
+            origins[first + 1],
             column,
-            f"the concentration is {steps[first]:.3g} times that of the sample before it, which clearance cannot "
-            "explain: check whether all rows are in one unit (MBq/L).",
+            f"the value is {steps[first]:.3g} times the one before it, which clearance cannot explain: check whether "
+            "all rows are in one unit.",
             "mixed-units",
         )
 

@@ -40,7 +40,7 @@ def hours_since(start: datetime, moment: datetime, *, timezone: str | None) -> t
         return _hours(start, moment), ()
     if timezone is None:
         return _hours(start.replace(tzinfo=UTC), moment.replace(tzinfo=UTC)), (_missing(start, moment),)
-    zone = _zone(timezone)
+    zone = time_zone(timezone)
     findings = tuple(
         finding for time in (start, moment) if (finding := _clock_change(time, zone, timezone)) is not None
     )
@@ -56,7 +56,8 @@ def _localised(time: datetime, zone: ZoneInfo) -> datetime:
     return time if time.tzinfo is not None else time.replace(tzinfo=zone)
 
 
-def _zone(timezone: str) -> ZoneInfo:
+def time_zone(timezone: str) -> ZoneInfo:
+    """Return the rules of an IANA time zone, or refuse an unknown name (``timezone-unknown``)."""
     try:
         return ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from theradose.model.result import RegionResult, Result
 from theradose.report.acquisition import evidence_table, image_table, registration_table
@@ -22,12 +22,14 @@ from theradose.report.blocks import (
     row,
 )
 from theradose.report.inputs import ReportImages
+from theradose.report.marrow import marrow_section
 from theradose.report.numbers import (
     NOT_STATED,
     format_given,
     format_number,
     words,
 )
+from theradose.report.readings import reading_blocks
 from theradose.report.region_tables import budget_table, dvh_table, fit_table, region_table
 from theradose.report.reporting import count_stated, load_reporting_list, study_value
 from theradose.report.style import Picture
@@ -44,7 +46,7 @@ _PARAMETERS = {
 }
 
 
-def build_document(result: Result, images: ReportImages, pictures: Sequence[Picture]) -> Document:
+def build_document(result: Result, images: ReportImages | None, pictures: Sequence[Picture]) -> Document:
     """Return the report of a result."""
     places = {picture.name: Illustration.of(picture) for picture in pictures}
     sections = (
@@ -60,11 +62,13 @@ def build_document(result: Result, images: ReportImages, pictures: Sequence[Pict
         ),
         Section("slices", "Dose in the patient", present((*_named(places, "dose-rates"), *_named(places, "slices-")))),
         Section("curves", "Time-activity curves", present((*_named(places, "curves-"), fit_table(result)))),
+        Section("readings", "Whole body and thyroid", reading_blocks(result)),
         Section("dvh", "Dose-volume histograms", present((*_named(places, "histograms"), dvh_table(result)))),
         Section(
             "budget", "Uncertainty budget",
             present((*_named(places, "budget-"), budget_table(result), region_table(result))),
         ),
+        Section("marrow", "Red marrow", marrow_section(result, _named(places, "marrow-"))),
         Section("limits", "Limits", present((_limit_table(result),))),
         Section("method", "Method and software", _method(result, images)),
         Section("files", "Files", present((_file_table(result),))),
@@ -131,13 +135,11 @@ def _limit_table(result: Result) -> Table:
     )  # fmt: skip
 
 
-def _method(result: Result, images: ReportImages) -> tuple[Block, ...]:
+def _method(result: Result, images: ReportImages | None) -> tuple[Block, ...]:
     dose = result.study.get("dose") or {}
     models = ", ".join(dict.fromkeys(region.chosen_model for region in result.regions))
     facts = [
-        Fact("Dose engine", images.dose.engine or str(dose.get("engine") or NOT_STATED)),
-        *(_parameter(name, value) for name, value in images.dose.parameters.items()),
-        *([] if "nuclear_data" in images.dose.parameters else [Fact("Nuclear data", _plain(dose.get("nuclear_data")))]),
+        *_engine(images, dose),
         Fact("Curve models used", models or NOT_STATED),
         Fact("Density of regions", _densities(result.regions)),
     ]
@@ -165,6 +167,18 @@ def _method(result: Result, images: ReportImages) -> tuple[Block, ...]:
             software,
         )
     )
+
+
+def _engine(images: ReportImages | None, dose: Mapping[str, object]) -> list[Fact]:
+    data = Fact("Nuclear data", _plain(dose.get("nuclear_data")))
+    if images is None:
+        return [data]
+    parameters = images.dose.parameters
+    return [
+        Fact("Dose engine", images.dose.engine or str(dose.get("engine") or NOT_STATED)),
+        *(_parameter(name, value) for name, value in parameters.items()),
+        *([] if "nuclear_data" in parameters else [data]),
+    ]
 
 
 def _reporting(result: Result) -> tuple[Block, ...]:

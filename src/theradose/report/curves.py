@@ -28,6 +28,7 @@ from theradose.report.style import (
     shortened,
 )
 from theradose.report.tables import Value, cell_text
+from theradose.uncertainty import Uncertain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +52,7 @@ _TABLE_COLUMNS = (
 _TITLE_LENGTH, _FLAGS_LENGTH, _FINDING_LENGTH = 60, 44, 150
 _HEADROOM = 1.25
 # The figure's own fonts must serve: no reader's font steps in for a glyph that the first one lacks.
-_FONTS = ("STIXGeneral", "DejaVu Serif")
+FONTS = ("STIXGeneral", "DejaVu Serif")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,12 +66,12 @@ class CurvePage:
     @property
     def tia_estimate(self) -> Estimate:
         """Time-integrated activity in MBq·h."""
-        return Estimate(value=self.tia.value.value, u=self.tia.value.u)
+        return _estimate(self.tia.value)
 
     @property
     def half_life_estimate(self) -> Estimate:
         """Effective half-life of the last phase in h."""
-        return Estimate(value=self.tia.effective_half_life_h.value, u=self.tia.effective_half_life_h.u)
+        return _estimate(self.tia.effective_half_life_h)
 
 
 def write_curve_summary(pages: Sequence[CurvePage], path: Path) -> None:
@@ -90,7 +91,7 @@ def write_curve_pages(
     from matplotlib.backends.backend_pdf import PdfPages
 
     metadata = {"CreationDate": None, "Title": "Time-activity curves"}
-    with figure_style(), rc_context({"font.family": _FONTS}), PdfPages(path, metadata=metadata) as document:
+    with figure_style(), rc_context({"font.family": FONTS}), PdfPages(path, metadata=metadata) as document:
         for done, page in enumerate(pages):
             progress(done, len(pages))
             document.savefig(_draw_page(page, nuclide))
@@ -210,3 +211,8 @@ def _write_findings(figure: Figure, findings: Sequence[Finding], *, top: float) 
             colour = MUTED if finding.severity == "info" else WARNING
             figure.text(_LEFT, top, text, va="top", fontsize=7.5, color=colour)
             top -= line
+
+
+def _estimate(quantity: Uncertain) -> Estimate:
+    """Return a value whose u is unknown if it has no source: what is assumed is not exact."""
+    return Estimate(value=quantity.value, u=quantity.u if quantity.contributions else None)

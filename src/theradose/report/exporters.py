@@ -12,7 +12,7 @@ from theradose.model.result import Result
 from theradose.registry import Registry
 from theradose.report.figures import draw_pictures
 from theradose.report.html import write_html
-from theradose.report.inputs import ReportImages
+from theradose.report.inputs import ReportCurves, ReportImages
 from theradose.report.pdf import write_pdf
 from theradose.report.style import Picture
 from theradose.report.tables import write_tables
@@ -20,23 +20,26 @@ from theradose.report.tables import write_tables
 
 @dataclass(frozen=True, eq=False)
 class Publication:
-    """A result with its images; the figures are drawn once for all documents.
+    """A result with its images and curves; the figures are drawn once for all documents.
 
     Attributes
     ----------
     result : Result
         The document.
-    images : ReportImages
-        Images and curves behind it.
+    images : ReportImages or None
+        Images behind it; ``None`` if nothing was imaged.
+    curves : ReportCurves
+        Fitted curves behind it.
     """
 
     result: Result
-    images: ReportImages
+    images: ReportImages | None
+    curves: ReportCurves
 
     @cached_property
     def pictures(self) -> tuple[Picture, ...]:
         """The figures."""
-        return draw_pictures(self.result, self.images)
+        return draw_pictures(self.result, self.images, self.curves)
 
 
 Exporter = Callable[[Publication, Path], tuple[Path, ...]]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from theradose.model.result import Result
-from theradose.report.inputs import ReportImages
+from theradose.report.inputs import ReportCurves, ReportImages
+from theradose.report.marrow_plots import draw_marrow_budget
 from theradose.report.plots import draw_budgets, draw_curves, draw_histograms
 from theradose.report.scene import Scene
 from theradose.report.slices import (
@@ -16,24 +17,31 @@ from theradose.report.slices import (
 from theradose.report.style import Picture
 
 
-def draw_pictures(result: Result, images: ReportImages) -> tuple[Picture, ...]:
+def draw_pictures(result: Result, images: ReportImages | None, curves: ReportCurves) -> tuple[Picture, ...]:
     """Draw every figure for which there are data.
 
     Returns
     -------
     tuple of Picture
         ``overview``, ``overview-axial``, ``slices-1`` …, ``dose-rates``, ``registration``, ``curves-1`` …,
-        ``histograms``, ``budget-1`` ….
+        ``histograms``, ``budget-1`` …, ``marrow-budget``.
     """
-    scene = Scene.of(images)
     drawn = (
+        *(_draw_slices(result, images) if images is not None else ()),
+        *draw_curves(result, curves),
+        draw_histograms(result),
+        *draw_budgets(result),
+        draw_marrow_budget(result),
+    )
+    return tuple(picture for picture in drawn if picture is not None)
+
+
+def _draw_slices(result: Result, images: ReportImages) -> tuple[Picture | None, ...]:
+    scene = Scene.of(images)
+    return (
         draw_overview(result, images, scene),
         draw_axial_overview(result, images, scene),
         *draw_targets(result, images, scene),
         draw_dose_rates(images, scene),
         draw_overlays(images, scene),
-        *draw_curves(result, images),
-        draw_histograms(result),
-        *draw_budgets(result),
     )
-    return tuple(picture for picture in drawn if picture is not None)

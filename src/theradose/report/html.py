@@ -10,12 +10,11 @@ from pathlib import Path
 
 from theradose.model.result import Result
 from theradose.report.content import build_document
-from theradose.report.figures import draw_pictures
 from theradose.report.inputs import ReportImages
 from theradose.report.style import Picture
 
 
-def write_html(result: Result, images: ReportImages, path: Path, *, pictures: Sequence[Picture] | None = None) -> None:
+def write_html(result: Result, images: ReportImages | None, path: Path, *, pictures: Sequence[Picture]) -> None:
     """Write the report as one HTML file with its figures inside.
 
     Parameters
@@ -25,18 +24,17 @@ def write_html(result: Result, images: ReportImages, path: Path, *, pictures: Se
     path
         File to write.
     pictures
-        The drawn figures, where the caller has them already.
+        Its figures.
     """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    drawn = draw_pictures(result, images) if pictures is None else pictures
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     folder = files("theradose.report").joinpath("templates")
     template = environment.from_string(folder.joinpath("report.html").read_text(encoding="utf-8"))
     text = template.render(
-        document=asdict(build_document(result, images, drawn)),
-        pictures={picture.name: _data_uri(picture) for picture in drawn},
+        document=asdict(build_document(result, images, pictures)),
+        pictures={picture.name: _data_uri(picture) for picture in pictures},
         style=Markup(folder.joinpath("report.css").read_text(encoding="utf-8")),
     )
     path.write_text(text, encoding="utf-8", newline="\n")

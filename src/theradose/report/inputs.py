@@ -1,4 +1,4 @@
-"""What the documents of a result are made from: the result, its images and its curves."""
+"""What the documents of a result are made from: its images and its curves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from theradose.spatial.overlay import AlignedPair
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportImages:
-    """Images and curves behind a result; all volumes lie on the grid of `activity`.
+    """Images behind a result; all volumes lie on the grid of `activity`.
 
     Attributes
     ----------
@@ -32,10 +32,6 @@ class ReportImages:
         Absorbed dose rate in Gy/h by time point, in order of time.
     overlays : sequence of AlignedPair
         One for each registered time point.
-    tias : mapping of str to TimeIntegratedActivity
-        Fitted curves by region, for plotting.
-    whole_body : TimeIntegratedActivity or None
-        Fitted curve of the whole body or of everything in view.
     """
 
     activity: Volume
@@ -44,8 +40,6 @@ class ReportImages:
     ct: Volume | None = None
     dose_rates: Mapping[str, Volume] = field(default_factory=dict)
     overlays: Sequence[AlignedPair] = ()
-    tias: Mapping[str, TimeIntegratedActivity] = field(default_factory=dict)
-    whole_body: TimeIntegratedActivity | None = None
 
     def __post_init__(self) -> None:
         grids = {"dose map": self.dose.grid, "segmentation": self.segmentation.grid}
@@ -61,6 +55,34 @@ class ReportImages:
                     f"The {name} is not on the grid of the reference activity map: resample it first.",
                     code="report-grid",
                 )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReportCurves:
+    """Fitted curves behind a result, for plotting; ``None`` is what was not measured.
+
+    Attributes
+    ----------
+    regions : mapping of str to TimeIntegratedActivity
+        By name of the region.
+    field_of_view : TimeIntegratedActivity or None
+        Of everything in view of the images.
+    whole_body : TimeIntegratedActivity or None
+        By a probe.
+    thyroid : TimeIntegratedActivity or None
+        By uptake measurements.
+    blood : TimeIntegratedActivity or None
+        Of one litre of the specimen.
+    marrow : TimeIntegratedActivity or None
+        Of one millilitre of spongiosa.
+    """
+
+    regions: Mapping[str, TimeIntegratedActivity] = field(default_factory=dict)
+    field_of_view: TimeIntegratedActivity | None = None
+    whole_body: TimeIntegratedActivity | None = None
+    thyroid: TimeIntegratedActivity | None = None
+    blood: TimeIntegratedActivity | None = None
+    marrow: TimeIntegratedActivity | None = None
 
 
 def ordered_regions(regions: Sequence[RegionResult]) -> tuple[RegionResult, ...]:

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from theradose.model.result import Result
 from theradose.report.content import build_document
-from theradose.report.figures import draw_pictures
 from theradose.report.inputs import ReportImages
 from theradose.report.style import Picture
+from theradose.report.typeset import typeset
 
 _TEMPLATE = "report.typ"
 _BREAK = "\u200b"
 _LONG_WORD = re.compile(r"\S{15,}")
 _JOINT = re.compile(r"(?<=[_/.,;:=])(?=\w)|(?<=[a-z])(?=[A-Z][a-z])|(?<=[^\W_]{24})(?=[^\W_])")
 _BROKEN_KEYS = frozenset({"text", "value", "where", "message", "group"})
-_FOREIGN_SCRIPT = re.compile(r"[\u0600-\u1dff\u2e80-\ud7ff\uf900-\ufaff\U00010000-\U0010ffff]")
-"""Scripts beyond the Latin, Greek, Cyrillic and Hebrew of the embedded fonts."""
 
 
-def write_pdf(result: Result, images: ReportImages, path: Path, *, pictures: Sequence[Picture] | None = None) -> None:
+def write_pdf(result: Result, images: ReportImages | None, path: Path, *, pictures: Sequence[Picture]) -> None:
     """Write the report as A4 sheets.
 
     Parameters
@@ -37,29 +32,14 @@ def write_pdf(result: Result, images: ReportImages, path: Path, *, pictures: Seq
     path
         File to write.
     pictures
-        The drawn figures, where the caller has them already.
+        Its figures.
     """
-    import typst
-
-    drawn = draw_pictures(result, images) if pictures is None else pictures
-    content = json.dumps(_breakable(asdict(build_document(result, images, drawn))), ensure_ascii=False)
-    with tempfile.TemporaryDirectory(prefix="theradose-") as folder:
-        root = Path(folder)
-        (root / "content.json").write_text(content, encoding="utf-8")
-        for picture in drawn:
-            (root / f"{picture.name}.svg").write_bytes(picture.svg)
-        template = files("theradose.report").joinpath("templates", _TEMPLATE).read_text(encoding="utf-8")
-        (root / _TEMPLATE).write_text(template, encoding="utf-8")
-        document = typst.compile(
-            root / _TEMPLATE,
-            root=root,
-            format="pdf",
-            # Fonts of the machine are used only for scripts that the embedded ones lack.
-            ignore_system_fonts=_FOREIGN_SCRIPT.search(content) is None,
-            package_path=root,
-            package_cache_path=root,
-            timestamp=_timestamp(result.created),
-        )
+    document = typeset(
+        _TEMPLATE,
+        _breakable(asdict(build_document(result, images, pictures))),
+        beside={f"{picture.name}.svg": picture.svg for picture in pictures},
+        timestamp=_timestamp(result.created),
+    )
     path.write_bytes(document)
 
 

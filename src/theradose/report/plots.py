@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.region import RegionKind
-from theradose.model.result import RegionResult, Result, WholeBodyResult
-from theradose.report.inputs import ReportImages, ordered_regions
+from theradose.model.result import (
+    BudgetResult,
+    CurveResult,
+    Estimate,
+    RegionResult,
+    Result,
+    ThyroidResult,
+    WholeBodyResult,
+)
+from theradose.report.inputs import ReportCurves, ordered_regions
 from theradose.report.numbers import format_estimate, format_percent
 from theradose.report.style import (
     ACCENT,
@@ -42,8 +51,53 @@ _TIME_BEYOND_LAST = 1.6
 _TITLE_LENGTH, _LEGEND_LENGTH, _ROW_LENGTH, _REMARK_LENGTH = 27, 23, 27, 44
 _BUDGETS_PER_SHEET = 40
 
-_Curve = tuple[str, RegionResult | WholeBodyResult, TimeIntegratedActivity | None]
-"""Title, points with chosen model, and the fitted curve."""
+_Measured = RegionResult | WholeBodyResult | ThyroidResult
+
+
+@dataclass(frozen=True, slots=True)
+class _Curve:
+    """A curve to draw; without `tia` only its points."""
+
+    title: str
+    points: CurveResult
+    chosen_model: str
+    half_life_h: Estimate
+    extrapolated_fraction: float
+    tia: TimeIntegratedActivity | None
+    unit: str = "Activity (MBq)"
+
+    @classmethod
+    def of(cls, title: str, part: _Measured, tia: TimeIntegratedActivity | None) -> _Curve:
+        """Return the curve of a part of the result."""
+        return cls(title, part.curve, part.chosen_model, part.effective_half_life_h, part.extrapolated_fraction, tia)
+
+    @classmethod
+    def of_concentration(cls, title: str, tia: TimeIntegratedActivity, unit: str) -> _Curve:
+        """Return the curve of a concentration."""
+        points = CurveResult(
+            t_h=tuple(tia.curve.t_h.tolist()),
+            activity_mbq=tuple(tia.curve.activity_mbq.tolist()),
+            u_mbq=tuple(tia.curve.u_independent_mbq.tolist()),
+        )
+        half_life = Estimate(value=tia.effective_half_life_h.value, u=tia.effective_half_life_h.u)
+        return cls(title, points, tia.chosen, half_life, tia.extrapolated_fraction, tia, unit)
+
+
+class Budgeted(Protocol):
+    """A dose with its budget: a region, or red marrow."""
+
+    @property
+    def name(self) -> str:
+        """What it is the dose of."""
+
+    @property
+    def dose_gy(self) -> Estimate:
+        """The dose."""
+
+    @property
+    def budget(self) -> tuple[BudgetResult, ...]:
+        """Its sources of uncertainty."""
+
 
 _GROUP_COLOURS = dict(
     zip(
@@ -54,14 +108,22 @@ _GROUP_COLOURS = dict(
 )  # fmt: skip
 
 
-def draw_curves(result: Result, images: ReportImages) -> tuple[Picture, ...]:
-    """Draw the time-activity curve of each region and of the whole body, three to a picture, so that pages fill."""
-    curves: list[_Curve] = [
-        (region.name, region, images.tias.get(region.name)) for region in ordered_regions(result.regions)
+def draw_curves(result: Result, curves: ReportCurves) -> tuple[Picture, ...]:
+    """Draw the time-activity curve of each region and reading, three to a picture, so that pages fill."""
+    drawn = [
+        _Curve.of(region.name, region, curves.regions.get(region.name)) for region in ordered_regions(result.regions)
     ]
-    if result.whole_body is not None:
-        curves.append((result.whole_body.scope, result.whole_body, images.whole_body))
-    rows = [curves[start : start + _CURVE_COLUMNS] for start in range(0, len(curves), _CURVE_COLUMNS)]
+    if result.field_of_view is not None:
+        drawn.append(_Curve.of(result.field_of_view.scope, result.field_of_view, curves.field_of_view))
+    if curves.whole_body is not None and result.whole_body is not None:
+        drawn.append(_Curve.of(result.whole_body.scope, result.whole_body, curves.whole_body))
+    if result.thyroid is not None:
+        drawn.append(_Curve.of("thyroid", result.thyroid, curves.thyroid))
+    if curves.blood is not None:
+        drawn.append(_Curve.of_concentration("blood samples", curves.blood, "MBq/L"))
+    if curves.marrow is not None:
+        drawn.append(_Curve.of_concentration("vertebral spongiosa", curves.marrow, "MBq/mL"))
+    rows = [drawn[start : start + _CURVE_COLUMNS] for start in range(0, len(drawn), _CURVE_COLUMNS)]
     return tuple(
         _draw_curve_row(row, f"curves-{number}", last=number == len(rows)) for number, row in enumerate(rows, 1)
     )
@@ -103,10 +165,11 @@ def draw_budgets(result: Result) -> tuple[Picture, ...]:
     """Draw for each region how its dose uncertainty is shared among the sources."""
     regions = [region for region in ordered_regions(result.regions) if region.budget]
     sheets = [regions[start : start + _BUDGETS_PER_SHEET] for start in range(0, len(regions), _BUDGETS_PER_SHEET)]
-    return tuple(_draw_budget_sheet(sheet, f"budget-{number}") for number, sheet in enumerate(sheets, 1))
+    return tuple(draw_budget_sheet(sheet, f"budget-{number}") for number, sheet in enumerate(sheets, 1))
 
 
-def _draw_budget_sheet(regions: Sequence[RegionResult], name: str) -> Picture:
+def draw_budget_sheet(regions: Sequence[Budgeted], name: str) -> Picture:
+    """Draw how the dose uncertainty of each row is shared among the sources."""
     height_in = 0.5 + 0.2 * len(regions)
     with figure_style():
         figure = new_figure(PAGE_WIDTH_IN, height_in)
@@ -159,13 +222,13 @@ def _draw_histograms(axes: Axes, regions: Sequence[RegionResult]) -> None:
 def _draw_curve_row(curves: Sequence[_Curve], name: str, *, last: bool) -> Picture:
     with figure_style():
         figure = new_figure(PAGE_WIDTH_IN, _CURVE_ROW_IN)
-        for column, (title, region, tia) in enumerate(curves):
+        for column, curve in enumerate(curves):
             axes = figure.add_axes(
                 (0.065 + column * 0.34, 0.3 / _CURVE_ROW_IN, 0.25, _CURVE_IN / _CURVE_ROW_IN)
             )  # fmt: skip
-            axes.set_title(shortened(title, _TITLE_LENGTH), loc="left", fontweight="bold", pad=13)
-            _draw_curve(axes, region, tia)
-            axes.set_ylabel("Activity (MBq)" if column == 0 else "")
+            axes.set_title(shortened(curve.title, _TITLE_LENGTH), loc="left", fontweight="bold", pad=13)
+            _draw_curve(axes, curve)
+            axes.set_ylabel(curve.unit if column == 0 or curve.unit != curves[0].unit else "")
             axes.set_xlabel("Time (h)", labelpad=1)
         return render(
             figure,
@@ -176,22 +239,22 @@ def _draw_curve_row(curves: Sequence[_Curve], name: str, *, last: bool) -> Pictu
             )
             if last
             else "",
-            alternative="Time-activity curves of " + ", ".join(title for title, _, _ in curves) + ".",
+            alternative="Time-activity curves of " + ", ".join(curve.title for curve in curves) + ".",
         )
 
 
-def _draw_curve(axes: Axes, region: RegionResult | WholeBodyResult, tia: TimeIntegratedActivity | None) -> None:
-    t_h = np.asarray(region.curve.t_h)
-    activity = np.asarray(region.curve.activity_mbq)
-    u = np.array([math.nan if value is None else value for value in region.curve.u_mbq])
+def _draw_curve(axes: Axes, curve: _Curve) -> None:
+    t_h = np.asarray(curve.points.t_h)
+    activity = np.asarray(curve.points.activity_mbq)
+    u = np.array([math.nan if value is None else value for value in curve.points.u_mbq])
     axes.text(
-        0, 1.035, f"{region.chosen_model},  T½ {format_estimate(region.effective_half_life_h)} h",
+        0, 1.035, f"{curve.chosen_model},  T½ {format_estimate(curve.half_life_h)} h",
         transform=axes.transAxes, fontsize=6.8, color=MUTED, va="bottom",
     )  # fmt: skip
-    if tia is not None:
-        _draw_fits(axes, tia, t_end_h=float(t_h[-1]) * _TIME_BEYOND_LAST)
+    if curve.tia is not None:
+        draw_fits(axes, curve.tia, t_end_h=float(t_h[-1]) * _TIME_BEYOND_LAST)
         axes.text(
-            0.98, 0.95, f"{format_percent(region.extrapolated_fraction)} after last point",
+            0.98, 0.95, f"{format_percent(curve.extrapolated_fraction)} after last point",
             transform=axes.transAxes, ha="right", va="top", fontsize=6.8, color=ACCENT,
         )  # fmt: skip
     axes.errorbar(
@@ -201,7 +264,8 @@ def _draw_curve(axes: Axes, region: RegionResult | WholeBodyResult, tia: TimeInt
     axes.locator_params(axis="both", nbins=5)
 
 
-def _draw_fits(axes: Axes, tia: TimeIntegratedActivity, *, t_end_h: float) -> None:
+def draw_fits(axes: Axes, tia: TimeIntegratedActivity, *, t_end_h: float) -> None:
+    """Draw the curve that was integrated with its band, and the single models."""
     from theradose.kinetics.evaluate import evaluate_fit, evaluate_tia
 
     t_h = np.linspace(0.0, t_end_h, _SAMPLES)
@@ -215,7 +279,7 @@ def _draw_fits(axes: Axes, tia: TimeIntegratedActivity, *, t_end_h: float) -> No
     axes.plot(t_h, activity, color=ACCENT)
 
 
-def _shares(region: RegionResult) -> list[tuple[str, float]]:
+def _shares(region: Budgeted) -> list[tuple[str, float]]:
     """Return the share of the variance of each group, in the order of the legend."""
     totals = dict.fromkeys(_GROUP_COLOURS, 0.0)
     for line in region.budget:
@@ -223,11 +287,15 @@ def _shares(region: RegionResult) -> list[tuple[str, float]]:
     return [(group, share) for group, share in totals.items() if share > 0]
 
 
-def _budget_remark(axes: Axes, row: int, region: RegionResult) -> None:
+def _budget_remark(axes: Axes, row: int, region: Budgeted) -> None:
     dose = region.dose_gy
     relative = None if dose.value in (None, 0.0) or dose.u is None else abs(dose.u / dose.value)
     axes.text(101.5, row, f"± {format_percent(relative)}", va="center", fontsize=7.5)
-    unknown = dict.fromkeys(line.group for line in region.budget if line.share is None)
+    unknown = dict.fromkeys(
+        line.group if line.group != "other" else line.source.partition(":")[0]
+        for line in region.budget
+        if line.share is None
+    )
     if unknown:
         remark = shortened("not stated: " + ", ".join(unknown), _REMARK_LENGTH)
         axes.text(118, row, remark, va="center", fontsize=6.8, color=WARNING)

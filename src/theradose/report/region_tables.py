@@ -10,6 +10,7 @@ from theradose.model.result import DvhResult, RegionResult, Result
 from theradose.report.blocks import Cell, Column, Table, row
 from theradose.report.inputs import ordered_regions
 from theradose.report.numbers import format_estimate, format_fixed, format_number, format_percent, words
+from theradose.report.readings import reading_models
 from theradose.report.summary import region_name, with_groups
 from theradose.uncertainty import SOURCE_GROUPS
 
@@ -19,14 +20,15 @@ _METHODS = {"rtstruct": "structure set,", "seg": "segmentation object,", "thresh
 
 
 def fit_table(result: Result) -> Table:
-    """Return every fitted model of every region."""
+    """Return every fitted model of every region and reading."""
     rows = []
-    for region in ordered_regions(result.regions):
-        for number, fit in enumerate(region.models):
+    fitted = [(region.name, region.models) for region in ordered_regions(result.regions)]
+    for name, models in (*fitted, *reading_models(result)):
+        for number, fit in enumerate(models):
             used = fit.weight > 0
             rows.append(
                 row(
-                    Cell(region.name if number == 0 else "", strong=True), Cell(fit.model, strong=used),
+                    Cell(name if number == 0 else "", strong=True), Cell(fit.model, strong=used),
                     Cell(format_fixed(fit.weight, 2), "good" if used else "muted", strong=used),
                     format_fixed(fit.aicc, 1), format_fixed(fit.chi_squared, 2),
                     format_estimate(fit.tia_mbq_h), Cell(", ".join(map(words, fit.flags)), "muted"),

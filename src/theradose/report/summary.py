@@ -25,7 +25,6 @@ from theradose.report.blocks import (
     Row,
     Table,
     present,
-    row,
 )
 from theradose.report.inputs import ordered_regions
 from theradose.report.numbers import (
@@ -37,6 +36,7 @@ from theradose.report.numbers import (
     format_given_unit,
     format_unit,
 )
+from theradose.report.readings import reading_budget, reading_rows
 from theradose.report.reporting import administrations, duration_words, study_value
 
 _SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
@@ -81,17 +81,14 @@ def results_table(result: Result) -> Table:
     if with_bed:
         columns.append(Column("BED", "Gy", "estimate"))
     rows = [_region_row(region, with_bed, group) for region, group in with_groups(regions)]
-    body = result.whole_body
-    if body is not None:
-        cells = [
-            Cell(body.scope), Cell(UNKNOWN), Cell(UNKNOWN), Cell(format_estimate(body.tia_mbq_h)),
-            Cell(format_estimate(body.effective_half_life_h)), Cell(UNKNOWN), Cell(UNKNOWN),
-        ]  # fmt: skip
-        rows.append(row(*cells, *([Cell(UNKNOWN)] if with_bed else []), group="Whole body"))
-    notes = ["± is the standard uncertainty (k = 1) of all stated sources; — is unknown.", _recovery_note(regions)]
+    rows += [Row((*line.cells, *([Cell(UNKNOWN)] if with_bed else [])), line.group) for line in reading_rows(result)]
+    notes = ["± is the standard uncertainty (k = 1) of all stated sources; — is unknown."]
+    if regions:
+        notes.append(_recovery_note(regions))
     if any(region.verified_by is None for region in regions):
         notes.append("† Nobody is named as having verified the outline.")
-    absent = sorted({_source_kind(line.source) for region in regions for line in region.budget if line.share is None})
+    lines = [*(line for region in regions for line in region.budget), *reading_budget(result)]
+    absent = sorted({_source_kind(line.source) for line in lines if line.share is None})
     if absent:
         notes.append(f"‡ ± is without the uncertainty of {' and '.join(absent)}, which nobody stated: it is too small.")
     if any(_is_contradicted(region) for region in regions):
@@ -214,10 +211,9 @@ def _facts(result: Result) -> tuple[Fact, ...]:
     for number, given in enumerate(administrations(result), 1):
         facts += _administration(given, f" {number}" if len(administrations(result)) > 1 else "")
     times = ", ".join(format_fixed(image.t_h, 1) for image in result.images)
-    facts += [
-        ("Images", f"{len(result.images)} at {times} h" if result.images else None),
-        ("Dose engine", study_value(study, "dose", "engine")),
-    ]
+    facts.append(("Images", f"{len(result.images)} at {times} h" if result.images else "none"))
+    if result.images:
+        facts.append(("Dose engine", study_value(study, "dose", "engine")))
     return tuple(
         Fact(label, NOT_STATED if value in (None, "") else str(value), "muted" if value in (None, "") else "")
         for label, value in facts
@@ -280,8 +276,10 @@ def _finding_count(result: Result) -> Paragraph:
     )
 
 
-def _burden(result: Result) -> Block:
+def _burden(result: Result) -> Block | None:
     burden = result.tumour_burden
+    if burden is None and not result.regions:
+        return None
     if burden is None:
         return Paragraph("Total lesion volume and activity: not stated, because no region is marked as a lesion.")
     lesions = "1 lesion" if burden.lesions == 1 else f"{burden.lesions} lesions"

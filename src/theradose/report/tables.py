@@ -52,13 +52,17 @@ def write_tables(result: Result, folder: Path) -> tuple[Path, ...]:
     }
     paths = []
     for name, header in HEADERS.items():
-        path = folder / f"{name}.csv"
-        with path.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(header)
-            writer.writerows([cell_text(value) for value in row] for row in rows[name])
-        paths.append(path)
+        paths.append(write_table(folder / f"{name}.csv", header, rows[name]))
     return tuple(paths)
+
+
+def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Value]]) -> Path:
+    """Write one CSV table and return its file."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows([cell_text(value) for value in row] for row in rows)
+    return path
 
 
 def cell_text(value: Value) -> str:

@@ -32,11 +32,12 @@ def patient_id(patient: DigitalPatient) -> str:
 
 
 def outlined_regions(patient: DigitalPatient) -> tuple[str, ...]:
-    """Return the regions that the structure set holds: organs and lesions."""
+    """Return the regions that the structure set holds: organs and lesions, then vertebrae."""
     anatomy = patient.anatomy
-    return tuple(
+    regions = tuple(
         name for name in anatomy.region_names if anatomy.parts[anatomy.parts_of(name)[0]].kind is not RegionKind.OTHER
     )
+    return (*regions, *anatomy.structure_names)
 
 
 class DicomWriter:

@@ -42,6 +42,8 @@ class Part:
         Key of the kinetics, or ``remainder``.
     site : str
         Where it lies, for lesions.
+    structure : str or None
+        Larger whole of several parts that a reader may outline (a vertebra: cortex and spongiosa).
     """
 
     name: str
@@ -51,6 +53,7 @@ class Part:
     kind: RegionKind = RegionKind.ORGAN
     kinetics: str = "remainder"
     site: str = ""
+    structure: str | None = None
 
     @property
     def is_core(self) -> bool:
@@ -84,6 +87,11 @@ class Anatomy:
         return tuple(dict.fromkeys(part.region for part in self.parts if part.region is not None))
 
     @property
+    def structure_names(self) -> tuple[str, ...]:
+        """Names of the structures in order of first appearance."""
+        return tuple(dict.fromkeys(part.structure for part in self.parts if part.structure is not None))
+
+    @property
     def skin(self) -> Solid:
         """The surface of the trunk."""
         return next(part.solids[0] for part in self.parts if part.name == "fat")
@@ -96,17 +104,18 @@ class Anatomy:
         return float(x), float(y)
 
     def parts_of(self, region: str) -> tuple[int, ...]:
-        """Return the positions of the parts of a region."""
-        return tuple(i for i, part in enumerate(self.parts) if part.region == region)
+        """Return the positions of the parts of a region or structure."""
+        return tuple(i for i, part in enumerate(self.parts) if region in (part.region, part.structure))
 
     def region_level(self, region: str, points_mm: Array) -> Array:
-        """Return a function of (…, 3) points that is negative inside a region and zero on its outline."""
+        """Return a function of (…, 3) points that is negative inside a region or structure, zero on its outline."""
         flat = points_mm.reshape(-1, 3)
         low, high = flat.min(axis=0), flat.max(axis=0)
         level = np.full(points_mm.shape[:-1], np.inf)
-        for member in self.parts_of(region):
+        members = self.parts_of(region)
+        for member in members:
             part_level = np.min([solid.level(points_mm) for solid in self.parts[member].solids], axis=0)
-            later = (part for part in self.parts[member + 1 :] if part.region != region)
+            later = (part for i, part in enumerate(self.parts) if i > member and i not in members)
             for solid in (solid for part in later for solid in part.solids if solid.reaches(low, high)):
                 part_level = np.maximum(part_level, -solid.level(points_mm))
             level = np.minimum(level, part_level)
@@ -199,7 +208,8 @@ def _spine(spec: Mapping[str, Any], scale: float) -> tuple[Part, ...]:
     for i, name in enumerate(spec["names"]):
         semi_axes = [*(width[i] * np.array(spec["semi_axes_mm"])), heights[i] / 2]
         shell = cylinder([0.0, y[i], z[i]], semi_axes, (tilt_deg[i], 0.0, 0.0))
-        parts.append(Part(f"{name}-cortex", "cortical-bone", (shell,)))
+        vertebra = f"{name.lower()}-vertebra" if name in spec["outlined"] else None
+        parts.append(Part(f"{name}-cortex", "cortical-bone", (shell,), structure=vertebra))
         parts.append(
             Part(
                 f"{name}-spongiosa",
@@ -208,6 +218,7 @@ def _spine(spec: Mapping[str, Any], scale: float) -> tuple[Part, ...]:
                 f"{name}-spongiosa",
                 RegionKind.OTHER,
                 "spongiosa",
+                structure=vertebra,
             )
         )
     return tuple(parts)

@@ -136,12 +136,19 @@ class DigitalPatient:
         return float((self.volumes_ml * density)[members].sum())
 
     def region_curve(self, region: str) -> KineticCurve:
-        """Return the activity of a region over time."""
-        curves = [self.curves[self.anatomy.parts[member].name] for member in self.anatomy.parts_of(region)]
+        """Return the activity of a region or structure over time."""
+        curves = [self._part_curve(member) for member in self.anatomy.parts_of(region)]
         return KineticCurve(
             np.concatenate([curve.amplitudes_mbq for curve in curves]),
             np.concatenate([curve.rates_per_h for curve in curves]),
         )
+
+    def _part_curve(self, member: int) -> KineticCurve:
+        """Return the activity of a part: its own, or its share of the remainder."""
+        own = self.curves.get(self.anatomy.parts[member].name)
+        if own is not None:
+            return own
+        return self.curves[REMAINDER].scaled(float(self.remainder_per_ml[member] * self.volumes_ml[member]))
 
     def body_curve(self) -> KineticCurve:
         """Return the activity of the whole body over time."""

@@ -11,6 +11,7 @@ from theradose.dose.local import local_dose_constant
 from theradose.model.region import RegionKind
 from theradose.model.transform import RigidTransform
 from theradose.simulate.patient import DigitalPatient, KineticCurve
+from theradose.simulate.readings import TrueBlood
 
 SCHEMA = "theradose/truth/1"
 
@@ -46,6 +47,29 @@ class TrueRegion:
     volume_ml: float
     mass_g: float
     curve: KineticCurve
+    tia_mbq_h: float
+    dose_gy: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrueMarrow:
+    """The spongiosa of the outlined vertebrae, in which all marrow takes part alike.
+
+    Attributes
+    ----------
+    sites : tuple of str
+        The vertebrae.
+    volume_ml, mass_g : float
+        Of their spongiosa.
+    tia_mbq_h : float
+        Time-integrated activity in it.
+    dose_gy : float
+        Mean dose if all electron energy is absorbed in it.
+    """
+
+    sites: tuple[str, ...]
+    volume_ml: float
+    mass_g: float
     tia_mbq_h: float
     dose_gy: float
 
@@ -98,8 +122,12 @@ class Truth:
         Whose space the structure set and the transforms use.
     regions : tuple of TrueRegion
         All regions with kinetics of their own.
+    marrow : TrueMarrow
+        Spongiosa of the outlined vertebrae.
     body : KineticCurve
         Activity of the whole body; what is missing to the decayed administered activity was excreted.
+    blood : TrueBlood
+        Of which samples are drawn.
     timepoints : tuple of TrueTimepoint
         In order of time.
     """
@@ -111,7 +139,9 @@ class Truth:
     administered_mbq: float
     reference_timepoint: str
     regions: tuple[TrueRegion, ...]
+    marrow: TrueMarrow
     body: KineticCurve
+    blood: TrueBlood
     timepoints: tuple[TrueTimepoint, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -125,7 +155,14 @@ class Truth:
             "administered_mbq": self.administered_mbq,
             "reference_timepoint": self.reference_timepoint,
             "regions": [_region_json(region) for region in self.regions],
+            "marrow": _marrow_json(self.marrow),
             "whole_body": {"curve": _curve_json(self.body), "tia_mbq_h": self.body.tia_mbq_h},
+            "blood": {
+                "curve_per_l": _curve_json(self.blood.curve),
+                "tia_mbq_h_per_l": self.blood.curve.tia_mbq_h,
+                "haematocrit": self.blood.haematocrit,
+                "marrow_dose_gy": self.blood.marrow_dose_gy,
+            },
             "timepoints": [_timepoint_json(timepoint) for timepoint in self.timepoints],
         }
 
@@ -138,7 +175,7 @@ def true_regions(patient: DigitalPatient, outlined: tuple[str, ...]) -> tuple[Tr
     """Return what is true of each region of a patient; `outlined` are those of the structure set."""
     constant = local_dose_constant(electron_energy_kev=patient.nuclide.electron_energy_kev.value)
     regions = []
-    for name in patient.anatomy.region_names:
+    for name in (*patient.anatomy.region_names, *patient.anatomy.structure_names):
         part = patient.anatomy.parts[patient.anatomy.parts_of(name)[0]]
         curve = patient.region_curve(name)
         mass_g = patient.region_mass_g(name)
@@ -156,6 +193,33 @@ def true_regions(patient: DigitalPatient, outlined: tuple[str, ...]) -> tuple[Tr
             )
         )
     return tuple(regions)
+
+
+def true_marrow(patient: DigitalPatient) -> TrueMarrow:
+    """Return what is true of the spongiosa of the outlined vertebrae."""
+    parts = patient.anatomy.parts
+    members = [i for i, part in enumerate(parts) if part.structure is not None and part.tissue == "spongiosa"]
+    regions = [str(parts[member].region) for member in members]
+    mass_g = sum(patient.region_mass_g(region) for region in regions)
+    tia_mbq_h = sum(patient.region_curve(region).tia_mbq_h for region in regions)
+    constant = local_dose_constant(electron_energy_kev=patient.nuclide.electron_energy_kev.value)
+    return TrueMarrow(
+        sites=patient.anatomy.structure_names,
+        volume_ml=sum(patient.region_volume_ml(region) for region in regions),
+        mass_g=mass_g,
+        tia_mbq_h=tia_mbq_h,
+        dose_gy=constant * tia_mbq_h / mass_g,
+    )
+
+
+def _marrow_json(marrow: TrueMarrow) -> dict[str, Any]:
+    return {
+        "sites": list(marrow.sites),
+        "volume_ml": marrow.volume_ml,
+        "mass_g": marrow.mass_g,
+        "tia_mbq_h": marrow.tia_mbq_h,
+        "dose_gy": marrow.dose_gy,
+    }
 
 
 def _region_json(region: TrueRegion) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from theradose.simulate.camera import SPECT_CT, Camera, load_camera
 from theradose.simulate.dicom import DicomWriter, outlined_regions, patient_id
 from theradose.simulate.patient import DigitalPatient, make_patient
 from theradose.simulate.phantom import measure_recovery
-from theradose.simulate.truth import TrueTimepoint, Truth, true_regions
+from theradose.simulate.readings import BLOOD_FILE, PROBE_FILE, draw_blood, study_keys, write_readings
+from theradose.simulate.truth import TrueTimepoint, Truth, true_marrow, true_regions
 from theradose.simulate.visit import Variant, Visit, plan_visits
 
 STUDY_FILE = "study.yaml"
@@ -42,9 +43,9 @@ def simulate_study(
     """Write a digital patient's treatment cycle below `out`.
 
     ``dicom/nm_4h/``, ``dicom/ct_4h/`` … (SPECT and CT), ``dicom/rtstruct/tp24.dcm``, ``recovery.csv``,
-    ``study.yaml`` and ``truth.json``. The same arguments give the same bytes. The SPECT images are not corrected
-    for decay: their values are means over the acquisition. Count images have lost events to dead time; images
-    in Bq/mL have not.
+    ``blood.csv``, ``probe.csv``, ``study.yaml`` and ``truth.json``. The same arguments give the same bytes. The SPECT
+    images are not corrected for decay: their values are means over the acquisition. Count images have lost events to
+    dead time; images in Bq/mL have not.
 
     Parameters
     ----------
@@ -85,6 +86,8 @@ def simulate_study(
     visits = plan_visits(load_yaml(SPECT_CT), seed=seed, administered_at=administered_at)
     report("phantom")
     _write_recovery(partial / RECOVERY_FILE, measure_recovery(camera, seed=seed))
+    blood = draw_blood(patient)
+    write_readings(partial, patient, blood, administered_at=administered_at)
     writer = DicomWriter(partial / DICOM_FOLDER, patient, camera, ImageUnit(unit), chosen, administered_at)
     timepoints = []
     for visit in visits:
@@ -109,7 +112,9 @@ def simulate_study(
         administered_mbq=patient.administered_mbq,
         reference_timepoint=reference,
         regions=true_regions(patient, outlined_regions(patient)),
+        marrow=true_marrow(patient),
         body=patient.body_curve(),
+        blood=blood,
         timepoints=tuple(timepoints),
     )
     _write_study(partial / STUDY_FILE, patient, camera, visits, ImageUnit(unit), administered_at)
@@ -187,6 +192,7 @@ def _write_study(
             }
         ],
         "calibration": calibration,
+        **study_keys(),
         "timepoints": [_timepoint(visit) for visit in visits],
         "reference_timepoint": next(visit.id for visit in visits if visit.is_reference),
     }
@@ -207,6 +213,6 @@ def _timepoint(visit: Visit) -> dict[str, str]:
 def _publish(partial: Path, out: Path) -> None:
     """Move the finished simulation to its place, the images last: if they are there, all of it is."""
     shutil.rmtree(out / DICOM_FOLDER, ignore_errors=True)
-    for name in (RECOVERY_FILE, STUDY_FILE, TRUTH_FILE, DICOM_FOLDER):
+    for name in (RECOVERY_FILE, BLOOD_FILE, PROBE_FILE, STUDY_FILE, TRUTH_FILE, DICOM_FOLDER):
         (partial / name).replace(out / name)
     partial.rmdir()

@@ -23,6 +23,7 @@ from theradose.spatial.averages import average_on, average_volume, index_map, sa
 
 __all__ = [
     "average_volume",
+    "box_grid",
     "lost_activity",
     "resample_activity",
     "resample_segmentation",
@@ -173,7 +174,7 @@ def _resample_region(
     empty = RegionVoxels((0, 0, 0), np.zeros((0, 0, 0), np.float32))
     if voxels.fraction.size == 0:
         return empty
-    part = _box_grid(source, voxels.origin, voxels.fraction.shape)
+    part = box_grid(source, voxels.origin, voxels.fraction.shape)
     # Interpolation reaches one source voxel beyond the box.
     edges = product(*((-1.5, n + 0.5) for n in part.shape))
     corners = part.to_lps(np.array(list(edges)))
@@ -185,7 +186,7 @@ def _resample_region(
     if np.any(last < first):
         return empty
     z, y, x = (int(i) for i in first)
-    box = _box_grid(target, (z, y, x), tuple(int(n) for n in last - first + 1))
+    box = box_grid(target, (z, y, x), tuple(int(n) for n in last - first + 1))
     fraction = np.clip(average_on(voxels.fraction, part, box, transform=transform, fill=0.0), 0.0, 1.0)
     fraction[fraction < _NEGLIGIBLE_FRACTION] = 0.0
     cropped = RegionVoxels.from_mask(fraction)
@@ -193,7 +194,8 @@ def _resample_region(
     return RegionVoxels((z + dz, y + dy, x + dx), cropped.fraction)
 
 
-def _box_grid(grid: Grid, origin: tuple[int, int, int], shape: tuple[int, ...]) -> Grid:
+def box_grid(grid: Grid, origin: tuple[int, int, int], shape: tuple[int, ...]) -> Grid:
+    """Return the grid of a box of voxels, from the index of its first voxel and its shape."""
     affine = grid.affine_mm.copy()
     affine[:3, 3] = grid.to_lps(origin)
     z, y, x = shape

@@ -31,6 +31,7 @@ _FINE_STEPS = 400
 # the turn of a smooth body about its long axis.
 _RELAXATION = 0.8
 _SHORTEST_STEP = 2e-4
+_ORTHOGONAL = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,9 @@ class RigidFit:
     converged: bool
 
 
-def register_rigid(reference: Volume, moving: Volume, *, mask: Array, starts: Sequence[RigidTransform]) -> RigidFit:
+def register_rigid(
+    reference: Volume, moving: Volume, *, mask: Array, starts: Sequence[RigidTransform], coarse: bool = True
+) -> RigidFit:
     """Maximise mutual information over the rigid motions, from coarse to fine.
 
     The coarse level is run from every start, the fine levels from the best outcome. Sampling is seeded and
@@ -62,7 +65,9 @@ def register_rigid(reference: Volume, moving: Volume, *, mask: Array, starts: Se
     mask : ndarray of bool
         Voxels of `reference` that take part, shape of its grid.
     starts : sequence of RigidTransform
-        Where to begin; pure translations.
+        Where to begin.
+    coarse : bool
+        Whether the coarse level is run; small images that begin near their place have none.
 
     Returns
     -------
@@ -84,10 +89,13 @@ def register_rigid(reference: Volume, moving: Volume, *, mask: Array, starts: Se
     fraction = min(1.0, _SAMPLES / max(1, int(np.count_nonzero(mask))))
     step_mm = max(reference.grid.spacing_mm)
     inputs = (fixed, floating, fixed_mask)
-    coarse = [_run(*inputs, _euler(start, centre), fraction, step_mm, coarse=True) for start in starts]
-    # The best first; the last resort is the best that the fine levels can start from at all.
-    for outcome in sorted((one for one in coarse if one is not None), key=_metric_of):
-        fine = _run(*inputs, outcome.transform, fraction, step_mm, coarse=False)
+    begun = [_euler(start, centre) for start in starts]
+    if coarse:
+        outcomes = [_run(*inputs, start, fraction, step_mm, coarse=True) for start in begun]
+        # The best first; the last resort is the best that the fine levels can start from at all.
+        begun = [one.transform for one in sorted((one for one in outcomes if one is not None), key=_metric_of)]
+    for start in begun:
+        fine = _run(*inputs, start, fraction, step_mm, coarse=False)
         if fine is not None:
             return RigidFit(_to_rigid(fine.transform), fine.converged)
     raise GeometryError(
@@ -154,6 +162,8 @@ def _euler(start: RigidTransform, centre: Array) -> Any:
 
     transform = sitk.Euler3DTransform()
     transform.SetCenter([float(c) for c in centre])
+    # Written with as many digits as a stored transform has: a rotation is orthogonal to those only.
+    transform.SetMatrix([float(m) for m in start.matrix[:3, :3].ravel()], _ORTHOGONAL)
     transform.SetTranslation([float(t) for t in start.apply(centre) - centre])
     return transform
 

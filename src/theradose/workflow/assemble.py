@@ -12,19 +12,16 @@ import numpy as np
 from theradose.data import load_yaml
 from theradose.dose.dvh import RegionDoses
 from theradose.kinetics.evaluate import evaluate_tia
-from theradose.model.curve import CurveFit, TimeActivityCurve, TimeIntegratedActivity
+from theradose.model.curve import TimeIntegratedActivity
+from theradose.model.finding import Finding
 from theradose.model.region import RegionKind
 from theradose.model.result import (
-    BudgetResult,
     ConstantResult,
-    CurveResult,
     DvhCurve,
     DvhResult,
-    Estimate,
     EvidenceLine,
     FileResult,
     FindingResult,
-    FitResult,
     ImageResult,
     RegionResult,
     RegistrationResult,
@@ -36,31 +33,57 @@ from theradose.model.study import Study
 from theradose.nuclides import load_constant
 from theradose.provenance import software_versions
 from theradose.report.reporting import reporting_items
-from theradose.uncertainty import Uncertain, budget
+from theradose.workflow.assemble_readings import (
+    constants_of_marrow,
+    marrow_result,
+    thyroid_result,
+    whole_body_result,
+)
 from theradose.workflow.case import Case
+from theradose.workflow.document_parts import budget_lines, estimate, integral_fields
+from theradose.workflow.marrow_image import ImageMarrow
 from theradose.workflow.outcome import Outcome, RegionOutcome, TimepointOutcome
+from theradose.workflow.readings import Readings
 from theradose.workflow.tia_maps import map_uncertainty
 
 _MBQ_PER_GBQ = 1000.0
 
 
 def assemble_result(
-    case: Case, outcome: Outcome, *, run_id: str, created: datetime, files: tuple[FileResult, ...]
+    case: Case,
+    outcome: Outcome | None,
+    readings: Readings,
+    marrow: ImageMarrow | None,
+    *,
+    findings: tuple[Finding, ...],
+    run_id: str,
+    created: datetime,
+    files: tuple[FileResult, ...],
 ) -> Result:
-    """Return the result document of a run."""
+    """Return the result document of a run; `outcome` is ``None`` if nothing was imaged."""
+    field = None if outcome is None else _field_of_view(case, outcome)
     result = Result(
         run_id=run_id,
         created=created.astimezone(UTC).isoformat(timespec="seconds"),
         software=software_versions(),
-        study={**describe_study(case.study), "protocol": case.protocol.name},
-        constants=_constants(case),
-        images=tuple(_image(timepoint, outcome) for timepoint in outcome.timepoints),
-        regions=tuple(_region(case, region) for region in outcome.regions),
-        whole_body=_whole_body(case, outcome),
-        tumour_burden=_tumour_burden(outcome),
+        study=describe_study(case.study)
+        if outcome is None
+        else {**describe_study(case.study), "protocol": case.protocol.name},
+        constants=tuple(
+            dict.fromkeys(
+                (*_constants(case, imaged=outcome is not None), *constants_of_marrow(readings, marrow, case.nuclide))
+            )
+        ),
+        images=() if outcome is None else tuple(_image(timepoint, outcome) for timepoint in outcome.timepoints),
+        regions=() if outcome is None else tuple(_region(case, region) for region in outcome.regions),
+        whole_body=whole_body_result(case, readings) or field,
+        field_of_view=field,
+        thyroid=thyroid_result(case, readings),
+        marrow=marrow_result(case, readings, marrow),
+        tumour_burden=None if outcome is None else _tumour_burden(outcome),
         reporting=(),
         findings=tuple(
-            FindingResult(code=f.code, severity=f.severity, message=f.message, where=f.where) for f in outcome.findings
+            FindingResult(code=f.code, severity=f.severity, message=f.message, where=f.where) for f in findings
         ),
         files=files,
     )
@@ -87,12 +110,14 @@ def _without_absolute_paths(value: Any) -> Any:
     return value
 
 
-def _constants(case: Case) -> tuple[ConstantResult, ...]:
+def _constants(case: Case, *, imaged: bool) -> tuple[ConstantResult, ...]:
     nuclide = case.nuclide
     physical = [
         ConstantResult(name=c.name, value=c.value, unit=c.unit, source=c.source, status=c.status)
         for c in (nuclide.half_life_h, nuclide.electron_energy_kev, load_constant("elementary-charge"))
     ]
+    if not imaged:
+        return tuple(physical)
     assumed = case.protocol.measurement_relative_u
     if case.study.measurement_u is None:
         source, status = assumed.source, assumed.status
@@ -162,36 +187,16 @@ def _region(case: Case, outcome: RegionOutcome) -> RegionResult:
         recovery=None if recovery is None else estimate(recovery),
         dose_gy=estimate(dose),
         dose_per_activity_gy_gbq=estimate(dose * _MBQ_PER_GBQ / case.administered_mbq),
-        dvh=_dvh(outcome.doses, map_relative_u(case, tia)),
-        budget=tuple(
-            BudgetResult(source=line.source, group=line.group, relative_u=line.relative_u, share=line.share)
-            for line in budget(dose)
-        ),
-        **_integral(case, tia),
+        dvh=_dvh(outcome.doses, estimate(map_uncertainty(case, tia)).u),
+        budget=budget_lines(dose),
+        **integral_fields(case, tia),
     )
 
 
-def _integral(case: Case, tia: TimeIntegratedActivity) -> dict[str, Any]:
-    fits = tuple(_fit(fit) for fit in tia.fits)
-    return {
-        "curve": _curve(tia.curve),
-        "fit": max(fits, key=lambda fit: fit.weight, default=None),
-        "models": fits,
-        "chosen_model": tia.chosen,
-        "tia_mbq_h": estimate(tia.value),
-        "tiac_h": estimate(tia.value / case.administered_mbq),
-        "effective_half_life_h": estimate(tia.effective_half_life_h),
-        "extrapolated_fraction": tia.extrapolated_fraction,
-        "before_first_fraction": tia.before_first_fraction,
-    }
-
-
-def _whole_body(case: Case, outcome: Outcome) -> WholeBodyResult | None:
+def _field_of_view(case: Case, outcome: Outcome) -> WholeBodyResult | None:
     if outcome.whole_field is None:
         return None
-    fields = _integral(case, outcome.whole_field)
-    fields.pop("models")
-    return WholeBodyResult(scope="field of view of the images", **fields)
+    return WholeBodyResult(scope="field of view of the images", **integral_fields(case, outcome.whole_field))
 
 
 def _tumour_burden(outcome: Outcome) -> TumourBurden | None:
@@ -214,45 +219,6 @@ def _activity_at(tia: TimeIntegratedActivity, t_h: float) -> float:
     """Return the measured activity at `t_h`, or the fitted one where that image was left out of the curve."""
     measured = tia.curve.activity_mbq[tia.curve.t_h == t_h]
     return float(measured[0] if len(measured) else evaluate_tia(tia, np.array([t_h]))[0][0])
-
-
-def estimate(quantity: Uncertain) -> Estimate:
-    """Return a value for a document; its u is that of the stated sources, ``null`` if there is none.
-
-    A value without any source is not exact: a rate that a bound holds, or a mass that the user states, has an
-    uncertainty that nobody knows.
-    """
-    return Estimate(value=quantity.value, u=quantity.u if quantity.contributions else None)
-
-
-def _curve(curve: TimeActivityCurve) -> CurveResult:
-    return CurveResult(
-        t_h=tuple(curve.t_h.tolist()),
-        activity_mbq=tuple(curve.activity_mbq.tolist()),
-        u_mbq=tuple(curve.u_independent_mbq.tolist()),
-    )
-
-
-def _fit(fit: CurveFit) -> FitResult:
-    return FitResult(
-        model=fit.model,
-        parameters=dict(fit.parameters),
-        covariance=tuple(tuple(_finite(value) for value in row) for row in fit.covariance.tolist()),
-        tia_mbq_h=Estimate(value=fit.tia_mbq_h, u=_finite(fit.u_tia_mbq_h)),
-        aicc=_finite(fit.aicc),
-        chi_squared=fit.chi_squared,
-        weight=fit.weight,
-        flags=fit.flags,
-    )
-
-
-def map_relative_u(case: Case, tia: TimeIntegratedActivity) -> float | None:
-    """Return the relative standard uncertainty that all dose-volume figures of a region share; ``None`` if unknown."""
-    return estimate(map_uncertainty(case, tia)).u
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _dvh(doses: RegionDoses, common_relative_u: float | None) -> DvhResult:

@@ -13,12 +13,13 @@ from theradose.data import load_yaml
 from theradose.errors import DicomError, StudyError
 from theradose.formats.dicom.files import read_header
 from theradose.formats.dicom.values import read_text
+from theradose.model.protocol import Protocol
 from theradose.model.study import Override, Study, Timepoint
 from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
 from theradose.provenance import hash_file
 from theradose.quantify.times import hours_since
 from theradose.uncertainty import Uncertain
-from theradose.workflow.protocols import Protocol, load_protocol
+from theradose.workflow.protocols import load_protocol
 from theradose.workflow.study_file import StudyFile, require_complete
 
 
@@ -63,6 +64,11 @@ class Case:
             ),
             start=Uncertain(0.0),
         )
+
+    @property
+    def given_activity_factor(self) -> Uncertain:
+        """One, with the relative uncertainty of the given activity: for what is measured as a fraction of it."""
+        return self.administered_mbq * (1 / self.net_activity_mbq)
 
     @property
     def reference_id(self) -> str:
@@ -199,6 +205,14 @@ def _named_files(study_file: StudyFile) -> dict[str, tuple[Path, ...]]:
         for cycle in study.previous_cycles:
             if cycle.result is not None:
                 named[cycle.result] = (earlier_result_file(study_file.resolve(cycle.result)),)
+    for name in (study.blood, study.probe, study.uptake):
+        if name is not None:
+            named[name] = _all_files(study_file.resolve(name))
+    if study.marrow.weighting is not None:
+        weighting = study.marrow.weighting
+        for name in (weighting.image, weighting.ct, weighting.transform):
+            if name is not None:
+                named[name] = _all_files(study_file.resolve(name))
     if study.calibration is not None:
         for name in (study.calibration.recovery, study.calibration.record):
             if name is not None:

@@ -16,7 +16,11 @@ EARLIER_HALF_LIFE = "earlier-half-life"
 
 
 def integrate_measured(
-    case: Case, curve: TimeActivityCurve, *, force_model: str | None = None
+    case: Case,
+    curve: TimeActivityCurve,
+    *,
+    force_model: str | None = None,
+    models: tuple[str, ...] | None = None,
 ) -> tuple[TimeIntegratedActivity, tuple[Finding, ...]]:
     """Integrate a curve of the study.
 
@@ -28,11 +32,13 @@ def integrate_measured(
         given, findings = _assumptions(case, stated, curve.region)
         tia, limits = integrate_single_point(curve, nuclide=case.nuclide, method=stated.method, given=given)
         return tia, (*findings, *limits)
-    return integrate_curve(curve, nuclide=case.nuclide, force_model=force_model, infusion_h=_infusion_h(case))
+    return integrate_curve(
+        curve, nuclide=case.nuclide, models=models, force_model=force_model, infusion_h=infusion_of(case)
+    )
 
 
-def _infusion_h(case: Case) -> float:
-    """Return the length of the only administration; a split one counts as given at once."""
+def infusion_of(case: Case) -> float:
+    """Return the length of the only administration in h; a split one counts as given at once."""
     administrations = case.study.administrations
     return administrations[0].duration or 0.0 if len(administrations) == 1 else 0.0
 

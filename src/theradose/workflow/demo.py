@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from theradose.errors import StudyError
+from theradose.model.result import Result
+from theradose.report.readings import MARROW_METHODS
 from theradose.simulate.write import TRUTH_FILE, simulate_study
+from theradose.workflow.readings import RED_MARROW_BY_BLOOD
 from theradose.workflow.run import run_study
 
 _STUDY = "study.yaml"
@@ -17,26 +20,26 @@ _STUDY = "study.yaml"
 
 @dataclass(frozen=True, slots=True)
 class DemoRow:
-    """Truth beside result for one region."""
+    """Truth beside result for one region or reading; ``None`` is what it does not have."""
 
     region: str
-    volume_ml: float
-    true_tia_mbq_h: float
-    tia_mbq_h: float
-    u_tia_mbq_h: float
-    true_dose_gy: float
-    dose_gy: float
-    u_dose_gy: float
+    volume_ml: float | None
+    true_tia_mbq_h: float | None
+    tia_mbq_h: float | None
+    u_tia_mbq_h: float | None
+    true_dose_gy: float | None
+    dose_gy: float | None
+    u_dose_gy: float | None
 
     @property
-    def tia_deviation(self) -> float:
+    def tia_deviation(self) -> float | None:
         """Relative deviation of the time-integrated activity from the truth."""
-        return self.tia_mbq_h / self.true_tia_mbq_h - 1
+        return _deviation(self.tia_mbq_h, self.true_tia_mbq_h)
 
     @property
-    def dose_deviation(self) -> float:
+    def dose_deviation(self) -> float | None:
         """Relative deviation of the dose from the truth."""
-        return self.dose_gy / self.true_dose_gy - 1
+        return _deviation(self.dose_gy, self.true_dose_gy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +77,39 @@ def run_demo(out: Path, *, seed: int, on_step: Callable[[str], None]) -> Demo:
             region.name,
             true_regions[region.name]["volume_ml"],
             true_regions[region.name]["tia_mbq_h"],
-            region.tia_mbq_h.value or 0.0,
-            region.tia_mbq_h.u or 0.0,
+            region.tia_mbq_h.value,
+            region.tia_mbq_h.u,
             true_regions[region.name]["dose_gy"],
-            region.dose_gy.value or 0.0,
-            region.dose_gy.u or 0.0,
+            region.dose_gy.value,
+            region.dose_gy.u,
         )
         for region in run.result.regions
         if region.name in true_regions
     ]
-    return Demo(tuple(rows), run.folder / "report.pdf")
+    return Demo((*rows, *_reading_rows(run.result, truth)), run.folder / "report.pdf")
+
+
+def _reading_rows(result: Result, truth: Mapping[str, Any]) -> list[DemoRow]:
+    rows = []
+    body, marrow = result.whole_body, result.marrow or {}
+    blood, image = marrow.get("blood"), marrow.get("image")
+    if body is not None and body.excreted_fraction is not None:
+        true_tia = truth["whole_body"]["tia_mbq_h"]
+        rows.append(DemoRow(body.scope, None, true_tia, body.tia_mbq_h.value, body.tia_mbq_h.u, None, None, None))
+    if blood is not None:
+        dose = blood["dose_gy"]
+        true_dose = truth["blood"]["marrow_dose_gy"]
+        rows.append(DemoRow(RED_MARROW_BY_BLOOD, None, None, None, None, true_dose, dose["value"], dose["u"]))
+    if image is not None:
+        # Self dose beside self dose: the truth is that of the activity in the spongiosa of the same vertebrae.
+        dose, true = image["self_gy"], truth["marrow"]
+        name = f"{MARROW_METHODS['image']}, self"
+        rows.append(DemoRow(name, true["volume_ml"], None, None, None, true["dose_gy"], dose["value"], dose["u"]))
+    return rows
+
+
+def _deviation(found: float | None, true: float | None) -> float | None:
+    return None if found is None or true is None else found / true - 1
 
 
 def _is_simulated(out: Path, seed: int) -> bool:

@@ -12,11 +12,24 @@ from theradose.errors import FitError
 from theradose.formats.tables_curves import SubjectCurve, read_curves
 from theradose.kinetics.integrate import integrate_curve
 from theradose.kinetics.models import curve_models
+from theradose.kinetics.single_time_point import (
+    Assumptions,
+    integrate_single_point,
+    single_time_point_methods,
+)
 from theradose.model.curve import CurveFit, TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.nuclides import Nuclide, load_nuclide
 from theradose.report.curves import CurvePage, write_curve_pages, write_curve_summary
 from theradose.uncertainty import Uncertain
+
+
+@dataclass(frozen=True, slots=True)
+class SinglePointChoice:
+    """How curves of one point are integrated: a single-time-point method and what is assumed for all of them."""
+
+    method: str
+    given: Assumptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,7 @@ def fit_table(
     models: Sequence[str] | None = None,
     relative_u: float | None = None,
     infusion_h: float = 0.0,
+    single: SinglePointChoice | None = None,
     out: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> FittedTable:
@@ -94,6 +108,8 @@ def fit_table(
         Relative standard uncertainty of points without one.
     infusion_h : float
         Length of a constant infusion that began at t = 0.
+    single : SinglePointChoice, optional
+        For curves of one point, which are refused without it.
     out : Path, optional
         Folder for a page per curve (``curves.pdf``) and a summary (``fits_summary.csv``).
     progress : callable
@@ -107,20 +123,32 @@ def fit_table(
     known = load_nuclide(nuclide)
     for name in models or ():
         curve_models.get(name)
+    if single is not None:
+        single_time_point_methods.get(single.method)
     curves = read_curves(path, relative_u=relative_u)
     fits: list[CurvePage] = []
     refused: list[RefusedCurve] = []
     for done, item in enumerate(curves):
         progress(done, len(curves))
         try:
-            fits.append(_fit(item, nuclide=known, models=models, infusion_h=infusion_h))
+            fits.append(_fit(item, nuclide=known, models=models, infusion_h=infusion_h, single=single))
         except FitError as error:
             refused.append(RefusedCurve(item.subject, item.curve.region, error))
     progress(len(curves), len(curves))
     return FittedTable(tuple(fits), tuple(refused), _write(fits, nuclide=known, out=out, progress=progress))
 
 
-def _fit(item: SubjectCurve, *, nuclide: Nuclide, models: Sequence[str] | None, infusion_h: float) -> CurvePage:
+def _fit(
+    item: SubjectCurve,
+    *,
+    nuclide: Nuclide,
+    models: Sequence[str] | None,
+    infusion_h: float,
+    single: SinglePointChoice | None,
+) -> CurvePage:
+    if single is not None and len(item.curve.t_h) == 1:
+        tia, findings = integrate_single_point(item.curve, nuclide=nuclide, method=single.method, given=single.given)
+        return CurvePage(item.subject, tia, (*item.findings, *findings))
     prescribed = models[0] if models is not None and len(models) == 1 else None
     tia, findings = integrate_curve(
         item.curve, nuclide=nuclide, models=models, force_model=prescribed, infusion_h=infusion_h
@@ -179,7 +207,7 @@ def _model(fit: CurveFit) -> dict[str, Any]:
 
 
 def _estimate(quantity: Uncertain) -> dict[str, float | None]:
-    return {"value": quantity.value, "u": _finite(quantity.u)}
+    return {"value": quantity.value, "u": _finite(quantity.u) if quantity.contributions else None}
 
 
 def _finite(value: float) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from theradose.acquire.blood import check_unique, read_blood
+from theradose.acquire.blood import read_blood
 from theradose.dose.marrow import (
     MarrowConcentration,
     MarrowDose,
@@ -18,7 +18,6 @@ from theradose.dose.marrow import (
 )
 from theradose.dose.svalues import TOTAL_BODY, Sex
 from theradose.errors import FitError, StudyError
-from theradose.formats.tables_treatments import read_treatments
 from theradose.kinetics.integrate import integrate_curve
 from theradose.kinetics.settings import default_settings
 from theradose.model.curve import CurveFit, TimeIntegratedActivity
@@ -27,6 +26,14 @@ from theradose.model.samples import BloodSeries, SampleCurve, Specimen, Treatmen
 from theradose.nuclides import Constant, Nuclide, load_nuclide
 from theradose.quantify.samples import SampleOptions, early_area_findings, sample_curve
 from theradose.uncertainty import Uncertain
+from theradose.workflow.treatments import (
+    TreatmentDefaults,
+    check_stated,
+    check_unique,
+    completed_treatment,
+    stated_treatments,
+    unstated_findings,
+)
 
 BLOOD_MODELS = ("mono", "bi", "tri")
 """Models tried for blood by default, as far as the samples support their parameters."""
@@ -132,7 +139,7 @@ def blood_marrow(
     nuclide = load_nuclide(options.nuclide)
     marrow_methods.get(options.method)
     marrow_ratio(choice=options.ratio, haematocrit=options.haematocrit)
-    stated = {} if treatments is None else read_treatments(treatments)
+    stated = stated_treatments(treatments)
     haematocrits = {key: item.haematocrit for key, item in stated.items() if item.haematocrit is not None}
     series = [
         item
@@ -148,11 +155,18 @@ def blood_marrow(
             "in a table of treatments.",
             code="whole-body-of-several",
         )
-    if treatments is not None:
-        _check_all_stated(series, stated, treatments)
+    check_stated(series, stated, treatments)
+    defaults = TreatmentDefaults(
+        activity_mbq=options.activity_mbq,
+        start=options.samples.start,
+        infusion_h=options.infusion_h,
+        sex=options.sex,
+        haematocrit=options.haematocrit,
+        marrow_mass_g=options.marrow_mass_g,
+        whole_body_tia_mbq_h=options.whole_body_tia_mbq_h,
+    )
     return tuple(
-        _one_treatment(item, _complete(stated.get((item.subject, item.cycle)), item, options), options, nuclide)
-        for item in series
+        treatment_marrow(item, completed_treatment(stated, item, defaults), options, nuclide) for item in series
     )
 
 
@@ -162,9 +176,16 @@ def constants_used(results: Sequence[BloodMarrow], nuclide: Nuclide) -> tuple[Co
     return tuple(dict.fromkeys([nuclide.half_life_h, *used]))
 
 
-def _one_treatment(
+def treatment_marrow(
     series: BloodSeries, treatment: Treatment, options: BloodMarrowOptions, nuclide: Nuclide
 ) -> BloodMarrow:
+    """Return the red marrow dose of one treatment; what `treatment` states comes before `options`.
+
+    Raises
+    ------
+    TheradoseError
+        One sentence for the first row or option that cannot be used.
+    """
     curve, sampled = sample_curve(series, nuclide=nuclide, options=replace(options.samples, start=treatment.start))
     tia, fitted = _integrate(curve, treatment, options, nuclide)
     haematocrit = treatment.haematocrit if curve.haematocrit is None else curve.haematocrit
@@ -182,7 +203,7 @@ def _one_treatment(
             organ_tia_mbq_h={organ: value for organ, value in treatment.tia_mbq_h.items() if organ != TOTAL_BODY},
         )
     )
-    findings = [*sampled, *fitted, *early_area_findings(tia), *noticed, *dosed, *_missing(treatment)]
+    findings = [*sampled, *fitted, *early_area_findings(tia), *noticed, *dosed, *unstated_findings(treatment)]
     return BloodMarrow(
         curve=curve,
         treatment=treatment,
@@ -206,58 +227,3 @@ def _integrate(
         return integrate_curve(curve.curve, nuclide=nuclide, models=models, infusion_h=infusion_h)
     except FitError as error:
         raise FitError(f"{curve.series.label}: {error}", code=error.code) from None
-
-
-def _complete(treatment: Treatment | None, series: BloodSeries, options: BloodMarrowOptions) -> Treatment:
-    """Return the treatment with the options where the table is silent."""
-    if treatment is None:
-        treatment = Treatment(series.samples[0].origin)
-    body = {} if options.whole_body_tia_mbq_h is None else {TOTAL_BODY: options.whole_body_tia_mbq_h}
-    return replace(
-        treatment,
-        activity_mbq=options.activity_mbq if treatment.activity_mbq is None else treatment.activity_mbq,
-        start=treatment.start or options.samples.start,
-        infusion_h=options.infusion_h if treatment.infusion_h is None else treatment.infusion_h,
-        sex=treatment.sex or options.sex,
-        haematocrit=options.haematocrit if treatment.haematocrit is None else treatment.haematocrit,
-        marrow_mass_g=options.marrow_mass_g if treatment.marrow_mass_g is None else treatment.marrow_mass_g,
-        tia_mbq_h={**body, **treatment.tia_mbq_h},
-    )
-
-
-def _check_all_stated(
-    series: Sequence[BloodSeries], stated: dict[tuple[str, str | None], Treatment], path: Path
-) -> None:
-    for item in series:
-        if (item.subject, item.cycle) not in stated:
-            raise StudyError(
-                f"The treatment '{item.label}' has samples but no row in {path.name}: add one with its 'subject' and "
-                "'cycle'.",
-                code="treatment-missing",
-            )
-
-
-def _missing(treatment: Treatment) -> list[Finding]:
-    findings = []
-    if treatment.activity_mbq is None:
-        findings.append(
-            Finding(
-                "administered-activity-missing",
-                "warning",
-                "The administered activity is not stated, so that there is no dose per activity.",
-            )
-        )
-    if treatment.sex is None:
-        findings.append(
-            Finding("sex-assumed", "info", "The sex is not stated; the dose factors are those of the reference man.")
-        )
-    if not treatment.infusion_h:
-        findings.append(
-            Finding(
-                "infusion-not-stated",
-                "info",
-                "No infusion is stated and the administration counts as a bolus: the area of a phase is too large by "
-                "(exp(x) - 1)/x with x the rate times the length of an infusion.",
-            )
-        )
-    return findings

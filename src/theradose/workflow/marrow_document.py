@@ -12,7 +12,7 @@ from theradose.model.curve import CurveFit
 from theradose.model.finding import Finding
 from theradose.nuclides import Nuclide
 from theradose.uncertainty import Uncertain, budget
-from theradose.workflow.assemble import estimate
+from theradose.workflow.document_parts import constant_document, estimate
 from theradose.workflow.marrow import BLOOD_MODELS, BloodMarrow, constants_used
 
 _MBQ_PER_GBQ = 1e3
@@ -25,18 +25,9 @@ def blood_document(
     return {
         "nuclide": nuclide.name,
         "method": method,
-        "treatments": [_treatment(result) for result in results],
+        "treatments": [treatment_document(result) for result in results],
         "cohort": _cohort(results),
-        "constants": [
-            {
-                "name": constant.name,
-                "value": constant.value,
-                "unit": constant.unit,
-                "source": constant.source,
-                "status": constant.status,
-            }
-            for constant in constants_used(results, nuclide)
-        ],
+        "constants": [constant_document(constant) for constant in constants_used(results, nuclide)],
         "findings": [
             {"code": f.code, "severity": f.severity, "message": f.message, "where": f.where}
             for f in (*findings, *(finding for result in results for finding in result.findings))
@@ -44,7 +35,8 @@ def blood_document(
     }
 
 
-def _treatment(result: BloodMarrow) -> dict[str, Any]:
+def treatment_document(result: BloodMarrow) -> dict[str, Any]:
+    """Return one entry of ``treatments``."""
     dose = result.dose
     return {
         "subject": result.curve.series.subject,

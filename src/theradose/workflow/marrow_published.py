@@ -15,19 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from theradose.data import load_yaml
 from theradose.dose.marrow import MarrowRequest, marrow_from_specimen, marrow_methods
-from theradose.errors import FitError
-from theradose.kinetics.integrate import integrate_curve
-from theradose.kinetics.published import UnweightedFit, fit_unweighted
-from theradose.model.curve import TimeActivityCurve
+from theradose.kinetics.published import UnweightedFit
 from theradose.nuclides import Nuclide
 from theradose.uncertainty import Uncertain
 from theradose.workflow.marrow import BLOOD_MODELS, BloodMarrow
+from theradose.workflow.marrow_late import early_samples, late_sample_time_h, published_fits, weighted_change
 
 _MGY_PER_GY = 1e3
 _MBQ_PER_GBQ = 1e3
-_ASSUMPTIONS = (
+SOURCE = "10.1186/s40658-024-00615-5"
+ASSUMPTIONS = (
     "unweighted least squares without bounds",
     "no infusion correction",
     "the specimen is taken as whole blood, whatever it is",
@@ -47,68 +45,78 @@ def published_analysis(results: Sequence[BloodMarrow], nuclide: Nuclide, *, meth
     method : str
         Marrow method that turns areas into self doses.
     """
-    last_early_h = float(load_yaml("marrow.yaml")["late_sample_time"]["value"])
-    published = {model: [_published(result.tia.curve, phases) for result in results] for model, phases in _phases()}
-    late = [result for result in results if result.tia.curve.t_h[-1] > last_early_h]
+    early = [early_samples(result.tia.curve) for result in results]
+    fits = published_fits([result.tia.curve for result in results], early)
+    late = [k for k, curve in enumerate(early) if curve is not None]
+    weighted = {
+        model: [
+            weighted_change(
+                results[k].tia, curve, model, nuclide=nuclide, infusion_h=results[k].treatment.infusion_h or 0.0
+            ).percent
+            for k in late
+            if (curve := early[k]) is not None
+        ]
+        for model in BLOOD_MODELS
+    }
     return {
         "profile": "as-published",
-        "source": "10.1186/s40658-024-00615-5",
-        "assumptions": list(_ASSUMPTIONS),
+        "source": SOURCE,
+        "assumptions": list(ASSUMPTIONS),
         "table_3_mgy_per_gbq": {
-            model: _distribution(_doses(results, fits, nuclide, method)) | _non_physical(fits)
-            for model, fits in published.items()
+            model: distribution(
+                [
+                    dose
+                    for result, fit in zip(results, fits.whole[model], strict=True)
+                    if (dose := published_dose(result, fit, nuclide, method)) is not None
+                ]
+            )
+            | {"non_physical": sum(fit is not None and not fit.physical for fit in fits.whole[model])}
+            for model in BLOOD_MODELS
         },
-        "ours_mgy_per_gbq": {model: _distribution(_our_doses(results, model)) for model in BLOOD_MODELS},
+        "ours_mgy_per_gbq": {model: distribution(_our_doses(results, model)) for model in BLOOD_MODELS},
         "r_squared": {
-            model: _distribution([fit.r_squared for fit in fits if fit is not None])
-            for model, fits in published.items()
+            model: distribution([fit.r_squared for fit in fits.whole[model] if fit is not None])
+            for model in BLOOD_MODELS
         },
-        "half_lives_h": _half_lives(published["bi"]),
+        "half_lives_h": half_lives(fits.whole["bi"]),
         "late_samples": {
-            "later_than_h": last_early_h,
+            "later_than_h": late_sample_time_h(),
             "treatments": len(late),
             "table_5_percent": {
-                model: _changes([_published_change(result.tia.curve, phases, last_early_h) for result in late])
-                for model, phases in _phases()
-            },
-            "weighted_percent": {
-                model: _changes([_weighted_change(result, model, nuclide, last_early_h) for result in late])
+                model: _changes([change for k, change in enumerate(fits.change_percent(model)) if k in set(late)])
                 for model in BLOOD_MODELS
             },
+            "weighted_percent": {model: _changes(weighted[model]) for model in BLOOD_MODELS},
         },
     }
 
 
-def _phases() -> tuple[tuple[str, int], ...]:
-    return tuple((model, phases) for phases, model in enumerate(BLOOD_MODELS, start=1))
-
-
-def _published(curve: TimeActivityCurve, phases: int) -> UnweightedFit | None:
-    if len(curve.t_h) < 2 * phases:
+def published_dose(result: BloodMarrow, fit: UnweightedFit | None, nuclide: Nuclide, method: str) -> float | None:
+    """Return the self dose per activity of a published fit, mGy/GBq; ``None`` without a finite positive area."""
+    activity = result.treatment.activity_mbq
+    if fit is None or not fit.physical or activity is None:
         return None
-    return fit_unweighted(t_h=curve.t_h, values=curve.activity_mbq, phases=phases)
-
-
-def _doses(
-    results: Sequence[BloodMarrow], fits: Sequence[UnweightedFit | None], nuclide: Nuclide, method: str
-) -> list[float]:
-    """Return the self doses per activity of the fits with a finite positive area, mGy/GBq."""
-    return [
-        _self_gy(result, fit.area, nuclide, method) * _MGY_PER_GY * _MBQ_PER_GBQ / result.treatment.activity_mbq
-        for result, fit in zip(results, fits, strict=True)
-        if fit is not None and fit.physical and result.treatment.activity_mbq is not None
-    ]
-
-
-def _self_gy(result: BloodMarrow, area_mbq_h_per_l: float, nuclide: Nuclide, method: str) -> float:
     concentration = marrow_from_specimen(
-        specimen_tia_mbq_h_per_l=Uncertain(area_mbq_h_per_l),
-        specimen="blood",
-        haematocrit=None,
-        ratio=result.ratio.value,
+        specimen_tia_mbq_h_per_l=Uncertain(fit.area), specimen="blood", haematocrit=None, ratio=result.ratio.value
     )
     request = MarrowRequest(concentration.marrow, nuclide, result.treatment.sex or "M")
-    return marrow_methods.get(method)(request)[0].self_gy.value
+    return marrow_methods.get(method)(request)[0].self_gy.value * _MGY_PER_GY * _MBQ_PER_GBQ / activity
+
+
+def distribution(values: Sequence[float]) -> dict[str, Any]:
+    """Return number, median and range."""
+    if not values:
+        return {"n": 0, "median": None, "min": None, "max": None}
+    return {"n": len(values), "median": float(np.median(values)), "min": min(values), "max": max(values)}
+
+
+def half_lives(fits: Sequence[UnweightedFit | None]) -> dict[str, Any]:
+    """Return the half-lives of the two phases of the fits with positive rates and area."""
+    physical = [fit for fit in fits if fit is not None and fit.physical]
+    return {
+        "first_phase": distribution([float(np.log(2)) / fit.rates_per_h[-1] for fit in physical]),
+        "second_phase": distribution([float(np.log(2)) / fit.rates_per_h[0] for fit in physical]),
+    }
 
 
 def _our_doses(results: Sequence[BloodMarrow], model: str) -> list[float]:
@@ -120,60 +128,7 @@ def _our_doses(results: Sequence[BloodMarrow], model: str) -> list[float]:
     ]
 
 
-def _published_change(curve: TimeActivityCurve, phases: int, last_h: float) -> float | None:
-    """Return the relative change of the area without late samples, in per cent."""
-    with_late, without = _published(curve, phases), _published(_early(curve, last_h), phases)
-    if with_late is None or without is None or not (with_late.physical and without.physical):
-        return None
-    return 100 * (without.area / with_late.area - 1)
-
-
-def _weighted_change(result: BloodMarrow, model: str, nuclide: Nuclide, last_h: float) -> float | None:
-    fit = next((fit for fit in result.tia.fits if fit.model == model), None)
-    if fit is None:
-        return None
-    early = _early(result.tia.curve, last_h)
-    try:
-        without, _ = integrate_curve(
-            early, nuclide=nuclide, force_model=model, infusion_h=result.treatment.infusion_h or 0.0
-        )
-    except FitError:
-        # Too few samples are left for this model.
-        return None
-    return 100 * (without.value.value / fit.tia_mbq_h - 1)
-
-
-def _early(curve: TimeActivityCurve, last_h: float) -> TimeActivityCurve:
-    kept = curve.t_h <= last_h
-    return TimeActivityCurve(
-        curve.region,
-        curve.t_h[kept],
-        curve.activity_mbq[kept],
-        curve.u_independent_mbq[kept],
-        curve.common,
-        curve.source,
-    )
-
-
-def _distribution(values: Sequence[float]) -> dict[str, Any]:
-    if not values:
-        return {"n": 0, "median": None, "min": None, "max": None}
-    return {"n": len(values), "median": float(np.median(values)), "min": min(values), "max": max(values)}
-
-
-def _non_physical(fits: Sequence[UnweightedFit | None]) -> dict[str, int]:
-    return {"non_physical": sum(fit is not None and not fit.physical for fit in fits)}
-
-
 def _changes(values: Sequence[float | None]) -> dict[str, Any]:
     known = [value for value in values if value is not None]
     mean = float(np.mean(known)) if known else None
-    return {**_distribution(known), "mean": mean, "non_physical_or_refused": len(values) - len(known)}
-
-
-def _half_lives(fits: Sequence[UnweightedFit | None]) -> dict[str, Any]:
-    physical = [fit for fit in fits if fit is not None and fit.physical]
-    return {
-        "first_phase": _distribution([float(np.log(2)) / fit.rates_per_h[-1] for fit in physical]),
-        "second_phase": _distribution([float(np.log(2)) / fit.rates_per_h[0] for fit in physical]),
-    }
+    return {**distribution(known), "mean": mean, "non_physical_or_refused": len(values) - len(known)}

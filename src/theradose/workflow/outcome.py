@@ -17,6 +17,7 @@ from theradose.quantify.activity import ActivityRecord
 from theradose.quantify.check import ActivityCheck
 from theradose.quantify.regions import RegionQuantity
 from theradose.spatial.masses import RegionMass
+from theradose.workflow.marrow_measure import MarrowMeasurement
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +92,8 @@ class Outcome:
         Of everything in view; ``None`` if it could not be fitted.
     findings : tuple of Finding
         Of all steps.
+    marrow : MarrowMeasurement or None
+        Concentration in the spongiosa of the vertebrae; ``None`` if they are not outlined.
     """
 
     timepoints: tuple[TimepointOutcome, ...]
@@ -104,6 +107,7 @@ class Outcome:
     regions: tuple[RegionOutcome, ...]
     whole_field: TimeIntegratedActivity | None
     findings: tuple[Finding, ...]
+    marrow: MarrowMeasurement | None = None
 
     @property
     def reference(self) -> TimepointOutcome:

@@ -2,49 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from pydantic import Field
-
-from theradose.data import list_data, load_yaml
+from theradose.data import list_data, load_json, load_yaml
 from theradose.errors import StudyError
-from theradose.model.study import StudyPart
+from theradose.model.accuracy import Expectation, Expectations
+from theradose.model.protocol import Equipment, Protocol, Therapy
 
 DEFAULT_PROTOCOL = "generic/spect"
-
-
-class AssumedFraction(StudyPart):
-    """A relative uncertainty with the reason for its size."""
-
-    value: float = Field(ge=0, le=1)
-    source: str
-    status: str
-
-
-class Protocol(StudyPart):
-    """How a department measures.
-
-    Attributes
-    ----------
-    eanm_level : int
-        1 activity-based, 2 activity with patient dosimetry, 3 dosimetry-guided.
-    minimum_timepoints : int
-        Fewer lead to a finding.
-    recommended_times_h : tuple of float
-        Hours after the administration.
-    measurement_relative_u : AssumedFraction
-        Standard uncertainty of one measurement of one region beside counting statistics.
-    """
-
-    name: str
-    title: str
-    therapy: str | None
-    eanm_level: int = Field(ge=1, le=3)
-    nuclide: str | None
-    minimum_timepoints: int
-    recommended_times_h: tuple[float, ...]
-    recommended_source: str | None
-    measurement_relative_u: AssumedFraction
+EXPECTATIONS = "simulation/expected-accuracy.json"
 
 
 def protocol_names() -> tuple[str, ...]:
@@ -52,6 +19,7 @@ def protocol_names() -> tuple[str, ...]:
     return tuple(name.removeprefix("protocols/").removesuffix(".yaml") for name in list_data("protocols"))
 
 
+@cache
 def load_protocol(name: str | None) -> Protocol:
     """Return a packaged protocol, the generic one for ``None``."""
     name = name or DEFAULT_PROTOCOL
@@ -62,3 +30,36 @@ def load_protocol(name: str | None) -> Protocol:
         )
     content: dict[str, Any] = load_yaml(f"protocols/{name}.yaml")
     return Protocol(name=name, **content)
+
+
+@cache
+def load_expectations() -> Expectations:
+    """Return the precomputed accuracy of all protocols (``make protocols`` computes it anew)."""
+    return Expectations.model_validate(load_json(EXPECTATIONS))
+
+
+def load_expectation(protocol: Protocol) -> Expectation | None:
+    """Return the precomputed accuracy of a protocol; ``None`` if nothing of it is simulated."""
+    return load_expectations().protocols.get(protocol.name)
+
+
+@cache
+def load_therapies() -> dict[str, Therapy]:
+    """Return the packaged therapies by name."""
+    return {name: Therapy.model_validate(entry) for name, entry in load_yaml("therapies.yaml").items()}
+
+
+@cache
+def load_equipment() -> dict[str, Equipment]:
+    """Return what a department may have, by name."""
+    return {name: Equipment.model_validate(entry) for name, entry in load_yaml("equipment.yaml").items()}
+
+
+def require_therapy(name: str) -> Therapy:
+    """Return a therapy, or refuse with the valid names (``unknown-therapy``)."""
+    known = load_therapies()
+    if name not in known:
+        raise StudyError(
+            f"There is no therapy '{name}' with protocols: valid names are {', '.join(known)}.", code="unknown-therapy"
+        )
+    return known[name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -19,6 +19,7 @@ from theradose.model.grid import Grid
 from theradose.model.region import OutlinedOn, Region, RegionKind, RegionVoxels, Segmentation
 from theradose.model.study import Draft
 from theradose.model.transform import Registration, RigidTransform
+from theradose.spatial.marrow import MARROW_VOLUME
 from theradose.spatial.naming import canonical_region
 from theradose.spatial.overlap import shared_volume_ml
 from theradose.spatial.propagate import propagate_segmentation, truncated_regions
@@ -44,10 +45,13 @@ class Outlines:
         For a time point and a region that was propagated to it from another emission image: that time point. Its
         activity is measured there, on the voxels as drawn, in the aligned image: a mask of whole voxels that is moved
         over whole voxels would lose activity at its edge.
+    drawn : dict of str to tuple of Segmentation
+        By time point, the regions that were outlined there, on the grids on which they were drawn.
     """
 
     segmentations: dict[str, Segmentation]
     emission_home: dict[tuple[str, str], str]
+    drawn: dict[str, tuple[Segmentation, ...]] = field(default_factory=dict)
 
 
 def segment_timepoints(
@@ -83,7 +87,8 @@ def segment_timepoints(
         findings += noticed
     findings += _unverified(complete[case.reference_id])
     findings += overlaps(complete[case.reference_id])
-    return Outlines(complete, _emission_homes(loaded, drawn, order)), tuple(findings)
+    kept = {home: tuple(sources) for home, sources in drawn.items()}
+    return Outlines(complete, _emission_homes(loaded, drawn, order), kept), tuple(findings)
 
 
 def _emission_homes(
@@ -224,7 +229,7 @@ def _check_names(case: Case, names: list[str]) -> None:
         )
     mentioned = [item.region for item in case.study.verified] + [item.region for item in case.study.overrides]
     for name in mentioned:
-        if name not in names:
+        if name not in (*names, MARROW_VOLUME):
             raise StudyError(
                 f"The study mentions the region '{name}', which is not among the regions: {', '.join(names)}.",
                 code="region-unknown",

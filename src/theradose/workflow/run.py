@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from theradose.dose.engines import dose_engines
+from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.model.result import FileResult, Result
 from theradose.provenance import hash_file, hash_package, hash_parameters, software_versions
 from theradose.report.document import read_result, write_result_json
 from theradose.report.exporters import Publication, exporters
-from theradose.report.inputs import ReportImages
+from theradose.report.inputs import ReportCurves, ReportImages
 from theradose.spatial.averages import AIR_HU, average_volume
 from theradose.spatial.overlay import aligned_pair
 from theradose.spatial.registration_methods import RegistrationInput
@@ -42,7 +43,12 @@ from theradose.workflow.doses import (
     region_outcomes,
 )
 from theradose.workflow.exports import export_maps
+from theradose.workflow.marrow_image import image_marrow
+from theradose.workflow.marrow_measure import measure_marrow
+from theradose.workflow.marrow_settings import image_marrow_settings
 from theradose.workflow.outcome import Outcome, TimepointOutcome
+from theradose.workflow.protocol_findings import case_findings, image_findings, reading_findings
+from theradose.workflow.readings import Readings, evaluate_readings
 from theradose.workflow.regions import segment_timepoints
 from theradose.workflow.study_file import StudyFile, read_study
 from theradose.workflow.timepoints import align_timepoints, load_timepoints
@@ -99,6 +105,7 @@ def run_study(
     study_file = _with_engine(read_study(study_path), engine)
     case = open_case(study_file)
     dose_engines.get(case.study.dose.engine)
+    image_marrow_settings(case)
     results = results if results is not None else study_file.folder / RESULTS_FOLDER
     notify = on_step or _ignore
     notify("hash inputs")
@@ -111,18 +118,24 @@ def run_study(
     require_writable(results)
     home = study_file.folder if is_writable(study_file.folder) else results
     steps = StepStore(home / STEP_FOLDER, on_step=notify)
-    outcome = compute(case, steps, hashes)
+    outcome = compute(case, steps, hashes) if case.study.timepoints else None
+    if outcome is None:
+        notify("readings")
+    readings = evaluate_readings(
+        case, tias=_region_tias(outcome), field_of_view=None if outcome is None else outcome.whole_field
+    )
     created = datetime.now(UTC)
     run_id = make_run_id(input_hash, now=created)
     with new_run(results, run_id) as folder:
-        result = _write(case, outcome, folder, run_id=run_id, created=created, notify=notify)
+        result = _write(case, outcome, readings, folder, run_id=run_id, created=created, notify=notify)
         write_json(_run_record(run_id, created, input_hash, hashes, steps), folder / RUN_DOCUMENT)
     return Run(results / run_id, result, reused=False)
 
 
 def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
-    """Return everything that the main job computes, without writing a result."""
+    """Return everything that the main job computes from images, without writing a result."""
     loaded, findings = load_timepoints(case, steps, hashes)
+    times_h = {item.timepoint.id: item.activity.t_h for item in loaded}
     registrations, aligned = align_timepoints(case, loaded, steps, hashes)
     outlines, outlined = segment_timepoints(case, loaded, registrations)
     segmentations = outlines.segmentations
@@ -134,6 +147,7 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
     whole_field, remainder, field_findings = integrate_field(case, loaded, segmentations)
     tias = {tia.region: tia for _, tia in integrated}
     tia, dose, dosed = dose_map(case, reference, loaded, registrations, segmentation, tias, remainder, density)
+    marrow, marrow_findings = measure_marrow(case, loaded, outlines, registrations, steps, hashes)
     regions, massed = region_outcomes(case, segmentation, integrated, density, dose)
     dose_rates, moved = dose_rate_maps(case, loaded, registrations, density)
     timepoints = tuple(
@@ -159,21 +173,45 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         dose_rates=dose_rates,
         regions=regions,
         whole_field=whole_field,
+        marrow=marrow,
         findings=_distinct(
-            *_protocol_findings(case), *findings, *aligned, *outlined, *weighed, *recovered, *fitted,
-            *field_findings, *dosed, *massed, *moved,
+            *image_findings(case, times_h), *findings, *aligned, *outlined, *weighed, *recovered, *fitted,
+            *field_findings, *marrow_findings, *dosed, *massed, *moved,
         ),
     )  # fmt: skip
 
 
 def _write(
-    case: Case, outcome: Outcome, folder: Path, *, run_id: str, created: datetime, notify: Callable[[str], None]
+    case: Case,
+    outcome: Outcome | None,
+    readings: Readings,
+    folder: Path,
+    *,
+    run_id: str,
+    created: datetime,
+    notify: Callable[[str], None],
 ) -> Result:
-    notify("write maps and DICOM")
-    exported = export_maps(case, outcome, folder, run_id=run_id, created=created)
-    outcome = replace(outcome, findings=_distinct(*outcome.findings, *exported))
-    result = assemble_result(case, outcome, run_id=run_id, created=created, files=_files(folder))
-    publication = Publication(result, report_images(outcome))
+    measured = None if outcome is None else outcome.marrow
+    marrow, dosed = image_marrow(case, measured, readings, _region_tias(outcome))
+    imaged = outcome.findings if outcome is not None else ()
+    findings = [
+        *case_findings(case), *imaged, *readings.findings, *reading_findings(case.protocol, readings), *dosed
+    ]  # fmt: skip
+    if outcome is not None:
+        notify("write maps and DICOM")
+        findings += export_maps(case, outcome, folder, run_id=run_id, created=created)
+    result = assemble_result(
+        case,
+        outcome,
+        readings,
+        marrow,
+        findings=_distinct(*findings),
+        run_id=run_id,
+        created=created,
+        files=_files(folder),
+    )
+    images = None if outcome is None else report_images(outcome)
+    publication = Publication(result, images, report_curves(outcome, readings))
     for exporter in exporters:
         notify(f"write {exporter.name}")
         exporter.item(publication, folder)
@@ -197,9 +235,23 @@ def report_images(outcome: Outcome) -> ReportImages:
             for item in outcome.timepoints
             if item.id != outcome.reference_id
         ],
-        tias={region.region.name: region.tia for region in outcome.regions},
-        whole_body=outcome.whole_field,
     )
+
+
+def report_curves(outcome: Outcome | None, readings: Readings) -> ReportCurves:
+    """Return the fitted curves that the report shows."""
+    return ReportCurves(
+        regions=_region_tias(outcome),
+        field_of_view=None if outcome is None else outcome.whole_field,
+        whole_body=None if readings.whole_body is None else readings.whole_body.tia,
+        thyroid=None if readings.thyroid is None else readings.thyroid.tia,
+        blood=None if readings.blood is None else readings.blood.tia,
+        marrow=None if outcome is None or outcome.marrow is None else outcome.marrow.tia,
+    )
+
+
+def _region_tias(outcome: Outcome | None) -> dict[str, TimeIntegratedActivity]:
+    return {} if outcome is None else {region.region.name: region.tia for region in outcome.regions}
 
 
 def _files(folder: Path) -> tuple[FileResult, ...]:
@@ -225,45 +277,6 @@ def _run_record(
             for name, duration in steps.durations_s.items()
         ],
     }
-
-
-def _protocol_findings(case: Case) -> list[Finding]:
-    findings = []
-    count, wanted = len(case.study.timepoints), case.protocol.minimum_timepoints
-    if count < wanted:
-        findings.append(
-            Finding(
-                "fewer-timepoints-than-protocol",
-                "warning",
-                f"The protocol {case.protocol.name} expects at least {wanted} time points, but there are {count}.",
-            )
-        )
-    if case.protocol.nuclide not in (None, case.nuclide.name):
-        findings.append(
-            Finding(
-                "protocol-nuclide",
-                "warning",
-                f"The protocol {case.protocol.name} is for {case.protocol.nuclide}, but {case.nuclide.name} was given.",
-            )
-        )
-    if any(administration.residual is None for administration in case.study.administrations):
-        findings.append(
-            Finding(
-                "residual-not-stated",
-                "info",
-                "The residual activity is not stated: the measured activity counts as given in full.",
-            )
-        )
-    if case.study.measurement_u is None:
-        assumed = case.protocol.measurement_relative_u
-        findings.append(
-            Finding(
-                "measurement-u-assumed",
-                "info",
-                f"The repeatability of one measurement is assumed to be {assumed.value:.0%} ({case.protocol.name}).",
-            )
-        )
-    return findings
 
 
 def _distinct(*findings: Finding) -> tuple[Finding, ...]:

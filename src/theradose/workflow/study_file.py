@@ -95,8 +95,14 @@ def missing_values(study: Study) -> tuple[Missing, ...]:
             )
         if administration.start is None:
             found.append(Missing(f"{key}.start", "missing-administration", "add 'start: 2026-03-02T10:00:00+01:00'"))
-    if not study.timepoints:
-        found.append(Missing("timepoints", "missing-timepoints", "add at least two with 'id' and 'activity'"))
+    if not study.timepoints and not any((study.blood, study.probe, study.uptake)):
+        found.append(
+            Missing(
+                "timepoints",
+                "missing-timepoints",
+                "add at least two with 'id' and 'activity', or 'probe', 'blood' or 'uptake' tables",
+            )
+        )
     for number, timepoint in enumerate(study.timepoints):
         if timepoint.activity is None:
             found.append(
@@ -106,7 +112,7 @@ def missing_values(study: Study) -> tuple[Missing, ...]:
                     f"name the emission image of time point '{timepoint.id}'",
                 )
             )
-    if not any(timepoint.regions for timepoint in study.timepoints) and not study.drafts:
+    if study.timepoints and not any(timepoint.regions for timepoint in study.timepoints) and not study.drafts:
         found.append(
             Missing(
                 "timepoints[].regions",
@@ -134,8 +140,6 @@ def require_complete(study_file: StudyFile) -> None:
 
 def _unsupported_keys(study: Study) -> list[str]:
     stated = {
-        "blood": study.blood,
-        "probe": study.probe,
         "calibration.record": study.calibration.record if study.calibration is not None else None,
         **{f"timepoints.{timepoint.id}.planar": timepoint.planar for timepoint in study.timepoints},
     }

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from theradose.acquire.blood import check_unique, read_blood
+from theradose.acquire.blood import read_blood
 from theradose.errors import StudyError
+from theradose.workflow.treatments import check_unique
 
 
 @pytest.fixture

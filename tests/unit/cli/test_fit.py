@@ -36,3 +36,21 @@ def test_missing_uncertainty_names_the_option(command, table):
     assert answer.out == ""
     assert "line 2" in answer.err
     assert "--relative-u" in answer.err
+
+
+def test_one_point_goes_to_a_single_time_point_method(command, table):
+    """Haenscheid: 2.0 MBq at 24 h x 2 x 24 h / ln 2 (the project's science notes, paragraph 5)."""
+    options = ("--nuclide", "Lu-177", "--relative-u", "5 %", "--single-time-point", "haenscheid", "--json")
+    answer = command("fit", table, *options)
+    assert answer.code == 0
+    single = answer.document["fits"][1]
+    assert single["chosen"] == "haenscheid"
+    assert single["tia_mbq_h"]["value"] == pytest.approx(2.0 * 48 / 0.693147, rel=1e-5)
+    assert single["effective_half_life_h"]["u"] is None
+    assert "single-time-point-window" in single["flags"]
+
+
+def test_a_half_life_without_a_method_is_refused(command, table):
+    answer = command("fit", table, "--nuclide", "Lu-177", "--half-life", "50 h")
+    assert answer.code == 2
+    assert answer.err.strip().endswith("[single-time-point-option]")

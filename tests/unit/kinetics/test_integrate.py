@@ -44,7 +44,7 @@ def test_counting_statistics_are_a_part_of_the_fit():
     times, activity = np.array([24.0, 96.0]), np.array([100.0, 30.0])
     counting = np.array([2.0, 0.3])
     u = np.hypot(0.05 * activity, counting)
-    seen = TimeActivityCurve("kidney", times, activity, u, {}, "image", counting)
+    seen = TimeActivityCurve("kidney", times, activity, u, {}, "image", (counting / u) ** 2)
     tia, _ = integrate_curve(seen, nuclide=LUTETIUM)
     rate = math.log(100 / 30) / 72
     by_logarithm = tia.value.value * np.array([1 + 24 / 72 - 1 / (72 * rate), -24 / 72 + 1 / (72 * rate)])
@@ -57,7 +57,7 @@ def test_counting_statistics_are_a_part_of_the_fit():
 def test_counting_alone_is_all_of_the_fit(model):
     activity = np.array([20.0, 60.0, 40.0, 15.0, 5.0])
     u = 0.05 * activity
-    seen = TimeActivityCurve("kidney", np.array([1.0, 4.0, 24.0, 96.0, 168.0]), activity, u, {}, "image", u)
+    seen = TimeActivityCurve("kidney", np.array([1.0, 4.0, 24.0, 96.0, 168.0]), activity, u, {}, "image", np.ones(5))
     tia, _ = integrate_curve(seen, nuclide=LUTETIUM, force_model=model)
     assert "fit:kidney" not in tia.value.contributions
     assert tia.value.contributions["counting:kidney"] == pytest.approx(tia.value.u)

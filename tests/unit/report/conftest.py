@@ -6,9 +6,9 @@ import pytest
 
 from theradose.model.result import Result
 from theradose.report.figures import draw_pictures
-from theradose.report.inputs import ReportImages
+from theradose.report.inputs import ReportCurves, ReportImages
 from theradose.report.style import Picture
-from unit.report.example import example_images, example_result
+from unit.report.example import example_curves, example_images, example_result
 
 
 @pytest.fixture(scope="session")
@@ -17,10 +17,15 @@ def images() -> ReportImages:
 
 
 @pytest.fixture(scope="session")
+def curves(images: ReportImages) -> ReportCurves:
+    return example_curves(images)
+
+
+@pytest.fixture(scope="session")
 def result(images: ReportImages) -> Result:
     return example_result(images)
 
 
 @pytest.fixture(scope="session")
-def pictures(result: Result, images: ReportImages) -> tuple[Picture, ...]:
-    return draw_pictures(result, images)
+def pictures(result: Result, images: ReportImages, curves: ReportCurves) -> tuple[Picture, ...]:
+    return draw_pictures(result, images, curves)

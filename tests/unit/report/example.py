@@ -33,7 +33,7 @@ from theradose.model.result import (
     WholeBodyResult,
 )
 from theradose.nuclides import load_nuclide
-from theradose.report.inputs import ReportImages
+from theradose.report.inputs import ReportCurves, ReportImages
 from theradose.report.reporting import reporting_items
 from theradose.spatial.overlay import AlignedPair
 from theradose.uncertainty import source_group
@@ -108,8 +108,13 @@ def example_images(
     return ReportImages(
         activity=reference, dose=DoseMap(dose.astype(np.float32), grid, engine="local"),
         segmentation=segmentation, ct=ct, dose_rates=rates, overlays=overlays,
-        tias={name: example_tia(name, segmentation.volume_ml(name)) for name in segmentation.names},
     )  # fmt: skip
+
+
+def example_curves(images: ReportImages) -> ReportCurves:
+    """Return the fitted curves of the regions."""
+    segmentation = images.segmentation
+    return ReportCurves({name: example_tia(name, segmentation.volume_ml(name)) for name in segmentation.names})
 
 
 def example_tia(name: str, volume_ml: float) -> TimeIntegratedActivity:
@@ -144,13 +149,8 @@ def example_result(images: ReportImages | None = None) -> Result:
         ),
         images=tuple(_image(index) for index in range(4)),
         regions=regions,
-        whole_body=WholeBodyResult(
-            scope="field of view",
-            curve=CurveResult(t_h=TIMES_H, activity_mbq=tuple(whole), u_mbq=tuple(0.02 * whole)),
-            fit=None, chosen_model="bi", tia_mbq_h=Estimate(value=281_400.0, u=11_900.0),
-            tiac_h=Estimate(value=38.3, u=1.6), effective_half_life_h=Estimate(value=52.0, u=2.4),
-            extrapolated_fraction=0.088, before_first_fraction=0.09,
-        ),
+        whole_body=_field_of_view(whole),
+        field_of_view=_field_of_view(whole),
         tumour_burden=TumourBurden(
             volume_ml=sum(region.volume_ml.value or 0 for region in lesions), activity_mbq=118.4, lesions=len(lesions)
         ),
@@ -169,6 +169,16 @@ def example_result(images: ReportImages | None = None) -> Result:
         ),
     )  # fmt: skip
     return result.model_copy(update={"reporting": reporting_items(result)})
+
+
+def _field_of_view(activity_mbq: np.ndarray) -> WholeBodyResult:
+    return WholeBodyResult(
+        scope="field of view",
+        curve=CurveResult(t_h=TIMES_H, activity_mbq=tuple(activity_mbq), u_mbq=tuple(0.02 * activity_mbq)),
+        fit=None, chosen_model="bi", tia_mbq_h=Estimate(value=281_400.0, u=11_900.0),
+        tiac_h=Estimate(value=38.3, u=1.6), effective_half_life_h=Estimate(value=52.0, u=2.4),
+        extrapolated_fraction=0.088, before_first_fraction=0.09,
+    )  # fmt: skip
 
 
 def many_findings(result: Result, count: int) -> Result:
@@ -197,15 +207,13 @@ def many_regions(result: Result, count: int) -> Result:
 
 def renamed(result: Result, images: ReportImages, name: str) -> tuple[Result, ReportImages]:
     """Return both with the first region called `name` everywhere."""
-    old = result.regions[0].name
     region = result.regions[0].model_copy(update={"name": name})
     segmentation = images.segmentation
     first = replace(segmentation.regions[0], name=name)
     outlined = Segmentation(segmentation.grid, (first, *segmentation.regions[1:]), segmentation.voxels)
-    tias = {name if key == old else key: tia for key, tia in images.tias.items()}
     return (
         result.model_copy(update={"regions": (region, *result.regions[1:])}),
-        replace(images, segmentation=outlined, tias=tias),
+        replace(images, segmentation=outlined),
     )
 
 
@@ -264,7 +272,7 @@ def _image(index: int) -> ImageResult:
 
 
 def _region(name: str, images: ReportImages) -> RegionResult:
-    tia = images.tias[name]
+    tia = example_tia(name, images.segmentation.volume_ml(name))
     region = images.segmentation.region(name)
     lesion = region.kind == RegionKind.LESION
     volume = images.segmentation.volume_ml(name)

@@ -9,11 +9,12 @@ from theradose.errors import GeometryError
 from theradose.model.grid import Grid, Volume
 from theradose.model.region import Segmentation
 from theradose.report.figures import draw_pictures
+from theradose.report.inputs import ReportCurves
 from theradose.report.plots import draw_budgets, draw_curves, draw_histograms
 from theradose.report.scene import Scene, hottest, isodose_levels, targets_of
 from theradose.report.slices import draw_overlays, draw_targets
 from theradose.report.style import shortened
-from unit.report.example import example_images, example_result, many_regions, renamed, single_region
+from unit.report.example import example_curves, example_images, example_result, many_regions, renamed, single_region
 
 
 def names_of(pictures):
@@ -42,9 +43,9 @@ def test_the_maps_say_that_they_are_not_corrected_for_recovery(pictures):
         assert "not corrected for recovery" in captions[name]
 
 
-def test_figures_are_reproducible_and_leave_the_settings_alone(result, images, pictures):
+def test_figures_are_reproducible_and_leave_the_settings_alone(result, images, curves, pictures):
     before = dict(mpl.rcParams)
-    again = draw_pictures(result, images)
+    again = draw_pictures(result, images, curves)
     assert dict(mpl.rcParams) == before
     assert [picture.svg for picture in again] == [picture.svg for picture in pictures]
 
@@ -59,8 +60,8 @@ def test_figures_load_nothing_and_carry_no_date(pictures):
 
 @pytest.mark.parametrize("name", ["_nolegend_", "$\\frac{1}{0}$", "a & b < c", "肾脏 ☢", "x" * 200])
 def test_names_are_drawn_as_they_are(result, images, name):
-    changed, shown = renamed(result, images, name)
-    drawn = (draw_curves(changed, shown), [draw_histograms(changed)], draw_budgets(changed))
+    changed, _ = renamed(result, images, name)
+    drawn = (draw_curves(changed, ReportCurves()), [draw_histograms(changed)], draw_budgets(changed))
     for pictures, length in zip(drawn, (27, 23, 27), strict=True):
         assert shortened(name, length) in [text for picture in pictures for text in texts_of(picture)]
 
@@ -80,31 +81,33 @@ def test_all_regions_up_to_a_limit_are_drawn(result, images, monkeypatch):
     assert fewer[-1].caption.endswith("Regions not drawn: 3.")
 
 
-def test_the_field_of_view_has_a_curve(result, images):
-    last = draw_curves(result, images)[-1]
+def test_the_field_of_view_has_a_curve(result, curves):
+    last = draw_curves(result, curves)[-1]
     assert "field of view" in texts_of(last)
     assert "8.8 % after last point" not in texts_of(last)
-    fitted = draw_curves(result, replace(images, whole_body=images.tias["liver"]))[-1]
+    fitted = draw_curves(result, replace(curves, field_of_view=curves.regions["liver"]))[-1]
     assert "8.8 % after last point" in texts_of(fitted)
 
 
 def test_a_study_without_ct_with_one_region(result):
     images = single_region(example_images(with_ct=False))
-    pictures = draw_pictures(example_result(images), images)
+    pictures = draw_pictures(example_result(images), images, example_curves(images))
     assert names_of(pictures) == ["overview", "overview-axial", "slices-1", "curves-1", "histograms", "budget-1"]
     assert "Activity, coronal" in texts_of(pictures[0])
     assert texts_of(pictures[1]) == ["lesion-liver-1, axial", "lesion-liver-1, sagittal"]
 
 
 def test_a_study_without_regions(result, images):
-    empty = replace(images, segmentation=Segmentation(images.activity.grid, (), ()), tias={}, overlays=())
-    pictures = draw_pictures(result.model_copy(update={"regions": (), "whole_body": None}), empty)
+    empty = replace(images, segmentation=Segmentation(images.activity.grid, (), ()), overlays=())
+    pictures = draw_pictures(
+        result.model_copy(update={"regions": (), "whole_body": None, "field_of_view": None}), empty, ReportCurves()
+    )
     assert names_of(pictures) == ["overview", "dose-rates"]
 
 
-def test_many_regions_are_spread_over_sheets(result, images):
+def test_many_regions_are_spread_over_sheets(result, curves):
     crowd = many_regions(result, 50)
-    pictures = (*draw_curves(crowd, images), draw_histograms(crowd), *draw_budgets(crowd))
+    pictures = (*draw_curves(crowd, curves), draw_histograms(crowd), *draw_budgets(crowd))
     assert [name for name in names_of(pictures) if name != "histograms"] == [
         *(f"curves-{number}" for number in range(1, 18)), "budget-1", "budget-2",  # 50 regions and the whole body
     ]  # fmt: skip

@@ -12,6 +12,7 @@ from theradose.simulate.camera import Camera
 from theradose.simulate.organs import build_anatomy
 from theradose.simulate.patient import LUTETIUM_DOTATATE, REMAINDER, DigitalPatient, KineticCurve, make_patient
 from theradose.simulate.sampling import draw
+from theradose.simulate.truth import true_marrow
 
 SEEDS = (1, 2, 3, 177)
 
@@ -124,3 +125,31 @@ def test_draws_respect_their_limits():
     width = np.sqrt(np.log1p(0.09))
     assert values.min() >= 8.0
     assert values.max() <= 10 * np.exp(2 * width)
+
+
+def test_vertebrae_are_whole_bones(patient: DigitalPatient):
+    """A vertebra is its spongiosa and its cortex, with the share of the remainder that lies in the cortex."""
+    assert patient.anatomy.structure_names == ("l2-vertebra", "l3-vertebra", "l4-vertebra")
+    for name in patient.anatomy.structure_names:
+        level = name[:2].upper()
+        members = [patient.anatomy.parts[i].name for i in patient.anatomy.parts_of(name)]
+        assert members == [f"{level}-cortex", f"{level}-spongiosa"]
+        cortex = patient.region_curve(name).tia_mbq_h - patient.region_curve(f"{level}-spongiosa").tia_mbq_h
+        position = [part.name for part in patient.anatomy.parts].index(f"{level}-cortex")
+        share = patient.remainder_per_ml[position] * patient.volumes_ml[position]
+        assert cortex == pytest.approx(share * patient.curves[REMAINDER].tia_mbq_h)
+        assert patient.region_mass_g(name) > patient.region_mass_g(f"{level}-spongiosa")
+
+
+def test_level_of_a_vertebra_has_no_hole_where_its_spongiosa_is(patient: DigitalPatient):
+    centre = patient.anatomy.parts[patient.anatomy.parts_of("L3-spongiosa")[0]].solids[0].centre_mm
+    assert patient.anatomy.region_level("l3-vertebra", centre[None])[0] < 0
+
+
+def test_marrow_dose_is_in_the_range_of_image_based_doses(anyone: DigitalPatient):
+    """Vallot 2024: 18.6 to 250.8 mGy/GBq over 17 treatments and three curve models."""
+    marrow = true_marrow(anyone)
+    assert 0.0186 < marrow.dose_gy / anyone.administered_mbq * 1000 < 0.2508
+    regions = [f"{site[:2].upper()}-spongiosa" for site in marrow.sites]
+    assert marrow.tia_mbq_h == pytest.approx(sum(anyone.region_curve(name).tia_mbq_h for name in regions))
+    assert marrow.volume_ml == pytest.approx(sum(anyone.region_volume_ml(name) for name in regions))

@@ -45,7 +45,7 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_everything_is_there(study: tuple[Path, Truth]):
     out, _ = study
     names = sorted(path.name for path in out.iterdir())
-    assert names == ["dicom", "recovery.csv", "study.yaml", "truth.json"]
+    assert names == ["blood.csv", "dicom", "probe.csv", "recovery.csv", "study.yaml", "truth.json"]
     folders = {path.name: len(list(path.iterdir())) for path in (out / "dicom").iterdir()}
     images = {f"{kind}_{hours}h": n for kind, n in (("nm", 1), ("ct", 120)) for hours in (4, 24, 96, 168)}
     assert folders == images | {"rtstruct": 1}
@@ -143,7 +143,7 @@ def test_same_seed_same_bytes(tmp_path: Path):
     simulate_study(tmp_path / "first", seed=5)
     simulate_study(tmp_path / "second", seed=5)
     files = [path.relative_to(tmp_path / "first") for path in (tmp_path / "first").rglob("*") if path.is_file()]
-    assert len(files) == 126
+    assert len(files) == 128
     for file in files:
         assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes(), file
 

@@ -23,10 +23,22 @@ SPELLINGS = {
     "right-parotid-gland": ["Parotis re", "parotid_R", "Right Parotid Gland"],
     "salivary-glands": ["Speicheldrüsen", "salivary glands"],
     "lumbar-marrow": ["L2-L4", "spongiosa L2-L4", "Knochenmark LWK2-4"],
+    "l2-vertebra": ["vertebrae_L2", "L2", "LWK 2", "Vertebra L2"],
+    "l5-vertebra": ["vertebrae_L5", "L5 vertebra", "LWK5"],
+    "t12-vertebra": ["vertebrae_T12", "BWK12", "Th12 vertebra"],
     "red-marrow": ["Bone Marrow", "rotes Knochenmark", "moelle osseuse"],
     "whole-body": ["BODY", "WB", "Ganzkörper", "whole_body"],
 }  # fmt: skip
-UNKNOWN = ["spleen 1", "lung_upper_lobe_left", "left-kidney-medulla", "left right kidney", "left liver", "metal"]
+UNKNOWN = [
+    "spleen 1",
+    "lung_upper_lobe_left",
+    "left-kidney-medulla",
+    "left right kidney",
+    "left liver",
+    "metal",
+    "t1",
+    "l1",
+]
 LESIONS = ["GTV_Mass", "GTV2", "lesion1 liver R lobe", "Liver Met 3", "Läsion 4", "Tumeur foie", "Metastase"]
 NO_LESIONS = ["non-tumour liver", "normal liver", "liver without lesions", "metal", "Leber ohne Tumor"]
 

@@ -1,0 +1,125 @@
+"""Options that the marrow commands share, and what their texts mean."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from theradose.model.samples import CounterCalibration
+
+
+class SpecimenName(StrEnum):
+    """What was sampled."""
+
+    BLOOD = "blood"
+    PLASMA = "plasma"
+    SERUM = "serum"
+
+
+class SexName(StrEnum):
+    """Sex of the reference adult."""
+
+    M = "M"
+    F = "F"
+
+
+class InstrumentName(StrEnum):
+    """What measured the samples."""
+
+    GAMMA_COUNTER = "gamma-counter"
+    ACTIVITY_METER = "activity-meter"
+
+
+class ProfileName(StrEnum):
+    """An analysis beside ours."""
+
+    AS_PUBLISHED = "as-published"
+
+
+SamplesArgument = Annotated[list[Path], typer.Argument(help="Tables of blood samples (CSV).")]
+NuclideOption = Annotated[str, typer.Option("--nuclide", help="For example Lu-177.")]
+ActivityOption = Annotated[str | None, typer.Option("--activity", help="Administered activity, '7.4 GBq'.")]
+StartOption = Annotated[str | None, typer.Option("--start", help="Start of the administration, ISO 8601.")]
+TimezoneOption = Annotated[str | None, typer.Option("--timezone", help="IANA zone of times without offset.")]
+InfusionOption = Annotated[str, typer.Option("--infusion", help="Length of the infusion, '30 min'.")]
+TreatmentsOption = Annotated[
+    Path | None, typer.Option("--treatments", help="Table with activity, start, sex … of each treatment.")
+]
+SpecimenOption = Annotated[SpecimenName | None, typer.Option("--specimen", help="Where the table is silent.")]
+HaematocritOption = Annotated[
+    str | None, typer.Option("--haematocrit", help="Where the table is silent, 0.42 or '42 %'.")
+]
+SexOption = Annotated[SexName | None, typer.Option("--sex", help="Of the reference adult.")]
+RatioOption = Annotated[
+    str, typer.Option("--rmblr", help="Ratio of marrow and blood: 1, sgouros, or a number of your own.")
+]
+MethodOption = Annotated[str, typer.Option("--method", help="One of the marrow methods of 'theradose info'.")]
+CounterOption = Annotated[str, typer.Option("--counter", help="Name of the counter.")]
+EfficiencyOption = Annotated[
+    str | None, typer.Option("--efficiency", help="Of the counter for this nuclide and tube, '95 cps/kBq'.")
+]
+EfficiencyUOption = Annotated[
+    str | None, typer.Option("--efficiency-u", help="Its relative standard uncertainty, '2 %'.")
+]
+DeadTimeOption = Annotated[str | None, typer.Option("--dead-time", help="Of the counter, '4 us'.")]
+InstrumentOption = Annotated[InstrumentName, typer.Option("--instrument", help="What measured the samples.")]
+MeasurementUOption = Annotated[
+    str | None, typer.Option("--measurement-u", help="Repeatability of one sample besides counting, '3 %'.")
+]
+ProfileOption = Annotated[
+    ProfileName | None, typer.Option("--profile", help="Repeat a published analysis beside this one.")
+]
+
+
+def parsed_moment(text: str | None) -> datetime | None:
+    """Return the date and time of --start."""
+    from datetime import datetime
+
+    from theradose.errors import StudyError
+
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise StudyError(
+            f"'{text}' of --start is not a date and time: write it as 2026-03-02T10:00, with an offset if known.",
+            code="administration-start",
+        ) from None
+
+
+def parsed_positive(text: str | None, unit: str, option: str) -> float | None:
+    """Return a positive quantity in a unit; in the unit 1 it is a fraction below 1."""
+    from theradose.errors import StudyError
+    from theradose.units import parse_quantity
+
+    if text is None:
+        return None
+    value = parse_quantity(text, unit)
+    if value <= 0 or (unit == "1" and value >= 1):
+        valid = "a fraction between 0 and 1" if unit == "1" else "a positive quantity"
+        raise StudyError(f"'{text}' of {option} is not {valid}: correct it.", code="option-range")
+    return value
+
+
+def parsed_calibration(
+    name: str, efficiency: str | None, relative_u: str | None, dead_time: str | None
+) -> CounterCalibration | None:
+    """Return how counts become activity, if the efficiency is stated."""
+    from theradose.model.samples import CounterCalibration
+    from theradose.units import parse_quantity
+
+    if efficiency is None:
+        return None
+    return CounterCalibration(
+        name=name,
+        efficiency_cps_per_mbq=parse_quantity(efficiency, "cps/MBq"),
+        relative_u=None if relative_u is None else parse_quantity(relative_u, "1"),
+        dead_time_us=None if dead_time is None else parse_quantity(dead_time, "us"),
+    )

@@ -1,0 +1,1 @@
+"""Statistics of cohorts: agreement of methods."""

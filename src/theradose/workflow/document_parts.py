@@ -1,0 +1,88 @@
+"""Curves, integrals and estimates as parts of a result document."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from theradose.model.curve import CurveFit, TimeActivityCurve, TimeIntegratedActivity
+from theradose.model.result import BudgetResult, CurveResult, Estimate, FitResult
+from theradose.nuclides import Constant
+from theradose.uncertainty import Uncertain, budget
+from theradose.workflow.case import Case
+
+
+def integral_fields(case: Case, tia: TimeIntegratedActivity, *, of_given_activity: bool = False) -> dict[str, Any]:
+    """Return the fields that every curve of a result has.
+
+    A curve is measured in MBq, or as a fraction of the given activity. The uncertainty of the given activity acts on
+    the coefficient in the first case and on the integral in the second.
+    """
+    integral, coefficient = tia.value, tia.value / case.administered_mbq
+    if of_given_activity:
+        integral, coefficient = tia.value * case.given_activity_factor, tia.value * (1 / case.net_activity_mbq)
+    fits = tuple(_fit(fit) for fit in tia.fits)
+    return {
+        "curve": _curve(tia.curve),
+        "fit": max(fits, key=lambda fit: fit.weight, default=None),
+        "models": fits,
+        "chosen_model": tia.chosen,
+        "tia_mbq_h": estimate(integral),
+        "tiac_h": estimate(coefficient),
+        "effective_half_life_h": estimate(tia.effective_half_life_h),
+        "extrapolated_fraction": tia.extrapolated_fraction,
+        "before_first_fraction": tia.before_first_fraction,
+    }
+
+
+def budget_lines(quantity: Uncertain) -> tuple[BudgetResult, ...]:
+    """Return the uncertainty budget of a quantity."""
+    return tuple(
+        BudgetResult(source=line.source, relative_u=line.relative_u, share=line.share, group=line.group)
+        for line in budget(quantity)
+    )
+
+
+def constant_document(constant: Constant) -> dict[str, Any]:
+    """Return a constant with its origin, as a document."""
+    return {
+        "name": constant.name,
+        "value": constant.value,
+        "unit": constant.unit,
+        "source": constant.source,
+        "status": constant.status,
+    }
+
+
+def estimate(quantity: Uncertain) -> Estimate:
+    """Return a value for a document; its u is that of the stated sources, ``null`` if there is none.
+
+    A value without any source is not exact: a rate that a bound holds, or a mass that the user states, has an
+    uncertainty that nobody knows.
+    """
+    return Estimate(value=quantity.value, u=quantity.u if quantity.contributions else None)
+
+
+def _curve(curve: TimeActivityCurve) -> CurveResult:
+    return CurveResult(
+        t_h=tuple(curve.t_h.tolist()),
+        activity_mbq=tuple(curve.activity_mbq.tolist()),
+        u_mbq=tuple(curve.u_independent_mbq.tolist()),
+    )
+
+
+def _fit(fit: CurveFit) -> FitResult:
+    return FitResult(
+        model=fit.model,
+        parameters=dict(fit.parameters),
+        covariance=tuple(tuple(_finite(value) for value in row) for row in fit.covariance.tolist()),
+        tia_mbq_h=Estimate(value=fit.tia_mbq_h, u=_finite(fit.u_tia_mbq_h)),
+        aicc=_finite(fit.aicc),
+        chi_squared=fit.chi_squared,
+        weight=fit.weight,
+        flags=fit.flags,
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,72 @@
+"""The JSON document of red marrow doses from a table of volumes of interest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from theradose.nuclides import Nuclide
+from theradose.uncertainty import Uncertain, budget
+from theradose.workflow.document_parts import constant_document, estimate
+from theradose.workflow.marrow_vois import VoiMarrow
+
+
+def voi_document(results: Sequence[VoiMarrow], nuclide: Nuclide, *, method: str) -> dict[str, Any]:
+    """Return the document described in ``docs/formats/marrow_vois.md``."""
+    used = [constant for result in results for constant in result.constants]
+    return {
+        "nuclide": nuclide.name,
+        "method": method,
+        "treatments": [_treatment(result) for result in results],
+        "constants": [constant_document(constant) for constant in dict.fromkeys([nuclide.half_life_h, *used])],
+        "findings": [
+            {"code": f.code, "severity": f.severity, "message": f.message, "where": f.where}
+            for result in results
+            for f in result.findings
+        ],
+    }
+
+
+def _treatment(result: VoiMarrow) -> dict[str, Any]:
+    curve, dose = result.curve, result.dose
+    return {
+        "subject": curve.series.subject,
+        "cycle": curve.series.cycle,
+        "activity_mbq": result.treatment.activity_mbq,
+        "images": len(result.tia.curve.t_h),
+        "volume_ml": curve.volume_ml,
+        "density_g_per_ml": _pair(curve.density_g_per_ml),
+        "model": result.tia.chosen,
+        "tia_mbq_h_per_ml": _pair(result.tia.value),
+        "marrow_tia_mbq_h_per_kg": _pair(result.concentration.marrow),
+        "self_gy": _pair(dose.self_gy),
+        "cross_gy": _pair(dose.cross_gy),
+        "dose_gy": _pair(dose.dose_gy),
+        "dose_per_activity_gy_gbq": _pair(result.dose_per_activity_gy_gbq),
+        "effective_half_life_h": _pair(result.tia.effective_half_life_h),
+        "before_first_fraction": result.tia.before_first_fraction,
+        "extrapolated_fraction": result.tia.extrapolated_fraction,
+        "models": [
+            {
+                "name": fit.model,
+                "parameters": dict(fit.parameters),
+                "tia_mbq_h_per_ml": {"value": fit.tia_mbq_h, "u": fit.u_tia_mbq_h},
+                "self_gy": result.self_gy_of(fit),
+                "weight": fit.weight,
+                "flags": list(fit.flags),
+            }
+            for fit in result.tia.fits
+        ],
+        "refused": dict(result.refused),
+        "budget": [
+            {"source": line.source, "relative_u": line.relative_u, "share": line.share} for line in budget(dose.dose_gy)
+        ],
+        "flags": list(result.flags),
+    }
+
+
+def _pair(quantity: Uncertain | None) -> dict[str, float | None]:
+    if quantity is None:
+        return {"value": None, "u": None}
+    result: dict[str, float | None] = estimate(quantity).model_dump()
+    return result
