@@ -126,7 +126,11 @@ class DvhCurve(Part):
 
 
 class DvhResult(Part):
-    """Dose-volume summary of the dose map in a region (not recovery-corrected)."""
+    """Dose-volume summary of the dose map in a region (not recovery-corrected).
+
+    `common_relative_u` is the relative standard uncertainty that all its values share; ``null`` is not stated. The
+    noise of single voxels, resolution and outline act on each value in their own way and are not in it.
+    """
 
     mean_gy: float
     d95_gy: float
@@ -134,6 +138,7 @@ class DvhResult(Part):
     d2_gy: float
     volume_fraction_at_gy: dict[str, float]
     curve: DvhCurve
+    common_relative_u: float | None = None
 
 
 class BudgetResult(Part):
@@ -142,6 +147,7 @@ class BudgetResult(Part):
     source: str
     relative_u: float | None
     share: float | None
+    group: str = "other"
 
 
 class RegionResult(Part):
@@ -170,6 +176,7 @@ class RegionResult(Part):
     dose_per_activity_gy_gbq: Estimate
     bed_gy: Estimate | None = None
     eqd2_gy: Estimate | None = None
+    outlined_on: str = "not stated"
     dvh: DvhResult | None
     budget: tuple[BudgetResult, ...]
 

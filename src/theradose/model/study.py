@@ -67,13 +67,17 @@ class Patient(StudyPart):
 
 
 class Administration(StudyPart):
-    """One administration; `start` is the zero of time of the study if it is the first."""
+    """One administration; `start` is the zero of time of the study if it is the first.
+
+    `u` is the relative standard uncertainty of the activity that was given.
+    """
 
     nuclide: str | None = None
     activity: ActivityMBq | None = None
     residual: NonNegativeActivityMBq | None = None
     start: datetime | None = None
     duration: DurationH | None = None
+    u: Fraction | None = None
 
     @property
     def net_activity_mbq(self) -> float | None:
@@ -99,6 +103,7 @@ class CameraCalibration(StudyPart):
     dead_time: DeadTimeUs | None = None
     dead_time_model: Literal["paralysable", "non-paralysable"] | None = None
     recovery: str | None = None
+    recovery_shape: Literal["outline", "sphere"] = "outline"
     resolution: LengthMm | None = None
     record: str | None = None
 

@@ -46,6 +46,7 @@ from theradose.workflow.marrow_image import ImageMarrow
 from theradose.workflow.outcome import Outcome, PlanarOnlyOutcome, RegionOutcome, TimepointOutcome
 from theradose.workflow.planar_document import planar_results
 from theradose.workflow.readings import Readings
+from theradose.workflow.tia_maps import map_uncertainty
 
 _MBQ_PER_GBQ = 1000.0
 
@@ -186,14 +187,15 @@ def _region(case: Case, outcome: RegionOutcome) -> RegionResult:
         code=region.code,
         drafted_by=region.drafted_by,
         method=region.method,
+        outlined_on=region.outlined_on.value,
         verified_by=region.verified_by,
         volume_ml=estimate(outcome.mass.volume_ml),
         mass_g=estimate(outcome.mass.mass_g),
         density_g_per_ml=outcome.mass.density_g_per_ml,
         recovery=None if recovery is None else estimate(recovery),
         dose_gy=estimate(dose),
-        dose_per_activity_gy_gbq=estimate(dose * (_MBQ_PER_GBQ / case.net_activity_mbq)),
-        dvh=_dvh(outcome.doses),
+        dose_per_activity_gy_gbq=estimate(dose * _MBQ_PER_GBQ / case.administered_mbq),
+        dvh=_dvh(outcome.doses, estimate(map_uncertainty(case, tia)).u),
         budget=budget_lines(dose),
         **integral_fields(case, tia),
     )
@@ -248,11 +250,12 @@ def _activity_at(tia: TimeIntegratedActivity, t_h: float) -> float:
     return float(measured[0] if len(measured) else evaluate_tia(tia, np.array([t_h]))[0][0])
 
 
-def _dvh(doses: RegionDoses) -> DvhResult:
+def _dvh(doses: RegionDoses, common_relative_u: float | None) -> DvhResult:
     histogram = doses.histogram()
     maximum = float(histogram.dose_gy[-1])
     levels = [level for level in load_yaml("dose.yaml")["reported_doses"]["value"] if level <= maximum]
     return DvhResult(
+        common_relative_u=common_relative_u,
         mean_gy=doses.mean_gy,
         d95_gy=doses.dose_to_hottest(0.95),
         d50_gy=doses.dose_to_hottest(0.50),

@@ -19,6 +19,7 @@ from theradose.model.study import Override, Study, Timepoint
 from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
 from theradose.provenance import hash_file
 from theradose.quantify.times import hours_since
+from theradose.uncertainty import Uncertain
 from theradose.workflow.calibration_choice import RecordUse, choose_calibration
 from theradose.workflow.protocols import load_protocol
 from theradose.workflow.study_file import StudyFile, require_complete
@@ -60,6 +61,22 @@ class Case:
     def net_activity_mbq(self) -> float:
         """Activity given to the patient over all administrations of the cycle."""
         return sum(administration.net_activity_mbq or 0.0 for administration in self.study.administrations)
+
+    @property
+    def administered_mbq(self) -> Uncertain:
+        """The same with the source ``administered-activity``: one activity meter measured every administration."""
+        return sum(
+            (
+                Uncertain.relative(administration.net_activity_mbq or 0.0, {"administered-activity": administration.u})
+                for administration in self.study.administrations
+            ),
+            start=Uncertain(0.0),
+        )
+
+    @property
+    def given_activity_factor(self) -> Uncertain:
+        """One, with the relative uncertainty of the given activity: for what is measured as a fraction of it."""
+        return self.administered_mbq * (1 / self.net_activity_mbq)
 
     @property
     def reference_id(self) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from theradose.dose.dvh import RegionDoses
 from theradose.dose.engines import DoseRequest, dose_engines
-from theradose.dose.local import local_dose_rate, region_dose
+from theradose.dose.local import LOCAL, local_dose_rate, mass_range_findings, region_dose
 from theradose.errors import FitError
 from theradose.formats.tables import read_recovery
+from theradose.model.activity import ActivityMap
 from theradose.model.curve import TimeActivityCurve, TimeIntegratedActivity
 from theradose.model.dose import DoseMap
 from theradose.model.finding import Finding
@@ -26,7 +31,7 @@ from theradose.workflow.measurements import Measurements
 from theradose.workflow.outcome import RegionOutcome
 from theradose.workflow.planar import PlanarStudy
 from theradose.workflow.regions import Outlines
-from theradose.workflow.tia_maps import reference_tia
+from theradose.workflow.tia_maps import ReferenceTia, reference_tia
 from theradose.workflow.timepoints import LoadedTimepoint, placed
 
 
@@ -86,6 +91,7 @@ def integrate_regions(
             recovery=recovery,
             resolution_mm=_resolution_mm(case),
             measurement_relative_u=case.measurement_relative_u,
+            shape=case.study.calibration.recovery_shape if case.study.calibration is not None else "outline",
         )
         curve, added = planar.extend(curve)
         findings += placed((*noticed, *added), name)
@@ -140,11 +146,25 @@ def dose_map(
     tias: dict[str, TimeIntegratedActivity],
     remainder: TimeIntegratedActivity | None,
     density: DensityMap,
-) -> tuple[Volume, DoseMap, tuple[Finding, ...]]:
+) -> tuple[ReferenceTia, DoseMap, tuple[Finding, ...]]:
     """Return the maps of time-integrated activity and dose on the reference grid."""
     tia, mapped = reference_tia(case, reference, loaded, registrations, segmentation, tias, remainder)
-    dose, findings = dose_engines.get(case.study.dose.engine)(DoseRequest(tia, density, case.nuclide))
+    dose, findings = dose_engines.get(case.study.dose.engine)(DoseRequest(tia.tia, density, case.nuclide))
     return tia, dose, (*mapped, *findings)
+
+
+def dose_u_map(case: Case, tia: ReferenceTia, dose: DoseMap, activity: ActivityMap) -> Volume | None:
+    """Return the standard uncertainty of the dose per voxel in Gy, or ``None`` where voxels have no fit of their own.
+
+    It holds the voxel's fit, the calibration where it is stated, and the electron energy; neither density nor
+    resolution.
+    """
+    if tia.relative_u is None:
+        return None
+    energy = case.nuclide.electron_energy_kev
+    common = math.hypot(activity.calibration_relative_u or 0.0, (energy.u or 0.0) / energy.value)
+    relative = np.hypot(tia.relative_u.data, np.float32(common))
+    return Volume((relative * dose.data).astype(np.float32), dose.grid)
 
 
 def dose_rate_maps(
@@ -183,6 +203,8 @@ def region_outcomes(
             u_volume_relative=_relative_volume_u(quantity),
         )
         findings += placed(noticed, region.name)
+        if case.study.dose.engine == LOCAL:
+            findings += mass_range_findings(region.name, mass_g=mass.mass_g.value)
         absorbed = region_dose(tia=tia, mass_g=mass.mass_g, nuclide=case.nuclide)
         voxels = segmentation.voxels_of(region.name)
         outcomes.append(RegionOutcome(region, quantity, tia, mass, absorbed, RegionDoses(dose, voxels)))

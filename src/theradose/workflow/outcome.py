@@ -93,6 +93,9 @@ class Outcome:
         MBq·h/mL on the reference grid.
     dose : DoseMap
         Gy on the reference grid.
+    dose_u : Volume or None
+        Standard uncertainty of the dose in Gy where voxels were fitted one by one, NaN elsewhere; ``None`` where the
+        map follows the time courses of regions.
     dose_rates : mapping of str to Volume
         Gy/h on the reference grid by time point.
     regions : tuple of RegionOutcome
@@ -115,6 +118,7 @@ class Outcome:
     ct: Volume | None
     tia: Volume
     dose: DoseMap
+    dose_u: Volume | None
     dose_rates: Mapping[str, Volume]
     regions: tuple[RegionOutcome, ...]
     whole_field: TimeIntegratedActivity | None

@@ -35,6 +35,7 @@ from theradose.workflow.case import Case, InputHashes, check_distinct, check_one
 from theradose.workflow.doses import (
     dose_map,
     dose_rate_maps,
+    dose_u_map,
     integrate_field,
     integrate_regions,
     recovery_curve,
@@ -170,8 +171,9 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         reference_id=case.reference_id,
         density=density,
         ct=None if reference.ct is None else average_volume(reference.ct, density.grid, fill=AIR_HU),
-        tia=tia,
+        tia=tia.tia,
         dose=dose,
+        dose_u=dose_u_map(case, tia, dose, reference.activity),
         dose_rates=dose_rates,
         regions=regions,
         whole_field=whole_field,
