@@ -18,18 +18,21 @@ import numpy as np
 from theradose.model.arrays import Array
 from theradose.model.grid import Grid
 from theradose.model.region import RegionVoxels
-from theradose.quantify.volume import FWHM_PER_SIGMA
+from theradose.quantify.volume import FWHM_PER_SIGMA, equivalent_diameter_mm
 
 # Blur beyond this many standard deviations is nothing.
 _REACH_SIGMAS = 4.0
-_SUBVOXELS = 4
+# The outline is drawn anew in steps this fine, or in this many across a sphere of its volume.
+_STEP_MM = 1.5
+_STEPS_ACROSS = 40
 
 
 def shape_factor(voxels: RegionVoxels, grid: Grid, *, fwhm_mm: float) -> float:
-    """Return the recovery of a region over that of the sphere of the same volume, both in the same voxels.
+    """Return the recovery of a region over that of the sphere of the same volume.
 
-    It is at most 1: no shape loses less than a sphere, although whole voxels may draw a sphere badly. A hole counts as
-    filled: what lies in it is another region and not cold.
+    The outline is the surface on which a voxel is half inside, between the voxels too: fractions that were smeared by
+    the way from one grid to another do not count as lost activity. A hole counts as filled, because what lies in it
+    is another region and not cold. The factor is at most 1: no shape loses less than a sphere.
 
     Parameters
     ----------
@@ -44,42 +47,36 @@ def shape_factor(voxels: RegionVoxels, grid: Grid, *, fwhm_mm: float) -> float:
     ----------
     [Theradose]_, [Gear2018]_
     """
-    sigmas = np.array([fwhm_mm / FWHM_PER_SIGMA / side for side in grid.spacing_mm])
-    if fwhm_mm == 0:
+    volume_ml = voxels.voxel_count * grid.voxel_volume_ml
+    if fwhm_mm == 0 or not voxels.mostly_inside.any():
         return 1.0
-    region = _filled(voxels)
-    sphere = _sphere(region, grid, whole_voxels=not voxels.has_fractions)
+    step_mm = max(_STEP_MM, equivalent_diameter_mm(volume_ml) / _STEPS_ACROSS)
+    divisions = [max(1, round(side / step_mm)) for side in grid.spacing_mm]
+    steps_mm = np.array(grid.spacing_mm) / divisions
+    region = _sharp(voxels, divisions)
+    sphere = _sphere(float(region.sum()) * float(np.prod(steps_mm)), steps_mm)
+    sigmas = fwhm_mm / FWHM_PER_SIGMA / steps_mm
     return min(_recovered(region, sigmas) / _recovered(sphere, sigmas), 1.0)
 
 
-def _filled(voxels: RegionVoxels) -> Array:
-    from scipy.ndimage import binary_fill_holes
+def _sharp(voxels: RegionVoxels, divisions: list[int]) -> Array:
+    """Return whether each part of a voxel is inside, bool."""
+    from scipy.ndimage import binary_fill_holes, zoom
 
-    inside = voxels.mostly_inside
-    holes = binary_fill_holes(inside) & ~inside
-    return np.asarray(np.where(holes, 1.0, voxels.fraction), float)
+    padded = np.pad(np.asarray(voxels.fraction, float), 1)
+    # Linear between the centres of the voxels.
+    fine = zoom(padded, divisions, order=1, mode="grid-constant", grid_mode=True)
+    return np.asarray(binary_fill_holes(fine >= 0.5))
 
 
-def _sphere(region: Array, grid: Grid, *, whole_voxels: bool) -> Array:
-    """Return the sphere of the same volume around the region's centre, in whole or partial voxels."""
-    spacing = np.array(grid.spacing_mm)
-    volume_mm3 = float(region.sum()) * float(np.prod(spacing))
+def _sphere(volume_mm3: float, steps_mm: Array) -> Array:
     radius_mm = (3 * volume_mm3 / (4 * math.pi)) ** (1 / 3)
-    centre = [float((region.sum(axis=other) @ np.arange(size)) / region.sum())
-              for size, other in zip(region.shape, ((1, 2), (0, 2), (0, 1)), strict=True)]  # fmt: skip
-    steps = 1 if whole_voxels else _SUBVOXELS
     squares = []
-    for middle, side in zip(centre, spacing, strict=True):
-        reach = math.ceil(radius_mm / side) + 1
-        places = np.arange(-reach * steps, (reach + 1) * steps)
-        # Positions of the parts of voxels, relative to the centre of the region within its voxel.
-        squares.append((((places + 0.5) / steps - 0.5 - (middle - round(middle))) * side) ** 2)
+    for step in steps_mm:
+        reach = math.ceil(radius_mm / step) + 1
+        squares.append((np.arange(-reach, reach + 1) * step) ** 2)
     distance = squares[0][:, None, None] + squares[1][None, :, None] + squares[2][None, None, :]
-    inside: Array = (distance <= radius_mm**2).astype(float)
-    for axis in range(3):
-        shape = (*inside.shape[:axis], inside.shape[axis] // steps, steps, *inside.shape[axis + 1 :])
-        inside = inside.reshape(shape).mean(axis=axis + 1)
-    return inside
+    return np.asarray(distance <= radius_mm**2)
 
 
 def _recovered(region: Array, sigmas: Array) -> float:
@@ -87,6 +84,6 @@ def _recovered(region: Array, sigmas: Array) -> float:
     from scipy.ndimage import gaussian_filter
 
     margins = [math.ceil(_REACH_SIGMAS * sigma) for sigma in sigmas]
-    padded = np.pad(region, [(margin, margin) for margin in margins])
+    padded = np.pad(region.astype(np.float32), [(margin, margin) for margin in margins])
     blurred = gaussian_filter(padded, sigmas, mode="constant", truncate=_REACH_SIGMAS)
-    return float(np.sum(blurred * padded) / padded.sum())
+    return float(np.sum(blurred * padded, dtype=np.float64) / padded.sum(dtype=np.float64))
