@@ -103,7 +103,7 @@ class CameraCalibration(StudyPart):
     dead_time: DeadTimeUs | None = None
     dead_time_model: Literal["paralysable", "non-paralysable"] | None = None
     recovery: str | None = None
-    recovery_shape: Literal["outline", "sphere"] = "outline"
+    recovery_shape: Literal["outline", "sphere"] = "sphere"
     resolution: LengthMm | None = None
     record: str | None = None
 

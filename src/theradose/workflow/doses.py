@@ -24,6 +24,7 @@ from theradose.quantify.regions import RegionQuantity, region_curve, whole_field
 from theradose.quantify.remainder import remainder_curve
 from theradose.spatial.density import assumed_density, density_map, soft_tissue_density
 from theradose.spatial.masses import region_mass
+from theradose.spatial.naming import in_warm_surroundings
 from theradose.spatial.resample import lost_activity, resample_activity
 from theradose.workflow.case import Case
 from theradose.workflow.curves import integrate_measured
@@ -88,13 +89,13 @@ def integrate_regions(
             name,
             maps=[activity for activity, _ in pairs],
             segmentations=[segmentation for _, segmentation in pairs],
-            recovery=recovery,
+            recovery=None if in_warm_surroundings(name) else recovery,
             resolution_mm=_resolution_mm(case),
             measurement_relative_u=case.measurement_relative_u,
-            shape=case.study.calibration.recovery_shape if case.study.calibration is not None else "outline",
+            shape=case.study.calibration.recovery_shape if case.study.calibration is not None else "sphere",
         )
         curve, added = planar.extend(curve)
-        findings += placed((*noticed, *added), name)
+        findings += placed((*_of_surroundings(name, noticed, recovery), *added), name)
         model = next((override.model for override in overrides if override.model is not None), None)
         try:
             tia, fitted = integrate_measured(case, curve, force_model=model)
@@ -113,6 +114,18 @@ def integrate_regions(
     if refused and not results:
         raise refused[0]
     return results, tuple(findings)
+
+
+def _of_surroundings(name: str, findings: tuple[Finding, ...], recovery: RecoveryCurve | None) -> tuple[Finding, ...]:
+    """Return the findings of a curve, with the reason why a known recovery was not applied."""
+    if recovery is None or not in_warm_surroundings(name):
+        return findings
+    message = (
+        f"'{name}' lies in tissue of like activity, which gives back what blur takes: no recovery was applied to it, and "
+        "brighter neighbours make its activity too high."
+    )
+    code = "recovery-not-applied"
+    return tuple(Finding(code, "info", message, name) if finding.code == code else finding for finding in findings)
 
 
 def integrate_field(
