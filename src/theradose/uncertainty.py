@@ -151,6 +151,7 @@ SOURCE_GROUPS: Mapping[str, str] = MappingProxyType(
     {
         "calibration": "calibration",
         "recovery": "recovery",
+        "spill-in": "recovery",
         "volume": "volume",
         "fit": "fit",
         "counting": "counting",

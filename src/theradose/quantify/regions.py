@@ -27,6 +27,7 @@ from theradose.model.finding import Finding
 from theradose.model.region import OutlinedOn, Region, RegionVoxels, Segmentation
 from theradose.quantify.recovery import RecoveryCurve, recovery_at
 from theradose.quantify.shape import shape_factor
+from theradose.quantify.surroundings import Shell, shell_around, spill_in_relative_u
 from theradose.quantify.volume import (
     ct_volume_relative_u,
     edge_profile,
@@ -157,6 +158,9 @@ def region_curve(
         # The activity is divided by the recovery, so its relative contributions change sign.
         common |= {source: -u / applied.value for source, u in applied.contributions.items()}
         applied *= math.fsum(shapes) / len(shapes)
+        if resolution_mm is not None:
+            spilled = _spill_in_mbq(name, maps, segmentations, recoveries, fwhm_mm=resolution_mm)
+            common[f"spill-in:{name}"] = spill_in_relative_u(spill_in_mbq=spilled, measured_mbq=float(np.sum(measured)))
         findings += range_findings
     u_independent, counting_share = _independent_u(activity, counts, measured, measurement_relative_u)
     curve = TimeActivityCurve(
@@ -322,6 +326,25 @@ def _shape_factors(
         if id(voxels) not in known:
             known[id(voxels)] = shape_factor(voxels, image.grid, fwhm_mm=blur_mm)
     return tuple(known[id(voxels)] for _, voxels in _voxels(name, maps, segmentations))
+
+
+def _spill_in_mbq(
+    name: str,
+    maps: Sequence[ActivityMap],
+    segmentations: Sequence[Segmentation],
+    recoveries: Sequence[float],
+    *,
+    fwhm_mm: float,
+) -> float:
+    """Return what the surroundings add to the measured activities, summed over the time points."""
+    shells: dict[int, Shell] = {}
+    total = 0.0
+    for (image, voxels), recovery in zip(_voxels(name, maps, segmentations), recoveries, strict=True):
+        if id(voxels) not in shells:
+            shells[id(voxels)] = shell_around(voxels, image.grid, fwhm_mm=fwhm_mm)
+        volume_ml = voxels.voxel_count * image.grid.voxel_volume_ml
+        total += shells[id(voxels)].mean(image) * volume_ml * (1 - recovery)
+    return total
 
 
 def _activity_mbq(image: ActivityMap, voxels: RegionVoxels) -> float:

@@ -91,7 +91,17 @@ def test_a_bar_loses_more_than_a_sphere_and_shares_its_uncertainties():
     assert quantity.recovery.value == pytest.approx(factor * round_quantity.recovery.value)
     assert quantity.recovery.relative_u == pytest.approx(round_quantity.recovery.relative_u)
     assert curve.activity_mbq == pytest.approx(round_curve.activity_mbq / factor)
-    assert curve.common == pytest.approx(round_curve.common)
+    shared = [source for source in curve.common if not source.startswith("spill-in")]
+    assert [curve.common[source] for source in shared] == pytest.approx([round_curve.common[s] for s in shared])
+
+
+def test_warm_surroundings_make_a_region_uncertain():
+    """Surroundings as warm as the region add c V (1 - R) to c V; the root mean square from nothing to all is / √3."""
+    curve, quantity, _ = curve_of([uniform(1.0, 4.0), uniform(0.5, 24.0)], recovery=RECOVERY)
+    assert curve.common["spill-in:lesion"] == pytest.approx((1 - quantity.recovery.value) / np.sqrt(3))
+    cold = activity_map(box_mask(), 4.0)
+    assert curve_of([cold], recovery=RECOVERY)[0].common["spill-in:lesion"] == 0.0
+    assert "spill-in:lesion" not in curve_of([uniform(1.0, 4.0)])[0].common
 
 
 def test_without_a_stated_resolution_a_region_counts_as_a_sphere():
