@@ -6,8 +6,9 @@ patient. A projection has the same arrangement.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -185,32 +186,41 @@ def project_regions(
     least_density : float
         Density of the lightest tissue, g/mL; what is lighter is outside the body.
     """
-    heavy = average_volume(model.density, grid).data
+    rows, part = _covered(model, grid, least_density)
+    heavy = average_volume(model.density, part).data
     step_cm = grid.spacing_mm[1] / _MM_PER_CM
     mu = np.where(heavy >= least_density, linear_attenuation(density_g_per_ml=heavy, water_per_cm=water_per_cm), 0.0)
     mu *= np.float32(step_cm)
     behind = np.cumsum(mu, axis=1)
     total = behind[:, -1]
     # A voxel shines through half of itself.
-    to_front = np.exp(-(behind - mu / 2)) * np.float32(grid.voxel_volume_ml)
-    to_back = np.exp(-(total[:, None] - behind + mu / 2)) * np.float32(grid.voxel_volume_ml)
+    to_front = np.exp(-(behind - mu / 2)) * np.float32(part.voxel_volume_ml)
+    to_back = np.exp(-(total[:, None] - behind + mu / 2)) * np.float32(part.voxel_volume_ml)
     anterior, posterior = [], []
     for source in model.sources:
-        activity = average_volume(source, grid).data
-        anterior.append(_blurred(np.einsum("zyx,zyx->zx", activity, to_front), grid, resolution_mm))
-        posterior.append(_blurred(np.einsum("zyx,zyx->zx", activity, to_back), grid, resolution_mm))
-    moved = resample_segmentation(model.segmentation, grid)
+        activity = average_volume(source, part).data
+        anterior.append(np.einsum("zyx,zyx->zx", activity, to_front))
+        posterior.append(np.einsum("zyx,zyx->zx", activity, to_back))
+    moved = resample_segmentation(model.segmentation, part)
     thickness = [moved.mask(name).sum(axis=1) * step_cm for name in model.names[:-1]]
+    shape = (grid.shape[0], grid.shape[2])
+
+    def whole(images: Sequence[Array]) -> Array:
+        full = np.zeros((len(images), *shape), np.float32)
+        if len(images):
+            full[:, rows] = np.stack(images)
+        return full
+
     return ProjectedRegions(
         names=model.names,
         activity_mbq=np.array(
             [float(source.data.sum(dtype=np.float64)) * source.grid.voxel_volume_ml for source in model.sources]
         ),
-        anterior=np.stack(anterior),
-        posterior=np.stack(posterior),
-        thickness_cm=np.stack(thickness) if thickness else np.zeros((0, *total.shape)),
-        body_cm=(heavy >= least_density).sum(axis=1) * step_cm,
-        attenuation=total,
+        anterior=_blurred(whole(anterior), grid, resolution_mm),
+        posterior=_blurred(whole(posterior), grid, resolution_mm),
+        thickness_cm=whole(thickness),
+        body_cm=whole([(heavy >= least_density).sum(axis=1) * step_cm])[0],
+        attenuation=whole([total])[0],
     )
 
 
@@ -278,11 +288,35 @@ def _remainder(activity: Volume, fractions: list[Array]) -> Array:
     return remainder
 
 
-def _blurred(image: Array, grid: Grid, resolution_mm: float) -> Array:
+def _covered(model: EmissionModel, grid: Grid, least_density: float) -> tuple[slice, Grid]:
+    """Return the rows of a planar grid that the image reaches, and the part of the grid with them around the body.
+
+    A whole-body scan is several times as long as a SPECT.
+    """
+    inside = np.argwhere(model.density.data >= least_density)
+    corners = model.density.grid.to_lps(np.array(list(product(*((-0.5, n - 0.5) for n in model.density.grid.shape)))))
+    ends = grid.to_index(corners)
+    rows = slice(
+        int(np.clip(np.floor(ends[:, 0].min()), 0, grid.shape[0] - 1)),
+        int(np.clip(np.ceil(ends[:, 0].max()) + 1, 1, grid.shape[0])),
+    )
+    first, last = 0, grid.shape[1]
+    if len(inside):
+        box = np.array(list(product(*zip(inside.min(axis=0) - 0.5, inside.max(axis=0) + 0.5, strict=True))))
+        depth = grid.to_index(model.density.grid.to_lps(box))[:, 1]
+        first = int(np.clip(np.floor(depth.min()), 0, grid.shape[1] - 1))
+        last = int(np.clip(np.ceil(depth.max()) + 1, first + 1, grid.shape[1]))
+    affine = grid.affine_mm.copy()
+    affine[:3, 3] = grid.to_lps((rows.start, first, 0))
+    return rows, Grid((rows.stop - rows.start, last - first, grid.shape[2]), affine, grid.frame_of_reference)
+
+
+def _blurred(images: Array, grid: Grid, resolution_mm: float) -> Array:
+    """Return a stack of images, each blurred on its own."""
     from scipy.ndimage import gaussian_filter
 
-    sigma = [resolution_mm / FWHM_PER_SIGMA / grid.spacing_mm[axis] for axis in (0, 2)]
-    blurred: Array = gaussian_filter(image, sigma, mode="constant")
+    sigma = [0.0, *(resolution_mm / FWHM_PER_SIGMA / grid.spacing_mm[axis] for axis in (0, 2))]
+    blurred: Array = gaussian_filter(images, sigma, mode="constant")
     return blurred
 
 

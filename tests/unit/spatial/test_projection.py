@@ -105,6 +105,18 @@ def test_the_shifted_grid_undoes_the_shift():
     assert moved == pytest.approx(np.roll(still, (-2, -3), axis=(0, 1)), abs=1e-4)
 
 
+def test_a_whole_body_scan_is_searched_along_its_length():
+    """The trunk lies 240 mm below the middle of a scan of 1 m; rows beyond the SPECT hold nothing of it."""
+    size = {"shape": (200, 40), "spacing_mm": (5.0, 5.0)}
+    projection = project(model(background=0.1), planar_grid(GRID, **size), 12.0)
+    assert not projection.attenuation[:80].any() and projection.attenuation[95:105].any()
+    image = np.random.default_rng(3).poisson(3000 * shift(projection.total, (48, 0), order=1))
+    found = align_planar(image, projection.total, spacing_mm=(5.0, 5.0), reach_mm=(500.0, 60.0))
+    assert found.shift_mm == pytest.approx((-240.0, 0.0), abs=1.5)
+    moved = project(model(background=0.1), planar_grid(GRID, **size, shift_mm=found.shift_mm), 12.0)
+    assert np.corrcoef(moved.total.ravel(), image.ravel())[0, 1] > 0.98
+
+
 def test_unrelated_images_do_not_correlate():
     noise = np.random.default_rng(2).poisson(50, (40, 40)).astype(float)
     projection = project(model(background=0.1), planar_grid(GRID, shape=(40, 40), spacing_mm=(5.0, 5.0)), 12.0).total
