@@ -1,8 +1,9 @@
 """Bounded nonlinear least squares with the linear amplitudes eliminated (variable projection).
 
 For given rates the best amplitudes follow from linear least squares, non-negative where the model asks for it.
-What remains is a problem in one to three bounded variables, which is scanned on a grid and then refined by a
-damped Gauss-Newton iteration from the best separate starts. Everything is deterministic.
+What remains is a problem in one to four bounded variables, which is scanned on a grid and then refined by a
+damped Gauss-Newton iteration in the logarithms of the rates, a few steps from each of the best separate starts and to
+the end from the lowest of them. Everything is deterministic.
 
 References
 ----------
