@@ -147,6 +147,25 @@ def covariance(first: Uncertain, second: Uncertain) -> float:
     return math.fsum(first.contributions[name] * second.contributions[name] for name in shared)
 
 
+SOURCE_GROUPS: Mapping[str, str] = MappingProxyType(
+    {
+        "calibration": "calibration",
+        "recovery": "recovery",
+        "spill-in": "recovery",
+        "volume": "volume",
+        "fit": "fit",
+        "counting": "counting",
+        "model": "choice of model",
+        "single-time-point": "single time point",
+        "density": "mass",
+        "mass": "mass",
+        "dose-constant": "dose constant",
+        "administered-activity": "administered activity",
+    }
+)
+"""Group of a source in a budget, by the part of its name before the colon; everything else is ``other``."""
+
+
 @dataclass(frozen=True, slots=True)
 class BudgetLine:
     """One line of an uncertainty budget; ``None`` means not stated."""
@@ -154,6 +173,25 @@ class BudgetLine:
     source: str
     relative_u: float | None
     share: float | None
+
+    @property
+    def group(self) -> str:
+        """Group of the source."""
+        return source_group(self.source)
+
+
+def source_group(source: str) -> str:
+    """Return the group of a source, as ``volume`` for ``volume:liver``."""
+    return SOURCE_GROUPS.get(source.partition(":")[0], "other")
+
+
+def source_shares(quantity: Uncertain) -> dict[str, float]:
+    """Return the share of the variance by group of sources, the largest first; they add up to one."""
+    shares: dict[str, float] = {}
+    for line in budget(quantity):
+        if line.share is not None:
+            shares[line.group] = shares.get(line.group, 0.0) + line.share
+    return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
 
 
 def budget(quantity: Uncertain) -> tuple[BudgetLine, ...]:

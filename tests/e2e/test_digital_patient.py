@@ -68,6 +68,28 @@ def test_images_show_more_than_the_blood_brings(simulated):
     assert image["dose_gy"]["value"] > blood["dose_gy"]["value"]
 
 
+def shares(region):
+    """Share of the variance by group of sources."""
+    found = {}
+    for line in region["budget"]:
+        found[line["group"]] = found.get(line["group"], 0.0) + (line["share"] or 0.0)
+    return found
+
+
+def test_what_leads_the_budget(simulated):
+    """R1: in large organs the curve fit, beside the stated calibration; in small lesions volume and recovery."""
+    found = by_name(simulated.result["regions"])
+    for name in ORGANS:
+        assert found[name]["outlined_on"] == "ct"
+        share = shares(found[name])
+        assert share["fit"] > max(share["volume"], share["recovery"])
+    small = [row for row in found.values() if row["kind"] == "lesion" and row["volume_ml"]["value"] < 10]
+    assert small
+    for lesion in small:
+        share = shares(lesion)
+        assert share["volume"] + share["recovery"] > 0.5
+
+
 def test_injected_shifts_are_recovered(simulated):
     truth = {row["id"]: np.array(row["reference_to_moving_mm"]) for row in simulated.truth["timepoints"]}
     moved = [image for image in simulated.result["images"] if image["registration"] is not None]

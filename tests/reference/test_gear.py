@@ -58,6 +58,7 @@ def measured():
         recovery=RECOVERY,
         resolution_mm=FWHM_MM,
         measurement_relative_u=0.03,
+        shape="sphere",
     )
     return curve, quantity
 

@@ -37,6 +37,42 @@ def test_haenscheid_errors(half_life_h):
     np.testing.assert_allclose(errors, HAENSCHEID_ERROR_PERCENT[half_life_h], atol=0.0501)
 
 
+@pytest.mark.parametrize("half_life_h", HAENSCHEID_ERROR_PERCENT)
+def test_haenscheid_window_over_the_whole_table(half_life_h):
+    """The finding stands beside every entry off by more than 10 % and beside no other."""
+    for t_h, percent in zip(TIMES_H, HAENSCHEID_ERROR_PERCENT[half_life_h], strict=True):
+        _, findings = integral("haenscheid", t_h, half_life_h, assumed_h=half_life_h)
+        outside = "single-time-point-window" in [finding.code for finding in findings]
+        assert outside is (abs(percent) > 10)
+
+
+@pytest.mark.parametrize("half_life_h", HAENSCHEID_ERROR_PERCENT)
+@pytest.mark.parametrize("spread", [0.01, 0.2])
+def test_expected_error_is_in_the_budget_over_the_whole_table(half_life_h, spread):
+    """A spread of 1 % leaves the error of the table; one of 20 % adds to it, by the same half-lives drawn."""
+    draws = np.random.default_rng(1).standard_normal(20_000)
+    half_lives = np.minimum(
+        half_life_h * np.exp(np.sqrt(np.log1p(spread**2)) * draws), load_nuclide("Lu-177").half_life_h.value
+    )
+    for t_h in TIMES_H:
+        curve = TimeActivityCurve("kidney", np.array([float(t_h)]), np.ones(1), 0.03 * np.ones(1), {}, "spect")
+        tia, _ = integrate_single_point(
+            curve, nuclide=load_nuclide("Lu-177"), method="haenscheid", given=Assumptions(half_life_h, spread)
+        )
+        stated = tia.value.contributions["single-time-point:kidney"] / tia.value.value
+        errors = haenscheid_ratio(t_h, half_life_h=half_lives) - 1
+        assert stated == pytest.approx(np.sqrt(np.mean(errors**2)), rel=0.03, abs=1e-4)
+
+
+def test_at_24_h_nearly_every_kidney_is_outside():
+    """A surrogate population: half-lives log-normal with median 51 h and 20 % (science notes, paragraph 5)."""
+    half_lives = 51 * np.exp(0.198 * np.random.default_rng(2).standard_normal(2000))
+    lower, upper = load_yaml("kinetics/single_time_point.yaml")["haenscheid_window"]["value"]
+    inside = {t: np.mean((t / half_lives >= lower) & (t / half_lives <= upper)) for t in (24, 96)}
+    assert inside[24] < 0.02
+    assert inside[96] > 0.8
+
+
 @pytest.mark.parametrize(
     ("relative_time", "ratio", "digits"),
     [(0.75, 0.892, 3), (1.0, 1.0, 3), (1.4427, 1.0615, 4), (2.0, 1.0, 3), (2.5, 0.884, 3), (3.0, 0.750, 3)],

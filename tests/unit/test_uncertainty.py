@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theradose.uncertainty import Uncertain, budget, combine, covariance, propagate_monte_carlo
+from theradose.uncertainty import (
+    Uncertain,
+    budget,
+    combine,
+    covariance,
+    propagate_monte_carlo,
+    source_group,
+    source_shares,
+)
 
 NUMBERS = st.floats(-1e3, 1e3).filter(lambda number: abs(number) > 1e-2)
 CONTRIBUTIONS = st.dictionaries(st.sampled_from("abcd"), st.floats(-10, 10), max_size=4)
@@ -81,6 +89,17 @@ def test_budget_is_ordered_and_complete():
     assert [(line.source, line.relative_u) for line in lines] == [("large", 0.3), ("small", 0.1)]
     assert math.fsum(line.share for line in lines) == pytest.approx(1.0)
     assert budget(Uncertain(1.0)) == ()
+
+
+def test_shares_are_added_by_group():
+    sources = {"volume:liver": 0.3, "recovery:a:1": 0.2, "recovery:a:2": -0.1, "fit:liver": 0.4, "anything": 0.5}
+    quantity = Uncertain.relative(2.0, {**sources, "calibration:camera": None})
+    shares = source_shares(quantity)
+    total = 0.09 + 0.04 + 0.01 + 0.16 + 0.25
+    assert list(shares) == ["other", "fit", "volume", "recovery"]
+    assert shares["recovery"] == pytest.approx(0.05 / total)
+    assert sum(shares.values()) == pytest.approx(1)
+    assert source_group("calibration:camera") == budget(quantity)[-1].group == "calibration"
 
 
 def test_zero_has_no_relative_uncertainty():

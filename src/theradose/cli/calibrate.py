@@ -379,7 +379,7 @@ def _print_checks(done: Calibrated, first: int) -> None:
                 check.nuclide,
                 _with_u(check.reading_cps, check.u_cps, "cps"),
                 "-" if check.expected_cps is None else f"{check.expected_cps:.5g}",
-                "-" if check.ratio is None else f"{check.ratio:.4f} ± {check.u_ratio or 0:.2g}",
+                "-" if check.ratio is None else _with_u(check.ratio, check.u_ratio, ""),
                 "-" if check.tolerance is None else f"{check.tolerance:.1%}",
                 verdict,
             ]

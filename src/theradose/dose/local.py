@@ -22,6 +22,9 @@ from theradose.model.grid import DensityMap, Volume
 from theradose.nuclides import Nuclide, load_constant
 from theradose.uncertainty import Uncertain
 
+LOCAL = "local"
+"""Name of the engine."""
+
 _EV_PER_KEV = 1e3
 _DECAYS_PER_MBQ_H = 1e6 * 3600.0
 _G_PER_KG = 1e3
@@ -49,7 +52,7 @@ def local_dose_constant(*, electron_energy_kev: float) -> float:
 
 
 @dose_engines.register(
-    "local",
+    LOCAL,
     summary="All electron energy is absorbed where it is emitted; photons are left out",
     citation="Bolch2009",
 )
@@ -68,7 +71,7 @@ def local_dose(request: DoseRequest) -> tuple[DoseMap, tuple[Finding, ...]]:
     result = DoseMap(
         dose,
         request.tia.grid,
-        engine="local",
+        engine=LOCAL,
         parameters={
             "electron_energy_kev": energy.value,
             "dose_constant_gy_g_per_mbq_h": constant,
@@ -106,6 +109,28 @@ def _photon_finding(nuclide: Nuclide) -> Finding:
     )
 
 
+def mass_range_findings(region: str, *, mass_g: float) -> tuple[Finding, ...]:
+    """Return ``local-outside-mass-range`` where local deposition is not meant for a region of this mass.
+
+    References
+    ----------
+    [deWit2023]_ Solid tissue of 2 to 300 g.
+    """
+    lowest, highest = load_yaml("dose.yaml")["local_mass_range"]["value"]
+    if lowest <= mass_g <= highest:
+        return ()
+    consequence = (
+        "electrons that leave it are counted, so its dose is too high"
+        if mass_g < lowest
+        else "photons that it absorbs itself are left out, so its dose is too low"
+    )
+    message = (
+        f"'{region}' has {mass_g:.4g} g; local deposition is meant for solid tissue of {lowest:g} to {highest:g} g: "
+        f"{consequence}."
+    )
+    return (Finding("local-outside-mass-range", "warning", message, region),)
+
+
 def local_dose_rate(*, activity: Volume, density: DensityMap, nuclide: Nuclide) -> Volume:
     """Return the dose rate in Gy/h of local deposition.
 
@@ -130,13 +155,18 @@ def region_dose(*, tia: TimeIntegratedActivity, mass_g: Uncertain, nuclide: Nucl
     """Return the mean dose of a region from its own activity and mass.
 
     The volume's uncertainty acts on the activity (spill-out, recovery) and on the mass through the same
-    source, so that its correlation is carried.
+    source, so that its correlation is carried. That of the electron energy is ``dose-constant:<nuclide>``.
 
     References
     ----------
     [Bolch2009]_, [Gear2018]_
     """
-    dose = tia.value * local_dose_constant(electron_energy_kev=nuclide.electron_energy_kev.value) / mass_g
+    energy = nuclide.electron_energy_kev
+    constant = Uncertain.relative(
+        local_dose_constant(electron_energy_kev=energy.value),
+        {f"dose-constant:{nuclide.name}": None if energy.u is None else energy.u / energy.value},
+    )
+    dose = tia.value * constant / mass_g
     return RegionDose(tia.region, mass_g, dose, {"self": dose})
 
 

@@ -13,8 +13,13 @@ from theradose.formats.tables import TableRow, read_table
 from theradose.model.curve import TimeActivityCurve
 from theradose.model.finding import Finding
 
-CURVE_COLUMNS = ("subject", "region", "t_h", "activity_mbq", "u_mbq")
-_NEEDED = CURVE_COLUMNS[:-1]
+CURVE_COLUMNS = ("subject", "cycle", "region", "t_h", "activity_mbq", "u_mbq")
+_NEEDED = ("subject", "region", "t_h", "activity_mbq")
+# Steps of the prefixes of units; a measured activity is not a thousand times what its neighbours tell.
+_UNIT_STEP = 1000.0
+_NEAR_UNIT_STEP = 3.0
+# Fewer rows out of order are rows that were added later.
+_SERIES = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,16 +53,22 @@ def read_curves(path: Path, *, relative_u: float | None = None) -> tuple[Subject
     ------
     StudyError
         With file, line and column: ``table-cell-empty``, ``table-number``, ``curve-time`` before the administration,
-        ``curve-duplicate`` for one time twice in a curve, ``uncertainty-missing``, ``uncertainty-invalid``, and the
-        refusals of :func:`theradose.formats.tables.read_table`.
+        ``curve-duplicate`` for one time twice in a curve, ``curve-two-cycles`` for times that start again or two
+        cycles of one subject and region, ``curve-units`` for an activity that rises a thousandfold,
+        ``uncertainty-missing``, ``uncertainty-invalid``, and the refusals of
+        :func:`theradose.formats.tables.read_table`.
     """
     points: dict[tuple[str, str], list[_Point]] = {}
+    cycles: dict[tuple[str, str], TableRow] = {}
     for row in read_table(path, columns=CURVE_COLUMNS, needed=_NEEDED):
-        points.setdefault((row.text("subject") or "", _region(row)), []).append(_point(row, relative_u))
+        curve = row.text("subject") or "", _region(row)
+        _check_cycle(row, cycles.setdefault(curve, row))
+        points.setdefault(curve, []).append(_point(row, relative_u))
     return tuple(_curve(path.name, subject, region, found) for (subject, region), found in points.items())
 
 
 def _curve(file: str, subject: str, region: str, points: list[_Point]) -> SubjectCurve:
+    _check_one_series(file, subject, region, points)
     ordered = sorted(points, key=lambda point: point.t_h)
     for before, after in pairwise(ordered):
         if before.t_h == after.t_h:
@@ -67,11 +78,20 @@ def _curve(file: str, subject: str, region: str, points: list[_Point]) -> Subjec
                 f"in line {first}: keep one of the two rows, or give them their own subjects.",
                 code="curve-duplicate",
             )
-    findings: tuple[Finding, ...] = ()
+    _check_units(file, ordered)
+    where = f"{subject}: {region}"
+    findings: list[Finding] = []
     if ordered != points:
         line = next(after.line for before, after in pairwise(points) if after.t_h < before.t_h)
-        message = f"The times of the curve are not in order (line {line} goes back); its points were sorted."
-        findings = (Finding("points-sorted", "info", message, f"{subject}: {region}"),)
+        message = f"The times 't_h' of the curve are not in order (line {line} goes back); its points were sorted."
+        findings.append(Finding("points-sorted", "info", message, where))
+    for point in ordered:
+        if point.activity_mbq <= 0:
+            message = (
+                f"{file}, line {point.line}: 'activity_mbq' is {point.activity_mbq:g}, which is not positive and "
+                "enters the fit as measured: leave the row out if nothing was measured."
+            )
+            findings.append(Finding("non-positive-activity", "warning", message, where))
     curve = TimeActivityCurve(
         region,
         np.array([point.t_h for point in ordered]),
@@ -80,7 +100,55 @@ def _curve(file: str, subject: str, region: str, points: list[_Point]) -> Subjec
         {},
         "table",
     )
-    return SubjectCurve(subject, curve, findings)
+    return SubjectCurve(subject, curve, tuple(findings))
+
+
+def _check_cycle(row: TableRow, first: TableRow) -> None:
+    """Refuse rows of two cycles in one curve."""
+    cycle, known = row.text("cycle"), first.text("cycle")
+    if cycle != known:
+        raise StudyError(
+            f"{row.file}, line {row.line}: 'cycle' is {cycle or 'empty'}, but {known or 'empty'} in line {first.line} "
+            "of the same subject and region: give each cycle its own table or its own subject.",
+            code="curve-two-cycles",
+        )
+
+
+def _check_one_series(file: str, subject: str, region: str, points: list[_Point]) -> None:
+    """Refuse times that start again: two series in one curve would be fitted as one."""
+    descents = [index for index, (before, after) in enumerate(pairwise(points), 1) if after.t_h < before.t_h]
+    if len(descents) != 1:
+        return
+    earlier, later = points[: descents[0]], points[descents[0] :]
+    if min(len(earlier), len(later)) >= _SERIES and later[-1].t_h > earlier[0].t_h and later[0].t_h < earlier[-1].t_h:
+        raise StudyError(
+            f"{file}, line {later[0].line}: 't_h' of subject '{subject}', region '{region}' goes back from "
+            f"{earlier[-1].t_h:g} to {later[0].t_h:g} and rises again: give each cycle its own subject, or sort the "
+            "rows if they are of one.",
+            code="curve-two-cycles",
+        )
+
+
+def _check_units(file: str, points: list[_Point]) -> None:
+    """Refuse an activity that rises about a thousandfold between two points, or for one point only.
+
+    A first point may be as low, before uptake, and a fast phase may fall as far.
+    """
+    positive = [point for point in points if point.activity_mbq > 0]
+    for index, (before, after) in enumerate(pairwise(positive)):
+        rise = after.activity_mbq / before.activity_mbq
+        if not 1 / _NEAR_UNIT_STEP <= rise / _UNIT_STEP <= _NEAR_UNIT_STEP:
+            continue
+        following = positive[index + 2].activity_mbq if index + 2 < len(positive) else None
+        if index == 0 and (following is None or following > after.activity_mbq / _UNIT_STEP * _NEAR_UNIT_STEP):
+            continue
+        fell = index > 0 and positive[index - 1].activity_mbq > before.activity_mbq * _UNIT_STEP / _NEAR_UNIT_STEP
+        wrong, other = (before, after) if fell else (after, before)
+        raise StudyError(
+            f"{file}, line {wrong.line}: 'activity_mbq' is {wrong.activity_mbq:g}, but {other.activity_mbq:g} in line "
+            f"{other.line}: no region changes so in between; write every activity in MBq.",
+            code="curve-units",
+        )
 
 
 def _region(row: TableRow) -> str:

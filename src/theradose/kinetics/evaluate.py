@@ -57,6 +57,11 @@ def evaluate_tia(tia: TimeIntegratedActivity, t_h: Array) -> tuple[Array, Array]
     return mean, np.sqrt(variance)
 
 
+def half_life(form: ModelForm, parameters: Array) -> float:
+    """Return the effective half-life of the last phase in h."""
+    return math.log(2) / form.terminal_rate(parameters[: form.n_linear], parameters[form.n_linear :])[0]
+
+
 def half_life_gradient(fit: CurveFit) -> Array:
     """Return the derivative of the effective half-life of the last phase by every parameter, shape (K,)."""
     form, parameters = bound_form(fit)

@@ -95,8 +95,9 @@ def fit_model(
         )
     gradient = curve_integral_gradient(form, parameters)
     covariance = _covariance(problem, solution)
-    if settings.physical_decay_bound:
-        freedom = _freedom_at_physical_decay(problem, solution, gradient)
+    faster = _beside_physical_decay(problem, solution) if settings.physical_decay_bound else np.zeros(0)
+    if len(faster):
+        freedom = faster_clearance(form, parameters, faster)
         covariance = covariance + np.outer(freedom, freedom)
     first, last = float(curve.t_h[0]), float(curve.t_h[-1])
     fit = CurveFit(
@@ -113,6 +114,7 @@ def fit_model(
         sample_t_h=curve.t_h,
         decay_constant_per_h=decay_constant_per_h,
         infusion_h=infusion_h,
+        faster=faster,
     )
     return replace(fit, flags=fit_flags(fit, problem, solution, settings=settings))
 
@@ -205,24 +207,41 @@ def _check_points(curve: TimeActivityCurve, name: str, form: ModelForm) -> None:
         )
 
 
-def _freedom_at_physical_decay(problem: Problem, solution: Solution, gradient: Array) -> Array:
+def faster_clearance(form: ModelForm, here: Array, there: Array) -> Array:
     """Return by how much the parameters may differ where physical decay holds the slowest rate, shape (K,).
 
-    A rate on the bound is not known to be there: the points allow faster ones too. The difference is that to the best
-    fit whose chi-squared is higher by one, on the side that physics allows. It is scaled so that it carries the
-    difference of the two integrals, which is far from linear in the rate.
+    A rate on the bound is not known to be there: the points allow faster ones too. The difference is that from the fit
+    to the best one whose chi-squared is higher by one, on the side that physics allows. It is scaled so that it carries
+    the difference of the two integrals, which is far from linear in the rate.
+
+    Parameters
+    ----------
+    form : ModelForm
+        The model.
+    here, there : ndarray, shape (K,)
+        Parameters of the fit, and of the one with faster clearance.
+
+    References
+    ----------
+    [JCGM100]_, clause 5.1: a contribution is the change of the result by one standard uncertainty of an input.
     """
-    n_parameters = len(solution.linear) + len(solution.nonlinear)
+    expected = curve_integral_gradient(form, here) @ (there - here)
+    if expected == 0:
+        return np.zeros(len(here))
+    difference = curve_integral(form, there) - curve_integral(form, here)
+    return np.asarray((there - here) * (difference / expected))
+
+
+def _beside_physical_decay(problem: Problem, solution: Solution) -> Array:
+    """Return the parameters of the best fit with a faster slowest rate and a chi-squared higher by one.
+
+    Empty unless physical decay holds a rate that matters for the curve.
+    """
     held = len(solution.nonlinear) > 0 and solution.nonlinear[0] == problem.bounds.slowest_per_h
     if not held or not np.any(curve_jacobian(problem, solution)[:, 0]):
-        return np.zeros(n_parameters)
+        return np.zeros(0)
     faster = solve_towards(problem, solution, position=0, rise=1.0)
-    here, there = (np.concatenate([found.linear, found.nonlinear]) for found in (solution, faster))
-    expected = gradient @ (there - here)
-    if expected == 0:
-        return np.zeros(n_parameters)
-    difference = curve_integral(problem.form, there) - curve_integral(problem.form, here)
-    return np.asarray((there - here) * (difference / expected))
+    return np.concatenate([faster.linear, faster.nonlinear])
 
 
 def _covariance(problem: Problem, solution: Solution) -> Array:

@@ -41,7 +41,7 @@ from theradose.model.arrays import Array
 from theradose.model.curve import CurveFit, TimeActivityCurve
 from theradose.model.finding import Finding, Severity
 
-_SLOWER = "clearance-slower-than-decay"
+SLOWER_THAN_DECAY = "clearance-slower-than-decay"
 # One-sided 5 % level of the normal distribution.
 _SIGNIFICANT = 1.645
 _ROUNDING = 1e-9
@@ -55,8 +55,8 @@ _FINDINGS: dict[str, tuple[Severity, str]] = {
     "rate-at-physical-decay": (
         "info",
         "The slowest phase of '{model}' leaves by physical decay alone (half-life {half_life:.1f} h); "
-        "its rate is on that bound, so the integral is the largest that physics allows for these points; the "
-        "uncertainty covers faster clearance.",
+        "its rate is on that bound, where the integral is the largest that physics allows for these points; "
+        "the result is the mean over that bound and faster clearance, and the uncertainty covers both.",
     ),
     "clearance-slower-than-decay": (
         "warning",
@@ -123,13 +123,13 @@ def flag_findings(fit: CurveFit, curve: TimeActivityCurve, *, settings: Kinetics
     for flag in fit.flags:
         # `collinear` is common and harmless for the integral, and how a model was chosen without AICc is a finding
         # of its own; both stay flags of the fit.
-        if flag not in _FINDINGS or (flag == "rate-at-physical-decay" and _SLOWER in fit.flags):
+        if flag not in _FINDINGS or (flag == "rate-at-physical-decay" and SLOWER_THAN_DECAY in fit.flags):
             continue
         # A rate that a bound holds is no longer free: then the points can contradict the curve, and do.
         if flag == "no-degrees-of-freedom" and "poor-fit" in fit.flags:
             continue
         severity, template = _FINDINGS[flag]
-        if flag == _SLOWER and is_rejected(fit, n_points=len(curve.t_h) + 1, settings=settings):
+        if flag == SLOWER_THAN_DECAY and is_rejected(fit, n_points=len(curve.t_h) + 1, settings=settings):
             severity = "critical"
         findings.append(Finding(flag, severity, template.format(**values), curve.region))
     return tuple(findings)
@@ -173,7 +173,7 @@ def _bound_flags(problem: Problem, solution: Solution, *, settings: KineticsSett
     slower = bool(at_slowest.any()) and _pulled_below_decay(problem, solution, int(np.argmax(at_slowest)))
     return {
         "rate-at-physical-decay": bool(at_slowest.any()),
-        _SLOWER: slower,
+        SLOWER_THAN_DECAY: slower,
         "rate-saturated": bool(at_fastest.any()),
     }
 

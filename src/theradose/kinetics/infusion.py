@@ -61,6 +61,7 @@ def points_after_infusion(
         curve.u_independent_mbq[kept],
         curve.common,
         curve.source,
+        None if curve.counting_share is None else curve.counting_share[kept],
     )
     message = f"The points at {left_out} lie within the infusion of {infusion_h:.4g} h and were left out of the fit."
     return after, (Finding("sample-during-infusion", "warning", message, curve.region),)

@@ -1,7 +1,8 @@
 """From a time-activity curve to its integral with every source of uncertainty.
 
 Parameter uncertainty, the choice of model, and the sources common to all points are separate contributions:
-``fit:<region>``, ``model:<region>``, and the curve's own common sources.
+``fit:<region>``, ``model:<region>``, and the curve's own common sources. Where the counts behind the points are known,
+the part of the first that comes from counting statistics is ``counting:<region>``.
 
 References
 ----------
@@ -17,12 +18,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from theradose.errors import FitError
-from theradose.kinetics.evaluate import bound_form, half_life_gradient
-from theradose.kinetics.fit import check_curve, fit_model
-from theradose.kinetics.flags import flag_findings
+from theradose.kinetics.evaluate import bound_form, half_life, half_life_gradient
+from theradose.kinetics.fit import check_curve, faster_clearance, fit_model
+from theradose.kinetics.flags import SLOWER_THAN_DECAY, flag_findings
 from theradose.kinetics.infusion import points_after_infusion
-from theradose.kinetics.models import curve_integral_gradient
-from theradose.kinetics.select import Basis, weigh_fits
+from theradose.kinetics.models import curve_gradient, curve_integral, curve_integral_gradient
+from theradose.kinetics.select import Basis, support_weights, weigh_fits
 from theradose.kinetics.settings import KineticsSettings, default_settings
 from theradose.model.curve import CurveFit, TimeActivityCurve, TimeIntegratedActivity
 from theradose.model.finding import Finding
@@ -97,7 +98,8 @@ def integrate_curve(
     fits, refused = _fit_all(curve, names, nuclide=nuclide, infusion_h=infusion_h, settings=settings)
     weighted, basis = weigh_fits(fits, n_points=n_points, settings=settings)
     used = [fit for fit in weighted if fit.weight > 0]
-    value, half_life = _averages(curve, used)
+    support = support_weights(used, basis=basis)
+    value, half_life_h = _averages(curve, used, support)
     findings = [*early, *_curve_findings(curve), *refused, *_choice_findings(curve, used, basis, forced=force_model)]
     for fit in used:
         if fit.weight >= settings.reported_weight:
@@ -105,7 +107,7 @@ def integrate_curve(
     tia = TimeIntegratedActivity(
         region=curve.region,
         value=value,
-        effective_half_life_h=half_life,
+        effective_half_life_h=half_life_h,
         extrapolated_fraction=_share(used, value, [fit.extrapolated_fraction for fit in used]),
         before_first_fraction=_share(used, value, [fit.before_first_fraction for fit in used]),
         chosen=used[0].model if len(used) == 1 else "average",
@@ -146,32 +148,70 @@ def _fit_all(
     return fits, [Finding("model-refused", "warning", str(error), curve.region) for error in refused]
 
 
-def _averages(curve: TimeActivityCurve, used: Sequence[CurveFit]) -> tuple[Uncertain, Uncertain]:
-    """Return integral and half-life with their sources; what the two share is carried by equal names."""
+def _averages(
+    curve: TimeActivityCurve, used: Sequence[CurveFit], support: Sequence[float]
+) -> tuple[Uncertain, Uncertain]:
+    """Return integral and half-life with their sources; what the two share is carried by equal names.
+
+    The estimate and the part ``fit`` of its uncertainty are weighted by the fits' weights. ``model`` is what is
+    missing to the second moment over all models, weighted by how far the points support each.
+    """
+    moments = [_pair_moments(fit) for fit in used]
+    pairs, covariances = (np.array(parts) for parts in zip(*moments, strict=True))
     weights = np.array([fit.weight for fit in used])
-    pairs = np.array([(fit.tia_mbq_h, fit.effective_half_life_h) for fit in used])
     mean = weights @ pairs
-    within = np.tensordot(weights, np.array([_pair_covariance(fit) for fit in used]), axes=1)
-    between = (weights[:, None] * (pairs - mean)).T @ (pairs - mean)
-    integral, half_life = Uncertain(mean[0]), Uncertain(mean[1])
-    for source, covariance in (("fit", within), ("model", between)):
-        u_integral = math.sqrt(covariance[0, 0])
+    within = np.tensordot(weights, covariances, axes=1)
+    supported = np.array(support)
+    between = (supported[:, None] * (pairs - mean)).T @ (pairs - mean)
+    between += np.tensordot(supported, covariances, axes=1) - within
+    integral, last = Uncertain(mean[0]), Uncertain(mean[1])
+    counted = weights @ [_counting_share(fit, curve) for fit in used]
+    for source, covariance in (("fit", (1 - counted) * within), ("counting", counted * within), ("model", between)):
+        u_integral = math.sqrt(max(covariance[0, 0], 0.0))
         shared = covariance[0, 1] / u_integral if u_integral > 0 else 0.0
         own = math.sqrt(max(covariance[1, 1] - shared**2, 0.0))
         integral = integral.with_contribution(f"{source}:{curve.region}", u_integral)
-        half_life = half_life.with_contribution(f"{source}:{curve.region}", shared)
-        half_life = half_life.with_contribution(f"{source}-half-life:{curve.region}", own)
+        last = last.with_contribution(f"{source}:{curve.region}", shared)
+        last = last.with_contribution(f"{source}-half-life:{curve.region}", own)
     for source, relative in curve.common.items():
         stated = None if relative is None else relative * mean[0]
         integral = integral.with_contribution(source, stated)
-    return integral, half_life
+    return integral, last
 
 
-def _pair_covariance(fit: CurveFit) -> np.ndarray:
-    """Return the covariance of integral and half-life of one fit, shape (2, 2)."""
+def _pair_moments(fit: CurveFit) -> tuple[np.ndarray, np.ndarray]:
+    """Return integral and half-life of one fit and their covariance, shapes (2,) and (2, 2).
+
+    A rate that physical decay holds is somewhere between the bound and faster clearance: with s the root of the rise
+    of chi-squared, likely values are half-normal, s ≥ 0, with the mean √(2/π) and the variance 1 − 2/π. The fit is the
+    end of that range and its covariance the second moment about the end; here is the middle, with the spread about it.
+    The fit stays as it is where the points contradict it because they fall even slower than physical decay, and where
+    they allow that there is no activity at all.
+    """
     form, parameters = bound_form(fit)
     gradient = np.stack([curve_integral_gradient(form, parameters), half_life_gradient(fit)])
-    return np.asarray(gradient @ fit.covariance @ gradient.T)
+    pair = np.array([fit.tia_mbq_h, fit.effective_half_life_h])
+    contradicted = {SLOWER_THAN_DECAY, "poor-fit"} <= set(fit.flags)
+    if not len(fit.faster) or contradicted or not curve_integral(form, fit.faster) > 0:
+        return pair, gradient @ fit.covariance @ gradient.T
+    end = faster_clearance(form, parameters, fit.faster)
+    covariance = gradient @ (fit.covariance - np.outer(end, end)) @ gradient.T
+    distance = np.array([curve_integral(form, fit.faster), half_life(form, fit.faster)]) - pair
+    return pair + math.sqrt(2 / math.pi) * distance, covariance + (1 - 2 / math.pi) * np.outer(distance, distance)
+
+
+def _counting_share(fit: CurveFit, curve: TimeActivityCurve) -> float:
+    """Return the share of counting statistics in the variance of the integral that the points cause.
+
+    The integral answers to the points as gᵀ V Jᵀ W says, with J the derivative of the curve by the parameters.
+    """
+    if curve.counting_share is None:
+        return 0.0
+    form, parameters = bound_form(fit)
+    by_parameter = curve_gradient(form, parameters, curve.t_h)
+    response = curve_integral_gradient(form, parameters) @ fit.covariance @ by_parameter.T / curve.u_independent_mbq**2
+    variance = (response * curve.u_independent_mbq) ** 2
+    return float(variance @ curve.counting_share / variance.sum()) if variance.any() else 0.0
 
 
 def _share(used: Sequence[CurveFit], value: Uncertain, fractions: Sequence[float]) -> float:

@@ -68,6 +68,25 @@ def weigh_fits(
     return tuple(weighted), basis
 
 
+def support_weights(used: Sequence[CurveFit], *, basis: Basis) -> tuple[float, ...]:
+    """Return how far the points support each of the fits that have weight; the sum is one.
+
+    With known standard uncertainties chi-squared + 2K is an unbiased criterion: the small-sample term of AICc stands
+    for a variance that is estimated from the residuals. That term keeps the estimate steady, but as a measure of what
+    the points exclude it goes too far: they support a model with more parameters that it gives no weight. The
+    uncertainty of an average must cover such a model.
+
+    References
+    ----------
+    [BurnhamAnderson2002]_
+    """
+    if basis != "akaike":
+        return tuple(fit.weight for fit in used)
+    criteria = np.array([_criterion(fit) for fit in used])
+    likelihood = np.exp((criteria.min() - criteria) / 2)
+    return tuple((likelihood / likelihood.sum()).tolist())
+
+
 def _criterion(fit: CurveFit) -> float:
     """Return χ² + 2K."""
     return fit.chi_squared + 2 * len(fit.parameters)

@@ -27,7 +27,7 @@ class Counting:
     background_counts, background_s : float or None
         The same without the source; ``None`` if it was not measured.
     u_counts : float or None
-        Standard uncertainty of `counts`; ``None`` is that of a Poisson number.
+        Standard uncertainty of `counts`; ``None`` is that of a Poisson number, 0 is not stated.
     """
 
     origin: CellOrigin

@@ -32,6 +32,8 @@ class TimeActivityCurve:
         Relative standard uncertainty shared by all points, signed, by source; ``None`` is not stated.
     source : str
         Where the numbers come from (``spect``, ``planar``, ``table`` …).
+    counting_share : ndarray, shape (n,), or None
+        Share of counting statistics in the variance of each point, where it is known.
     """
 
     region: str
@@ -40,11 +42,16 @@ class TimeActivityCurve:
     u_independent_mbq: Array
     common: Mapping[str, float | None]
     source: str
+    counting_share: Array | None = None
 
     def __post_init__(self) -> None:
         for name in ("t_h", "activity_mbq", "u_independent_mbq"):
             object.__setattr__(self, name, frozen(getattr(self, name), float))
-        if not self.t_h.ndim == 1 or not self.t_h.shape == self.activity_mbq.shape == self.u_independent_mbq.shape:
+        if self.counting_share is not None:
+            object.__setattr__(self, "counting_share", frozen(self.counting_share, float))
+        counting = self.u_independent_mbq if self.counting_share is None else self.counting_share
+        shapes = {values.shape for values in (self.t_h, self.activity_mbq, self.u_independent_mbq, counting)}
+        if self.t_h.ndim != 1 or len(shapes) != 1:
             raise FitError("Times, activities and their uncertainties must be equally long.",
                            code="curve-shape")  # fmt: skip
         if len(self.t_h) > 1 and not (self.t_h[1:] > self.t_h[:-1]).all():
@@ -86,6 +93,9 @@ class CurveFit:
         Physical decay constant to which the model was bound.
     infusion_h : float
         Length of the infusion to which the model was bound; 0 for a bolus.
+    faster : ndarray, shape (k,) or (0,)
+        Where physical decay holds the slowest rate: parameters of the best fit with faster clearance whose
+        chi-squared is higher by one; empty elsewhere.
     """
 
     model: str
@@ -103,10 +113,11 @@ class CurveFit:
     sample_t_h: Array = field(default_factory=partial(np.zeros, 0))
     decay_constant_per_h: float = math.nan
     infusion_h: float = 0.0
+    faster: Array = field(default_factory=partial(np.zeros, 0))
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "covariance", frozen(self.covariance, float))
-        object.__setattr__(self, "sample_t_h", frozen(self.sample_t_h, float))
+        for name in ("covariance", "sample_t_h", "faster"):
+            object.__setattr__(self, name, frozen(getattr(self, name), float))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

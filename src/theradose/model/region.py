@@ -24,6 +24,14 @@ class RegionKind(StrEnum):
     OTHER = "other"
 
 
+class OutlinedOn(StrEnum):
+    """The image on which an outline was drawn, from which the uncertainty of its volume follows."""
+
+    EMISSION = "emission"
+    CT = "ct"
+    NOT_STATED = "not stated"
+
+
 @dataclass(frozen=True, slots=True)
 class Region:
     """A named region with its origin.
@@ -44,6 +52,10 @@ class Region:
         How it was drawn (``rtstruct``, ``threshold:otsu``, ``propagated:tp1`` …).
     verified_by : str or None
         Who verified it; ``None`` leads to a finding.
+    outlined_on : OutlinedOn
+        The image on which it was drawn.
+    outline_spacing_mm : tuple of float or None
+        Voxel size (z, y, x) of that image.
     """
 
     name: str
@@ -53,6 +65,8 @@ class Region:
     drafted_by: str = "not stated"
     method: str = "not stated"
     verified_by: str | None = None
+    outlined_on: OutlinedOn = OutlinedOn.NOT_STATED
+    outline_spacing_mm: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -59,6 +59,43 @@ class RegistrationResult(Part):
     quality: dict[str, float]
 
 
+class PlanarRegionResult(Part):
+    """A region on a planar image: rates in cps, by the geometric mean of both views.
+
+    `net_cps` is corrected to a source in air of which nothing is lost; `overlap` is what other regions add to the net
+    counts relative to the region's own, `covered_share` the part of its projection that they cover, `area_share` the
+    part that was measured. `activity_mbq` is that of the planar image alone.
+    """
+
+    region: str
+    net_cps: Estimate
+    gross_cps: float
+    background_cps: float
+    background: str
+    overlap: float | None
+    covered_share: float
+    area_share: float
+    activity_mbq: Estimate | None
+
+
+class PlanarResult(Part):
+    """A planar time point; `shift_mm` is (towards the head, towards the left) against the SPECT/CT."""
+
+    timepoint: str
+    t_h: float
+    technique: str
+    shape: tuple[int, int]
+    spacing_mm: tuple[float, float]
+    exposure_s: float
+    windows_kev: tuple[tuple[float, float], ...]
+    scatter: str
+    dead_time_factor: float | None
+    shift_mm: tuple[float, float] | None
+    correlation: float | None
+    regions: tuple[PlanarRegionResult, ...]
+    assumptions: tuple[EvidenceLine, ...]
+
+
 class CurveResult(Part):
     """The points of a time-activity curve; `u_mbq` is the part independent between points."""
 
@@ -89,7 +126,11 @@ class DvhCurve(Part):
 
 
 class DvhResult(Part):
-    """Dose-volume summary of the dose map in a region (not recovery-corrected)."""
+    """Dose-volume summary of the dose map in a region (not recovery-corrected).
+
+    `common_relative_u` is the relative standard uncertainty that all its values share; ``null`` is not stated. The
+    noise of single voxels, resolution and outline act on each value in their own way and are not in it.
+    """
 
     mean_gy: float
     d95_gy: float
@@ -97,6 +138,7 @@ class DvhResult(Part):
     d2_gy: float
     volume_fraction_at_gy: dict[str, float]
     curve: DvhCurve
+    common_relative_u: float | None = None
 
 
 class BudgetResult(Part):
@@ -105,6 +147,7 @@ class BudgetResult(Part):
     source: str
     relative_u: float | None
     share: float | None
+    group: str = "other"
 
 
 class RegionResult(Part):
@@ -133,6 +176,7 @@ class RegionResult(Part):
     dose_per_activity_gy_gbq: Estimate
     bed_gy: Estimate | None = None
     eqd2_gy: Estimate | None = None
+    outlined_on: str = "not stated"
     dvh: DvhResult | None
     budget: tuple[BudgetResult, ...]
 
@@ -241,6 +285,7 @@ class Result(Part):
     study: dict[str, Any]
     constants: tuple[ConstantResult, ...]
     images: tuple[ImageResult, ...]
+    planar: tuple[PlanarResult, ...] = ()
     regions: tuple[RegionResult, ...]
     whole_body: WholeBodyResult | None
     field_of_view: WholeBodyResult | None = None

@@ -32,18 +32,19 @@ class ConstancyResult:
 
     Attributes
     ----------
-    reading_cps, u_cps : float
-        Net count rate and its standard uncertainty from counting.
+    reading_cps, u_cps : float, float or None
+        Net count rate and its standard uncertainty; ``None`` is not stated.
     reference : ConstancyCheck or None
         Reading that it is compared with; ``None`` if this one becomes the reference.
     expected_cps, ratio, u_ratio : float or None
-        Reference after decay; reading over expectation; its standard uncertainty.
+        Reference after decay; reading over expectation; its standard uncertainty, ``None`` if one of both readings
+        has none.
     passed : bool or None
         Whether the ratio lies within the tolerance of 1.
     """
 
     reading_cps: float
-    u_cps: float
+    u_cps: float | None
     reference: ConstancyCheck | None
     expected_cps: float | None
     ratio: float | None
@@ -112,7 +113,7 @@ def check_constancy(
     """
     half_life = source_half_life(reading.nuclide)
     rate = net_rate(counting=reading.counting)
-    relative_u = rate.u_net_cps / rate.net_cps
+    u_cps = None if reading.counting.u_counts == 0 else rate.u_net_cps
     earlier = [check for check in checks if check.source == reading.source]
     if any(check.nuclide != half_life.name.removeprefix("half-life of ") for check in earlier):
         raise CalibrationError(
@@ -135,7 +136,7 @@ def check_constancy(
             "are compared with it after decay.",
             reading.source,
         )
-        return ConstancyResult(rate.net_cps, rate.u_net_cps, None, None, None, None, None), (finding,)
+        return ConstancyResult(rate.net_cps, u_cps, None, None, None, None, None), (finding,)
     elapsed_h, noticed = hours_since(reference.measured_at, moment, timezone=timezone)
     if elapsed_h < 0:
         raise CalibrationError(
@@ -146,13 +147,12 @@ def check_constancy(
     decay_constant = math.log(2) / half_life.value
     expected = reference.reading_cps * decay_factor(decay_constant_per_h=decay_constant, elapsed_h=elapsed_h)
     ratio = rate.net_cps / expected
-    u_expected = math.hypot(
-        (reference.u_cps or 0.0) / reference.reading_cps,
-        decay_constant * elapsed_h * (half_life.u or 0.0) / half_life.value,
-    )
-    u_ratio = ratio * math.hypot(relative_u, u_expected)
+    u_ratio = None
+    if u_cps is not None and reference.u_cps is not None:
+        u_decay = decay_constant * elapsed_h * (half_life.u or 0.0) / half_life.value
+        u_ratio = ratio * math.hypot(u_cps / rate.net_cps, reference.u_cps / reference.reading_cps, u_decay)
     passed = abs(ratio - 1) <= tolerance
-    result = ConstancyResult(rate.net_cps, rate.u_net_cps, reference, expected, ratio, u_ratio, passed)
+    result = ConstancyResult(rate.net_cps, u_cps, reference, expected, ratio, u_ratio, passed)
     # An hour more or less does not matter to a long-lived source.
     kept = tuple(finding for finding in noticed if finding.code != _HOURS_IGNORED)
     return result, (*kept, *_findings(reading, result, tolerance))
@@ -160,7 +160,7 @@ def check_constancy(
 
 def _findings(reading: ConstancyReading, result: ConstancyResult, tolerance: float) -> list[Finding]:
     findings = []
-    ratio, u_ratio = result.ratio or 0.0, result.u_ratio or 0.0
+    ratio, u_ratio = result.ratio or 0.0, result.u_ratio
     if not result.passed:
         findings.append(
             Finding(
@@ -172,7 +172,13 @@ def _findings(reading: ConstancyReading, result: ConstancyResult, tolerance: flo
                 reading.source,
             )
         )
-    if 2 * u_ratio > tolerance:
+    if u_ratio is None:
+        message = (
+            f"The uncertainty of the reading or of the reference of '{reading.source}' is not stated, so that nothing "
+            "says how well the ratio is known: give it with --u, or counts in a table."
+        )
+        findings.append(Finding("constancy-u-not-stated", "info", message, reading.source))
+    elif 2 * u_ratio > tolerance:
         findings.append(
             Finding(
                 "constancy-uncertain",

@@ -7,6 +7,7 @@ References
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from theradose.errors import CalibrationError
 from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
 from theradose.model.recovery import RecoveryPoints
+from theradose.quantify.volume import equivalent_diameter_mm, sphere_recovery
 from theradose.uncertainty import Uncertain
 
 
@@ -26,7 +28,7 @@ class RecoveryCurve:
     Attributes
     ----------
     name : str
-        Name of the set; uncertain recoveries carry ``recovery:<name>:1`` and ``recovery:<name>:2``.
+        Name of the set; uncertain recoveries carry ``recovery:<name>:1``, ``:2`` and ``:form``.
     half_volume_ml : float
         b₁, the volume whose recovery is one half.
     exponent : float
@@ -35,6 +37,11 @@ class RecoveryCurve:
         Of (b₁, b₂).
     volume_range_ml : tuple of float
         Smallest and largest volume of the phantom.
+    blur_fwhm_mm : float
+        Width of the Gaussian blur that describes the same points.
+    blur_weight : float
+        How far the points support that blur rather than this curve, 0 to 1; 0 if it was not asked. Both pass the
+        phantom's objects, and they differ by up to two per cent between and beyond them.
     """
 
     name: str
@@ -42,6 +49,8 @@ class RecoveryCurve:
     exponent: float
     covariance: Array
     volume_range_ml: tuple[float, float]
+    blur_fwhm_mm: float = 0.0
+    blur_weight: float = 0.0
 
     def __post_init__(self) -> None:
         covariance = frozen(self.covariance, float)
@@ -66,10 +75,11 @@ class RecoveryCurve:
         return self.exponent * recovery * (1 - recovery) / volume_ml
 
     def uncertain(self, volume_ml: float) -> Uncertain:
-        """Return R(v) with its uncertainty from the parameters, as two uncorrelated named sources.
+        """Return R(v) with its uncertainty as uncorrelated named sources.
 
-        The sources are the principal axes of the covariance, so that regions of different volume that use the
-        same set are correlated as they should be. The volume's own uncertainty is not included.
+        The first two are the principal axes of the covariance, so that regions of different volume that use the
+        same set are correlated as they should be. The third, ``form``, is the difference to the recovery of a Gaussian
+        blur that fits the same points, by its support. The volume's own uncertainty is not included.
         """
         recovery = self.value(volume_ml)
         slope = recovery * (1 - recovery)
@@ -82,9 +92,12 @@ class RecoveryCurve:
         variances, axes = np.linalg.eigh(self.covariance)
         axes = axes * np.sign(axes[np.argmax(np.abs(axes), axis=0), (0, 1)])
         contributions = gradient @ axes * np.sqrt(np.clip(variances, 0, None))
-        return Uncertain(
-            recovery, {f"recovery:{self.name}:{i}": float(u) for i, u in enumerate(contributions, start=1)}
-        )
+        form = 0.0
+        if self.blur_weight > 0:
+            blurred = sphere_recovery(volume_ml=volume_ml, fwhm_mm=self.blur_fwhm_mm)
+            form = math.sqrt(self.blur_weight) * (blurred - recovery)
+        parts = {"1": contributions[0], "2": contributions[1], "form": form}
+        return Uncertain(recovery, {f"recovery:{self.name}:{part}": float(u) for part, u in parts.items()})
 
 
 def fit_recovery(points: RecoveryPoints) -> tuple[RecoveryCurve, tuple[Finding, ...]]:
@@ -98,7 +111,8 @@ def fit_recovery(points: RecoveryPoints) -> tuple[RecoveryCurve, tuple[Finding, 
     Returns
     -------
     curve : RecoveryCurve
-        Covariance (JᵀWJ)⁻¹, enlarged by the reduced chi-squared where the points scatter more than stated.
+        Covariance (JᵀWJ)⁻¹, enlarged by the reduced chi-squared where the points scatter more than stated; beside
+        it the Gaussian blur that describes the same points, for the uncertainty of the form.
     findings : tuple of Finding
         ``recovery-fit-poor`` if the curve does not describe the points, ``recovery-fit-exact`` if two points
         leave nothing to judge it by.
@@ -110,7 +124,7 @@ def fit_recovery(points: RecoveryPoints) -> tuple[RecoveryCurve, tuple[Finding, 
 
     References
     ----------
-    [Gear2018]_
+    [Gear2018]_, [BurnhamAnderson2002]_
     """
     from scipy.optimize import least_squares
 
@@ -134,7 +148,8 @@ def fit_recovery(points: RecoveryPoints) -> tuple[RecoveryCurve, tuple[Finding, 
     chi_squared, degrees = 2 * float(fit.cost), len(points.volume_ml) - 2
     covariance *= max(1.0, chi_squared / degrees) if degrees else 1.0
     limits = float(points.volume_ml.min()), float(points.volume_ml.max())
-    curve = RecoveryCurve(points.name, float(half_volume), float(exponent), covariance, limits)
+    fwhm_mm, weight = _blur(points, chi_squared) if degrees else (0.0, 0.0)
+    curve = RecoveryCurve(points.name, float(half_volume), float(exponent), covariance, limits, fwhm_mm, weight)
     return curve, _fit_findings(points.name, chi_squared, degrees)
 
 
@@ -174,6 +189,23 @@ def recovery_at(curve: RecoveryCurve, volume_ml: float, *, region: str) -> tuple
         )
         return recovery, (finding,)
     return recovery, ()
+
+
+def _blur(points: RecoveryPoints, chi_squared: float) -> tuple[float, float]:
+    """Return the width of the Gaussian blur that describes the points, and its Akaike weight beside the curve."""
+    from scipy.optimize import least_squares
+
+    def residuals(log_fwhm: Array) -> Array:
+        fwhm_mm = float(np.exp(log_fwhm[0]))
+        blurred = [sphere_recovery(volume_ml=float(v), fwhm_mm=fwhm_mm) for v in points.volume_ml]
+        return np.asarray((np.array(blurred) - points.recovery) / points.u_recovery)
+
+    start = equivalent_diameter_mm(float(np.median(points.volume_ml))) / 3
+    fit = least_squares(residuals, [math.log(start)], x_scale="jac")
+    # The blur has one parameter less. A curve that does not describe its points either lends them no certainty.
+    scale = max(1.0, chi_squared / (len(points.volume_ml) - 2))
+    difference = (2 * float(fit.cost) - chi_squared) / scale - 2.0
+    return float(np.exp(fit.x[0])), 1 / (1 + math.exp(min(difference, 700.0) / 2))
 
 
 def _recovery(parameters: Array, volume_ml: Array) -> Array:

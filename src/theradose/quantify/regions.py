@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -23,12 +24,20 @@ from theradose.errors import CalibrationError, GeometryError
 from theradose.model.activity import ActivityMap
 from theradose.model.curve import TimeActivityCurve
 from theradose.model.finding import Finding
-from theradose.model.region import RegionVoxels, Segmentation
+from theradose.model.region import OutlinedOn, Region, RegionVoxels, Segmentation
 from theradose.quantify.recovery import RecoveryCurve, recovery_at
-from theradose.quantify.volume import edge_profile, sphere_recovery, volume_relative_u
+from theradose.quantify.shape import shape_factor
+from theradose.quantify.surroundings import Shell, shell_around, spill_in_relative_u
+from theradose.quantify.volume import (
+    ct_volume_relative_u,
+    edge_profile,
+    sphere_recovery,
+    volume_relative_u,
+)
 from theradose.uncertainty import Uncertain
 
 WHOLE_FIELD = "field-of-view"
+RecoveryShape = Literal["outline", "sphere"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +53,7 @@ class RegionQuantity:
     volumes_ml : tuple of float
         Volume at each time point.
     recovery : Uncertain or None
-        Recovery at the mean volume; ``None`` if no recovery was applied.
+        Recovery at the mean volume and of the mean shape; ``None`` if no recovery was applied.
     recoveries : tuple of float
         Recovery applied at each time point, 1 if none was.
     counts : tuple of float or None
@@ -67,6 +76,7 @@ def region_curve(
     recovery: RecoveryCurve | None,
     resolution_mm: float | None,
     measurement_relative_u: float,
+    shape: RecoveryShape = "sphere",
 ) -> tuple[TimeActivityCurve, RegionQuantity, tuple[Finding, ...]]:
     """Return the time-activity curve of one region.
 
@@ -79,13 +89,15 @@ def region_curve(
     segmentations : sequence of Segmentation
         One per map, on the grid of that map.
     recovery : RecoveryCurve or None
-        Activities are divided by R(v).
+        Activities are divided by R(v), where the resolution is known times the factor for the shape.
     resolution_mm : float or None
-        Full width at half maximum of the reconstructed images, from which the uncertainty of the outlined
-        volume follows; without it that uncertainty is not stated.
+        Full width at half maximum of the reconstructed images: how an error of the outlined volume acts on the
+        counts, and how well an outline on these images is known. Without it that uncertainty is not stated.
     measurement_relative_u : float
         Relative standard uncertainty of one measurement beside counting (repeatability), independent between
         time points.
+    shape : {"outline", "sphere"}
+        Whether an outline loses as its own shape does, or as the sphere of its volume.
 
     Returns
     -------
@@ -95,7 +107,7 @@ def region_curve(
         Volumes, recoveries and counts behind it.
     findings : tuple of Finding
         ``activity-not-positive``, ``region-at-edge``, ``recovery-below-range``, ``recovery-above-range``,
-        ``recovery-not-applied``, ``volume-u-not-stated``.
+        ``recovery-not-applied``, ``volume-u-not-stated``, ``outline-image-not-stated``.
 
     Raises
     ------
@@ -116,7 +128,12 @@ def region_curve(
     calibration, calibration_u = shared_calibration(maps)
     volumes = tuple(_volume_ml(name, *pair) for pair in zip(maps, segmentations, strict=True))
     measured = np.array([_activity_mbq(*pair) for pair in _voxels(name, maps, segmentations)])
-    recoveries = tuple(1.0 if recovery is None else recovery.value(volume) for volume in volumes)
+    blur_mm = resolution_mm if recovery is not None and shape == "outline" else None
+    shapes = _shape_factors(name, maps, segmentations, blur_mm)
+    recoveries = tuple(
+        1.0 if recovery is None else recovery.value(volume) * factor
+        for volume, factor in zip(volumes, shapes, strict=True)
+    )
     activity = measured / np.array(recoveries)
     counts = tuple(
         None if image.counts_per_mbq is None else max(float(mbq), 0.0) * image.counts_per_mbq
@@ -124,8 +141,11 @@ def region_curve(
     )
     mean_volume = math.fsum(volumes) / len(volumes)
     volume_u, sensitivity = None, 0.0
+    region = segmentations[0].region(name)
     if resolution_mm is not None:
-        volume_u = volume_relative_u(volume_ml=mean_volume, spacing_mm=maps[0].grid.spacing_mm, fwhm_mm=resolution_mm)
+        volume_u = outline_relative_u(
+            region, volume_ml=mean_volume, spacing_mm=maps[0].grid.spacing_mm, fwhm_mm=resolution_mm
+        )
         sensitivity = volume_sensitivity(volume_ml=mean_volume, fwhm_mm=resolution_mm, recovery=recovery)
     volume_source = f"volume:{name}"
     common: dict[str, float | None] = {
@@ -137,19 +157,25 @@ def region_curve(
         applied, range_findings = recovery_at(recovery, mean_volume, region=name)
         # The activity is divided by the recovery, so its relative contributions change sign.
         common |= {source: -u / applied.value for source, u in applied.contributions.items()}
+        applied *= math.fsum(shapes) / len(shapes)
+        if resolution_mm is not None:
+            spilled = _spill_in_mbq(name, maps, segmentations, recoveries, fwhm_mm=resolution_mm)
+            common[f"spill-in:{name}"] = spill_in_relative_u(spill_in_mbq=spilled, measured_mbq=float(np.sum(measured)))
         findings += range_findings
+    u_independent, counting_share = _independent_u(activity, counts, measured, measurement_relative_u)
     curve = TimeActivityCurve(
         region=name,
         t_h=np.array([image.t_h for image in maps]),
         activity_mbq=activity,
-        u_independent_mbq=_independent_u(activity, counts, measured, measurement_relative_u),
+        u_independent_mbq=u_independent,
         common=common,
         source="image",
+        counting_share=counting_share,
     )
     quantity = RegionQuantity(
         name, Uncertain.relative(mean_volume, {volume_source: volume_u}), volumes, applied, recoveries, counts
     )
-    return curve, quantity, (*findings, *_stated_findings(name, recovery, resolution_mm))
+    return curve, quantity, (*findings, *_stated_findings(region, recovery, resolution_mm))
 
 
 def whole_field_curve(
@@ -181,13 +207,15 @@ def whole_field_curve(
         None if image.counts_per_mbq is None else max(float(mbq), 0.0) * image.counts_per_mbq
         for image, mbq in zip(maps, activity, strict=True)
     )
+    u_independent, counting_share = _independent_u(activity, counts, activity, measurement_relative_u)
     curve = TimeActivityCurve(
         region=WHOLE_FIELD,
         t_h=np.array([image.t_h for image in maps]),
         activity_mbq=activity,
-        u_independent_mbq=_independent_u(activity, counts, activity, measurement_relative_u),
+        u_independent_mbq=u_independent,
         common={f"calibration:{calibration}": calibration_u},
         source="image",
+        counting_share=counting_share,
     )
     lengths = [image.grid.shape[0] * image.grid.spacing_mm[0] for image in maps]
     if max(lengths) - min(lengths) <= max(image.grid.spacing_mm[0] for image in maps):
@@ -200,6 +228,33 @@ def whole_field_curve(
         WHOLE_FIELD,
     )
     return curve, (finding,)
+
+
+def outline_relative_u(
+    region: Region, *, volume_ml: float, spacing_mm: tuple[float, float, float], fwhm_mm: float
+) -> float:
+    """Return the relative standard uncertainty of an outlined volume, by the image on which it was drawn.
+
+    An outline whose image nobody stated counts as one on the emission image.
+
+    Parameters
+    ----------
+    region : Region
+        Where it was drawn.
+    volume_ml : float
+        Its volume.
+    spacing_mm : tuple of float
+        Voxel size (z, y, x) of the emission image.
+    fwhm_mm : float
+        Resolution of the emission image.
+
+    References
+    ----------
+    [Gear2018]_, [Joskowicz2019]_
+    """
+    if region.outlined_on is OutlinedOn.CT and region.outline_spacing_mm is not None:
+        return ct_volume_relative_u(volume_ml=volume_ml, spacing_mm=region.outline_spacing_mm)
+    return volume_relative_u(volume_ml=volume_ml, spacing_mm=spacing_mm, fwhm_mm=fwhm_mm)
 
 
 def volume_sensitivity(*, volume_ml: float, fwhm_mm: float, recovery: RecoveryCurve | None) -> float:
@@ -260,6 +315,38 @@ def _volume_ml(name: str, image: ActivityMap, segmentation: Segmentation) -> flo
     return volume
 
 
+def _shape_factors(
+    name: str, maps: Sequence[ActivityMap], segmentations: Sequence[Segmentation], blur_mm: float | None
+) -> tuple[float, ...]:
+    """Return the shape factor at each time point; the same outline is looked at once."""
+    if blur_mm is None:
+        return (1.0,) * len(maps)
+    known: dict[int, float] = {}
+    for image, voxels in _voxels(name, maps, segmentations):
+        if id(voxels) not in known:
+            known[id(voxels)] = shape_factor(voxels, image.grid, fwhm_mm=blur_mm)
+    return tuple(known[id(voxels)] for _, voxels in _voxels(name, maps, segmentations))
+
+
+def _spill_in_mbq(
+    name: str,
+    maps: Sequence[ActivityMap],
+    segmentations: Sequence[Segmentation],
+    recoveries: Sequence[float],
+    *,
+    fwhm_mm: float,
+) -> float:
+    """Return what the surroundings add to the measured activities, summed over the time points."""
+    shells: dict[int, Shell] = {}
+    total = 0.0
+    for (image, voxels), recovery in zip(_voxels(name, maps, segmentations), recoveries, strict=True):
+        if id(voxels) not in shells:
+            shells[id(voxels)] = shell_around(voxels, image.grid, fwhm_mm=fwhm_mm)
+        volume_ml = voxels.voxel_count * image.grid.voxel_volume_ml
+        total += shells[id(voxels)].mean(image) * volume_ml * (1 - recovery)
+    return total
+
+
 def _activity_mbq(image: ActivityMap, voxels: RegionVoxels) -> float:
     inside = np.einsum("zyx,zyx->", image.data[voxels.box], voxels.fraction, dtype=np.float64)
     return float(inside) * image.grid.voxel_volume_ml
@@ -267,16 +354,22 @@ def _activity_mbq(image: ActivityMap, voxels: RegionVoxels) -> float:
 
 def _independent_u(
     activity: np.ndarray, counts: Sequence[float | None], measured: np.ndarray, measurement_relative_u: float
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the independent uncertainty of each point and the share of counting, ``None`` where that is unknown."""
     # An image cannot tell less than a small share of what it showed of the region at its brightest: without this
     # floor a point near zero, or below, would outweigh all others.
     floor = float(load_yaml("quantify.yaml")["least_activity_share"]["value"]) * float(np.max(np.abs(activity)))
     repeatability = measurement_relative_u * np.maximum(np.abs(activity), floor)
-    counting = [
-        0.0 if count is None or mbq <= 0 else value / math.sqrt(max(count, 1.0))
-        for value, count, mbq in zip(activity, counts, measured, strict=True)
-    ]
-    return np.asarray(np.hypot(repeatability, counting))
+    counting = np.array(
+        [
+            0.0 if count is None or mbq <= 0 else value / math.sqrt(max(count, 1.0))
+            for value, count, mbq in zip(activity, counts, measured, strict=True)
+        ]
+    )
+    variance = repeatability**2 + counting**2
+    if None in counts:
+        return np.sqrt(variance), None
+    return np.sqrt(variance), np.divide(counting**2, variance, out=np.zeros_like(variance), where=variance > 0)
 
 
 def _region_findings(
@@ -297,8 +390,10 @@ def _region_findings(
     return tuple(findings)
 
 
-def _stated_findings(name: str, recovery: RecoveryCurve | None, resolution_mm: float | None) -> tuple[Finding, ...]:
-    findings = []
+def _stated_findings(
+    region: Region, recovery: RecoveryCurve | None, resolution_mm: float | None
+) -> tuple[Finding, ...]:
+    findings, name = [], region.name
     if recovery is None:
         message = f"No recovery coefficient was applied to '{name}': activity in small objects is too low."
         findings.append(Finding("recovery-not-applied", "info", message, name))
@@ -308,4 +403,10 @@ def _stated_findings(name: str, recovery: RecoveryCurve | None, resolution_mm: f
             "add 'calibration: {resolution: … mm}' to the study."
         )
         findings.append(Finding("volume-u-not-stated", "warning", message, name))
+    elif region.outlined_on is OutlinedOn.NOT_STATED:
+        message = (
+            f"It is not known on which image '{name}' was outlined, so the uncertainty of its volume is that of an "
+            "outline on the emission image, which is larger than on a CT."
+        )
+        findings.append(Finding("outline-image-not-stated", "info", message, name))
     return tuple(findings)

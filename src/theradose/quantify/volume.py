@@ -1,16 +1,19 @@
 """How well an outlined volume is known, and how its error acts on the counts inside.
 
-The region is treated as the sphere of equal volume, imaged with a Gaussian point-spread function.
+The region is treated as the sphere of equal volume, imaged with a Gaussian point-spread function. On an emission image
+the blur moves the whole edge in or out at once; on a CT each edge is where the observer drew it.
 
 References
 ----------
 [Gear2018]_, equations for the volume and for the counts in an outlined volume.
+[Joskowicz2019]_, how far observers differ on a CT.
 """
 
 from __future__ import annotations
 
 import math
 
+from theradose.data import load_yaml
 from theradose.errors import GeometryError
 
 FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))
@@ -53,6 +56,29 @@ def volume_relative_u(*, volume_ml: float, spacing_mm: tuple[float, float, float
     mean_square_mm2 = math.fsum(side**2 for side in spacing_mm) / 3
     variance_mm2 = mean_square_mm2 / 6 + fwhm_mm**2 / (4 * math.log(2))
     return 3 * math.sqrt(variance_mm2) / equivalent_diameter_mm(volume_ml)
+
+
+def ct_volume_relative_u(*, volume_ml: float, spacing_mm: tuple[float, float, float]) -> float:
+    """Return the relative standard uncertainty of a volume that was outlined on a CT.
+
+    u²(v)/v² = Σ_i 2 (a_i²/12 + u_o²)/d² over the three directions: each of the six edges of a diameter is uncertain by
+    the voxel size of the CT along it (rectangular) and by the observer, and no edge knows of the others. The blur of
+    the camera, which moves all edges of an outline on an emission image together, is not in it.
+
+    Parameters
+    ----------
+    volume_ml : float
+        Outlined volume.
+    spacing_mm : tuple of float
+        Voxel size (z, y, x) of the CT.
+
+    References
+    ----------
+    [Joskowicz2019]_ for u_o; the form is this project's own, after [Gear2018]_.
+    """
+    observer_mm = float(load_yaml("quantify.yaml")["ct_outline"]["observer_edge_u"]["value"])
+    variance_mm2 = math.fsum(2 * (side**2 / 12 + observer_mm**2) for side in spacing_mm)
+    return math.sqrt(variance_mm2) / equivalent_diameter_mm(volume_ml)
 
 
 def edge_profile(*, volume_ml: float, fwhm_mm: float) -> float:

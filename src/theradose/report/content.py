@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from theradose.model.result import RegionResult, Result
-from theradose.report.acquisition import evidence_table, image_table, registration_table
+from theradose.report.acquisition import evidence_table, image_table, planar_table, registration_table
 from theradose.report.blocks import (
     Block,
     Cell,
@@ -30,7 +30,7 @@ from theradose.report.numbers import (
     words,
 )
 from theradose.report.readings import reading_blocks
-from theradose.report.region_tables import dvh_table, fit_table, region_table
+from theradose.report.region_tables import budget_table, dvh_table, fit_table, region_table
 from theradose.report.reporting import count_stated, load_reporting_list, study_value
 from theradose.report.style import Picture
 from theradose.report.summary import build_summary, readable_time, remarks
@@ -53,7 +53,7 @@ def build_document(result: Result, images: ReportImages | None, pictures: Sequen
         Section(
             "acquisition",
             "Acquisition and activity check",
-            present((image_table(result), evidence_table(result))),
+            present((image_table(result), planar_table(result), *_named(places, "planar"), evidence_table(result))),
         ),
         Section("findings", "Assumptions and findings", present((_findings(result), _overrides(result)))),
         Section(
@@ -64,7 +64,10 @@ def build_document(result: Result, images: ReportImages | None, pictures: Sequen
         Section("curves", "Time-activity curves", present((*_named(places, "curves-"), fit_table(result)))),
         Section("readings", "Whole body and thyroid", reading_blocks(result)),
         Section("dvh", "Dose-volume histograms", present((*_named(places, "histograms"), dvh_table(result)))),
-        Section("budget", "Uncertainty budget", present((*_named(places, "budget-"), region_table(result)))),
+        Section(
+            "budget", "Uncertainty budget",
+            present((*_named(places, "budget-"), budget_table(result), region_table(result))),
+        ),
         Section("marrow", "Red marrow", marrow_section(result, _named(places, "marrow-"))),
         Section("limits", "Limits", present((_limit_table(result),))),
         Section("method", "Method and software", _method(result, images)),

@@ -9,6 +9,7 @@ from theradose.report.marrow import marrow_parts
 from theradose.report.plots import draw_budget_sheet
 from theradose.report.readings import MARROW_METHODS
 from theradose.report.style import Picture
+from theradose.uncertainty import source_group
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,9 @@ def draw_marrow_budget(result: Result) -> Picture | None:
         MarrowBudget(
             MARROW_METHODS[name],
             Estimate.model_validate(part["dose_gy"]),
-            tuple(BudgetResult.model_validate(line) for line in part["budget"]),
+            tuple(
+                BudgetResult.model_validate({**line, "group": source_group(line["source"])}) for line in part["budget"]
+            ),
         )
         for name, part in marrow_parts(result).items()
         if part["budget"]

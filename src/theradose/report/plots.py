@@ -51,17 +51,6 @@ _TIME_BEYOND_LAST = 1.6
 _TITLE_LENGTH, _LEGEND_LENGTH, _ROW_LENGTH, _REMARK_LENGTH = 27, 23, 27, 44
 _BUDGETS_PER_SHEET = 40
 
-SOURCE_GROUPS = {
-    "calibration": "calibration",
-    "recovery": "recovery",
-    "volume": "volume",
-    "density": "mass",
-    "mass": "mass",
-    "fit": "fit",
-    "model": "choice of model",
-}
-"""Colour group of a source of uncertainty by the part of its name before the colon."""
-
 _Measured = RegionResult | WholeBodyResult | ThyroidResult
 
 
@@ -111,8 +100,12 @@ class Budgeted(Protocol):
 
 
 _GROUP_COLOURS = dict(
-    zip(("calibration", "recovery", "volume", "fit", "choice of model", "mass", "other"), PALETTE, strict=True)
-)
+    zip(
+        ("calibration", "recovery", "volume", "fit", "choice of model", "mass", "other", "counting",
+         "single time point", "dose constant"),
+        (*PALETTE, "#9a9a9a", "#5b3a8c", "#c9b458"), strict=True,
+    )
+)  # fmt: skip
 
 
 def draw_curves(result: Result, curves: ReportCurves) -> tuple[Picture, ...]:
@@ -290,7 +283,7 @@ def _shares(region: Budgeted) -> list[tuple[str, float]]:
     """Return the share of the variance of each group, in the order of the legend."""
     totals = dict.fromkeys(_GROUP_COLOURS, 0.0)
     for line in region.budget:
-        totals[SOURCE_GROUPS.get(line.source.partition(":")[0], "other")] += line.share or 0.0
+        totals[line.group if line.group in totals else "other"] += line.share or 0.0
     return [(group, share) for group, share in totals.items() if share > 0]
 
 
@@ -298,7 +291,11 @@ def _budget_remark(axes: Axes, row: int, region: Budgeted) -> None:
     dose = region.dose_gy
     relative = None if dose.value in (None, 0.0) or dose.u is None else abs(dose.u / dose.value)
     axes.text(101.5, row, f"± {format_percent(relative)}", va="center", fontsize=7.5)
-    unknown = dict.fromkeys(line.source.partition(":")[0] for line in region.budget if line.share is None)
+    unknown = dict.fromkeys(
+        line.group if line.group != "other" else line.source.partition(":")[0]
+        for line in region.budget
+        if line.share is None
+    )
     if unknown:
         remark = shortened("not stated: " + ", ".join(unknown), _REMARK_LENGTH)
         axes.text(118, row, remark, va="center", fontsize=6.8, color=WARNING)

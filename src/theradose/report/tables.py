@@ -16,7 +16,7 @@ Value = str | float | int | None
 
 _ESTIMATES = ("volume_ml", "mass_g", "recovery", "tia_mbq_h", "tiac_h", "effective_half_life_h", "dose_gy",
               "dose_per_activity_gy_gbq", "bed_gy", "eqd2_gy")  # fmt: skip
-_PLAIN = ("kind", "code", "drafted_by", "method", "verified_by", "density_g_per_ml", "chosen_model",
+_PLAIN = ("kind", "code", "drafted_by", "method", "outlined_on", "verified_by", "density_g_per_ml", "chosen_model",
           "extrapolated_fraction", "before_first_fraction")  # fmt: skip
 
 HEADERS: Mapping[str, tuple[str, ...]] = {
@@ -28,7 +28,7 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
                        "total_activity_mbq", "expected_activity_mbq", "fraction_of_expected"),
     "findings": ("severity", "code", "where", "message"),
     "dvh": ("region", "dose_gy", "cumulative_fraction", "differential_ml_per_gy"),
-    "budget": ("region", "source", "relative_u", "share"),
+    "budget": ("region", "source", "group", "relative_u", "share"),
     "reporting": ("item", "value"),
 }  # fmt: skip
 """Header of each table by file stem."""
@@ -47,7 +47,7 @@ def write_tables(result: Result, folder: Path) -> tuple[Path, ...]:
         "activity_check": _activity_rows(result),
         "findings": ((f.severity, f.code, f.where, f.message) for f in result.findings),
         "dvh": _dvh_rows(result),
-        "budget": ((r.name, b.source, b.relative_u, b.share) for r in result.regions for b in r.budget),
+        "budget": ((r.name, b.source, b.group, b.relative_u, b.share) for r in result.regions for b in r.budget),
         "reporting": ((item.item, item.value) for item in result.reporting),
     }
     paths = []

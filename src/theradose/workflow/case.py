@@ -19,6 +19,7 @@ from theradose.model.study import Override, Study, Timepoint
 from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
 from theradose.provenance import hash_file
 from theradose.quantify.times import hours_since
+from theradose.uncertainty import Uncertain
 from theradose.workflow.calibration_choice import RecordUse, choose_calibration
 from theradose.workflow.protocols import load_protocol
 from theradose.workflow.study_file import StudyFile, require_complete
@@ -62,12 +63,29 @@ class Case:
         return sum(administration.net_activity_mbq or 0.0 for administration in self.study.administrations)
 
     @property
+    def administered_mbq(self) -> Uncertain:
+        """The same with the source ``administered-activity``: one activity meter measured every administration."""
+        return sum(
+            (
+                Uncertain.relative(administration.net_activity_mbq or 0.0, {"administered-activity": administration.u})
+                for administration in self.study.administrations
+            ),
+            start=Uncertain(0.0),
+        )
+
+    @property
+    def given_activity_factor(self) -> Uncertain:
+        """One, with the relative uncertainty of the given activity: for what is measured as a fraction of it."""
+        return self.administered_mbq * (1 / self.net_activity_mbq)
+
+    @property
     def reference_id(self) -> str:
         """Id of the reference time point: the study's, else the first with regions, else the first."""
         if self.study.reference_timepoint is not None:
             return self.study.reference_timepoint
-        with_regions = [timepoint.id for timepoint in self.study.timepoints if timepoint.regions]
-        return with_regions[0] if with_regions else self.study.timepoints[0].id
+        imaged = self.study.emission_timepoints
+        with_regions = [timepoint.id for timepoint in imaged if timepoint.regions]
+        return with_regions[0] if with_regions else imaged[0].id
 
     @property
     def measurement_relative_u(self) -> float:
@@ -145,7 +163,7 @@ def check_distinct(study: Study, hashes: InputHashes) -> None:
     """Refuse one image under two names: two time points, or an emission image that is also its regions."""
     seen: dict[frozenset[str], str] = {}
     for timepoint in study.timepoints:
-        content = frozenset(hashes[timepoint.activity or ""].values())
+        content = frozenset(hashes[timepoint.activity or timepoint.planar or ""].values())
         if content in seen:
             raise StudyError(
                 f"The time points '{seen[content]}' and '{timepoint.id}' have the same image: correct the path of one.",
@@ -186,9 +204,12 @@ def _named_files(study_file: StudyFile) -> dict[str, tuple[Path, ...]]:
                 # One folder may hold both: then the run depends on the files of both.
                 files = series_files(study_file.resolve(name), wanted=wanted)
                 named[name] = tuple(dict.fromkeys((*named.get(name, ()), *files)))
-        for name in (timepoint.regions, timepoint.transform):
+        for name in (timepoint.planar, timepoint.regions, timepoint.transform):
             if name is not None:
                 named[name] = _all_files(study_file.resolve(name))
+    for roi in study.rois:
+        if roi.image is not None:
+            named[roi.image] = _all_files(study_file.resolve(roi.image))
     if study.single_time_point is not None:
         for cycle in study.previous_cycles:
             if cycle.result is not None:

@@ -12,16 +12,23 @@ from theradose.uncertainty import Uncertain, budget
 from theradose.workflow.case import Case
 
 
-def integral_fields(case: Case, tia: TimeIntegratedActivity) -> dict[str, Any]:
-    """Return the fields that every curve of a result has."""
+def integral_fields(case: Case, tia: TimeIntegratedActivity, *, of_given_activity: bool = False) -> dict[str, Any]:
+    """Return the fields that every curve of a result has.
+
+    A curve is measured in MBq, or as a fraction of the given activity. The uncertainty of the given activity acts on
+    the coefficient in the first case and on the integral in the second.
+    """
+    integral, coefficient = tia.value, tia.value / case.administered_mbq
+    if of_given_activity:
+        integral, coefficient = tia.value * case.given_activity_factor, tia.value * (1 / case.net_activity_mbq)
     fits = tuple(_fit(fit) for fit in tia.fits)
     return {
         "curve": _curve(tia.curve),
         "fit": max(fits, key=lambda fit: fit.weight, default=None),
         "models": fits,
         "chosen_model": tia.chosen,
-        "tia_mbq_h": estimate(tia.value),
-        "tiac_h": estimate(tia.value * (1 / case.net_activity_mbq)),
+        "tia_mbq_h": estimate(integral),
+        "tiac_h": estimate(coefficient),
         "effective_half_life_h": estimate(tia.effective_half_life_h),
         "extrapolated_fraction": tia.extrapolated_fraction,
         "before_first_fraction": tia.before_first_fraction,
@@ -31,7 +38,8 @@ def integral_fields(case: Case, tia: TimeIntegratedActivity) -> dict[str, Any]:
 def budget_lines(quantity: Uncertain) -> tuple[BudgetResult, ...]:
     """Return the uncertainty budget of a quantity."""
     return tuple(
-        BudgetResult(source=line.source, relative_u=line.relative_u, share=line.share) for line in budget(quantity)
+        BudgetResult(source=line.source, relative_u=line.relative_u, share=line.share, group=line.group)
+        for line in budget(quantity)
     )
 
 

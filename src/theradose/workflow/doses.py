@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from theradose.dose.dvh import RegionDoses
 from theradose.dose.engines import DoseRequest, dose_engines
-from theradose.dose.local import local_dose_rate, region_dose
+from theradose.dose.local import LOCAL, local_dose_rate, mass_range_findings, region_dose
 from theradose.errors import FitError
 from theradose.formats.tables import read_recovery
+from theradose.model.activity import ActivityMap
 from theradose.model.curve import TimeActivityCurve, TimeIntegratedActivity
 from theradose.model.dose import DoseMap
 from theradose.model.finding import Finding
@@ -19,13 +24,15 @@ from theradose.quantify.regions import RegionQuantity, region_curve, whole_field
 from theradose.quantify.remainder import remainder_curve
 from theradose.spatial.density import assumed_density, density_map, soft_tissue_density
 from theradose.spatial.masses import region_mass
+from theradose.spatial.naming import in_warm_surroundings
 from theradose.spatial.resample import lost_activity, resample_activity
 from theradose.workflow.case import Case
 from theradose.workflow.curves import integrate_measured
 from theradose.workflow.measurements import Measurements
 from theradose.workflow.outcome import RegionOutcome
+from theradose.workflow.planar import PlanarStudy
 from theradose.workflow.regions import Outlines
-from theradose.workflow.tia_maps import reference_tia
+from theradose.workflow.tia_maps import ReferenceTia, reference_tia
 from theradose.workflow.timepoints import LoadedTimepoint, placed
 
 
@@ -61,6 +68,7 @@ def integrate_regions(
     outlines: Outlines,
     registrations: dict[str, Registration],
     recovery: RecoveryCurve | None,
+    planar: PlanarStudy,
 ) -> tuple[list[tuple[RegionQuantity, TimeIntegratedActivity]], tuple[Finding, ...]]:
     """Return quantity and time-integrated activity of each region, in the order of the segmentation.
 
@@ -81,16 +89,18 @@ def integrate_regions(
             name,
             maps=[activity for activity, _ in pairs],
             segmentations=[segmentation for _, segmentation in pairs],
-            recovery=recovery,
+            recovery=None if in_warm_surroundings(name) else recovery,
             resolution_mm=_resolution_mm(case),
             measurement_relative_u=case.measurement_relative_u,
+            shape=case.study.calibration.recovery_shape if case.study.calibration is not None else "sphere",
         )
-        findings += placed(noticed, name)
+        curve, added = planar.extend(curve)
+        findings += placed((*_of_surroundings(name, noticed, recovery), *added), name)
         model = next((override.model for override in overrides if override.model is not None), None)
         try:
             tia, fitted = integrate_measured(case, curve, force_model=model)
         except FitError as error:
-            if error.code == "one-time-point":
+            if error.code == "one-time-point" and not planar.timepoints:
                 raise
             refused.append(error)
             findings.append(Finding("region-not-fitted", "critical", f"There is no dose for '{name}': {error}", name))
@@ -106,8 +116,20 @@ def integrate_regions(
     return results, tuple(findings)
 
 
+def _of_surroundings(name: str, findings: tuple[Finding, ...], recovery: RecoveryCurve | None) -> tuple[Finding, ...]:
+    """Return the findings of a curve, with the reason why a known recovery was not applied."""
+    if recovery is None or not in_warm_surroundings(name):
+        return findings
+    message = (
+        f"'{name}' lies in tissue of like activity, which gives back what blur takes: no recovery was applied to it, and "
+        "brighter neighbours make its activity too high."
+    )
+    code = "recovery-not-applied"
+    return tuple(Finding(code, "info", message, name) if finding.code == code else finding for finding in findings)
+
+
 def integrate_field(
-    case: Case, loaded: tuple[LoadedTimepoint, ...], segmentations: dict[str, Segmentation]
+    case: Case, loaded: tuple[LoadedTimepoint, ...], segmentations: dict[str, Segmentation], planar: PlanarStudy
 ) -> tuple[TimeIntegratedActivity | None, TimeIntegratedActivity | None, tuple[Finding, ...]]:
     """Return the integral of everything in view and that of what is outside all regions."""
     maps = [item.activity for item in loaded]
@@ -120,10 +142,11 @@ def integrate_field(
         measurement_relative_u=case.measurement_relative_u,
     )
     integrals: list[TimeIntegratedActivity | None] = []
-    for curve in (whole, outside):
+    for imaged in (whole, outside):
+        curve, added = planar.extend(imaged)
         integral, noticed = _integrate_or_explain(case, curve)
         integrals.append(integral)
-        findings += placed(noticed, curve.region)
+        findings += placed((*added, *noticed), curve.region)
     return integrals[0], integrals[1], tuple(findings)
 
 
@@ -136,11 +159,25 @@ def dose_map(
     tias: dict[str, TimeIntegratedActivity],
     remainder: TimeIntegratedActivity | None,
     density: DensityMap,
-) -> tuple[Volume, DoseMap, tuple[Finding, ...]]:
+) -> tuple[ReferenceTia, DoseMap, tuple[Finding, ...]]:
     """Return the maps of time-integrated activity and dose on the reference grid."""
     tia, mapped = reference_tia(case, reference, loaded, registrations, segmentation, tias, remainder)
-    dose, findings = dose_engines.get(case.study.dose.engine)(DoseRequest(tia, density, case.nuclide))
+    dose, findings = dose_engines.get(case.study.dose.engine)(DoseRequest(tia.tia, density, case.nuclide))
     return tia, dose, (*mapped, *findings)
+
+
+def dose_u_map(case: Case, tia: ReferenceTia, dose: DoseMap, activity: ActivityMap) -> Volume | None:
+    """Return the standard uncertainty of the dose per voxel in Gy, or ``None`` where voxels have no fit of their own.
+
+    It holds the voxel's fit, the calibration where it is stated, and the electron energy; neither density nor
+    resolution.
+    """
+    if tia.relative_u is None:
+        return None
+    energy = case.nuclide.electron_energy_kev
+    common = math.hypot(activity.calibration_relative_u or 0.0, (energy.u or 0.0) / energy.value)
+    relative = np.hypot(tia.relative_u.data, np.float32(common))
+    return Volume((relative * dose.data).astype(np.float32), dose.grid)
 
 
 def dose_rate_maps(
@@ -179,6 +216,8 @@ def region_outcomes(
             u_volume_relative=_relative_volume_u(quantity),
         )
         findings += placed(noticed, region.name)
+        if case.study.dose.engine == LOCAL:
+            findings += mass_range_findings(region.name, mass_g=mass.mass_g.value)
         absorbed = region_dose(tia=tia, mass_g=mass.mass_g, nuclide=case.nuclide)
         voxels = segmentation.voxels_of(region.name)
         outcomes.append(RegionOutcome(region, quantity, tia, mass, absorbed, RegionDoses(dose, voxels)))

@@ -40,6 +40,8 @@ def export_maps(case: Case, outcome: Outcome, folder: Path, *, run_id: str, crea
     """
     segmentation = outcome.reference.segmentation
     write_nifti(outcome.dose, folder / "dose.nii.gz")
+    if outcome.dose_u is not None:
+        write_nifti(outcome.dose_u, folder / "dose_u.nii.gz")
     write_nifti(outcome.tia, folder / "tia.nii.gz")
     write_nifti(label_image(segmentation), folder / "regions.nii.gz")
     rates = folder / "dose_rates"

@@ -11,12 +11,14 @@ from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.dose import DoseMap, RegionDose
 from theradose.model.finding import Finding
 from theradose.model.grid import DensityMap, Volume
+from theradose.model.planar import PlanarTimepoint
 from theradose.model.region import Region, Segmentation
 from theradose.model.transform import Registration
 from theradose.quantify.activity import ActivityRecord
 from theradose.quantify.check import ActivityCheck
 from theradose.quantify.regions import RegionQuantity
 from theradose.spatial.masses import RegionMass
+from theradose.uncertainty import Uncertain
 from theradose.workflow.marrow_measure import MarrowMeasurement
 
 
@@ -64,6 +66,16 @@ class RegionOutcome:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PlanarOnlyOutcome:
+    """A region that only planar images show, from curve to dose."""
+
+    region: Region
+    tia: TimeIntegratedActivity
+    mass_g: Uncertain
+    dose: RegionDose
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
     """The whole run.
 
@@ -81,6 +93,9 @@ class Outcome:
         MBq·h/mL on the reference grid.
     dose : DoseMap
         Gy on the reference grid.
+    dose_u : Volume or None
+        Standard uncertainty of the dose in Gy where voxels were fitted one by one, NaN elsewhere; ``None`` where the
+        map follows the time courses of regions.
     dose_rates : mapping of str to Volume
         Gy/h on the reference grid by time point.
     regions : tuple of RegionOutcome
@@ -89,6 +104,10 @@ class Outcome:
         Of everything in view; ``None`` if it could not be fitted.
     findings : tuple of Finding
         Of all steps.
+    planar : tuple of PlanarTimepoint
+        Planar time points, in order of time.
+    planar_only : tuple of PlanarOnlyOutcome
+        Regions that are on no SPECT/CT.
     marrow : MarrowMeasurement or None
         Concentration in the spongiosa of the vertebrae; ``None`` if they are not outlined.
     """
@@ -99,10 +118,13 @@ class Outcome:
     ct: Volume | None
     tia: Volume
     dose: DoseMap
+    dose_u: Volume | None
     dose_rates: Mapping[str, Volume]
     regions: tuple[RegionOutcome, ...]
     whole_field: TimeIntegratedActivity | None
     findings: tuple[Finding, ...]
+    planar: tuple[PlanarTimepoint, ...] = ()
+    planar_only: tuple[PlanarOnlyOutcome, ...] = ()
     marrow: MarrowMeasurement | None = None
 
     @property

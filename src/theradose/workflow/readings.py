@@ -202,7 +202,8 @@ def _counter(case: Case) -> tuple[CounterCalibration | None, tuple[Finding, ...]
     if choice.record is not None:
         if choice.efficiency is not None:
             raise StudyError(
-                "The study states 'counter.record' and 'counter.efficiency': keep one of the two.", code="counter-option"
+                "The study states 'counter.record' and 'counter.efficiency': keep one of the two.",
+                code="counter-option",
             )
         tables = [case.study_file.resolve(case.study.blood or "")]
         return counter_of_samples(case.study_file.resolve(choice.record), tables, nuclide=case.nuclide.name)

@@ -16,7 +16,8 @@ from theradose.formats.dicom.rtstruct import check_references
 from theradose.model.contour import ContourSet
 from theradose.model.finding import Finding
 from theradose.model.grid import Grid
-from theradose.model.region import Region, RegionKind, RegionVoxels, Segmentation
+from theradose.model.region import OutlinedOn, Region, RegionKind, RegionVoxels, Segmentation
+from theradose.model.study import Draft
 from theradose.model.transform import Registration, RigidTransform
 from theradose.spatial.marrow import MARROW_VOLUME
 from theradose.spatial.naming import canonical_region
@@ -70,7 +71,9 @@ def segment_timepoints(
     for draft in case.study.drafts:
         home = next(item for item in loaded if item.timepoint.id == (draft.timepoint or case.reference_id))
         sources = drawn[home.timepoint.id]
-        region, voxels, remarks = draft_region(draft, home.activity, _on_grid(sources, home.activity.grid))
+        available = _on_grid(sources, home.activity.grid)
+        region, voxels, remarks = draft_region(draft, home.activity, available)
+        region = _drafted_on(region, draft, available, home.activity.grid)
         sources.append(_named(case, Segmentation(home.activity.grid, (region,), (voxels,))))
         findings += placed(remarks, region.name)
     order = [case.reference_id, *(item.timepoint.id for item in loaded if item.timepoint.id != case.reference_id)]
@@ -110,7 +113,10 @@ def _given_regions(case: Case, item: LoadedTimepoint) -> tuple[list[Segmentation
         return [], []
     try:
         source, noticed = load_regions(case.study_file.resolve(name), names=case.study.names)
-        segmentation, remarks = _voxels(case, source, item) if isinstance(source, ContourSet) else (source, ())
+        if isinstance(source, ContourSet):
+            segmentation, remarks = _voxels(case, source, item)
+        else:
+            segmentation, remarks = _outlined(source, _image_of_grid(source.grid, item), source.grid), ()
         return [_named(case, segmentation)], placed((*noticed, *remarks), where)
     except TheradoseError as error:
         raise type(error)(f"Regions of time point '{where}': {error}", code=error.code) from None
@@ -125,7 +131,32 @@ def _voxels(case: Case, contours: ContourSet, item: LoadedTimepoint) -> tuple[Se
     references = check_references(contours, image) if image is not None else ()
     spacing_mm = grid.spacing_mm[0] if _on_slices(contours, grid) else None
     segmentation, findings = rasterise(contours, grid, plane_spacing_mm=spacing_mm)
-    return segmentation, (*references, *findings)
+    drawn_on = OutlinedOn.CT if on_ct else OutlinedOn.EMISSION
+    if image is not None and contours.referenced_series_uid not in (None, image.series_uid):
+        drawn_on = OutlinedOn.NOT_STATED
+    return _outlined(segmentation, drawn_on, grid), (*references, *findings)
+
+
+def _image_of_grid(grid: Grid, item: LoadedTimepoint) -> OutlinedOn:
+    """Return the image that has the grid of a mask."""
+    if item.ct is not None and grid.matches(item.ct.grid):
+        return OutlinedOn.CT
+    return OutlinedOn.EMISSION if grid.matches(item.activity.grid) else OutlinedOn.NOT_STATED
+
+
+def _outlined(segmentation: Segmentation, drawn_on: OutlinedOn, grid: Grid) -> Segmentation:
+    regions = tuple(
+        replace(region, outlined_on=drawn_on, outline_spacing_mm=grid.spacing_mm) for region in segmentation.regions
+    )
+    return Segmentation(segmentation.grid, regions, segmentation.voxels)
+
+
+def _drafted_on(region: Region, draft: Draft, available: Segmentation | None, grid: Grid) -> Region:
+    """Say on which image a draft was made: that of the regions it is made of if they agree, else the emission image."""
+    parts = [available.region(name) for name in draft.regions if available is not None and name in available.names]
+    homes = {(part.outlined_on, part.outline_spacing_mm) for part in parts}
+    drawn_on, spacing_mm = homes.pop() if len(homes) == 1 else (OutlinedOn.EMISSION, grid.spacing_mm)
+    return replace(region, outlined_on=drawn_on, outline_spacing_mm=spacing_mm)
 
 
 def _on_slices(contours: ContourSet, grid: Grid) -> bool:
@@ -197,8 +228,9 @@ def _check_names(case: Case, names: list[str]) -> None:
             "The region files of the study hold no closed region: draw one or add 'drafts'.", code="no-regions"
         )
     mentioned = [item.region for item in case.study.verified] + [item.region for item in case.study.overrides]
+    drawn = {roi.region for roi in case.study.rois}
     for name in mentioned:
-        if name not in (*names, MARROW_VOLUME):
+        if name not in (*names, MARROW_VOLUME, *drawn):
             raise StudyError(
                 f"The study mentions the region '{name}', which is not among the regions: {', '.join(names)}.",
                 code="region-unknown",

@@ -35,6 +35,7 @@ from theradose.workflow.case import Case, InputHashes, check_distinct, check_one
 from theradose.workflow.doses import (
     dose_map,
     dose_rate_maps,
+    dose_u_map,
     integrate_field,
     integrate_regions,
     recovery_curve,
@@ -46,6 +47,8 @@ from theradose.workflow.marrow_image import image_marrow
 from theradose.workflow.marrow_measure import measure_marrow
 from theradose.workflow.marrow_settings import image_marrow_settings
 from theradose.workflow.outcome import Outcome, TimepointOutcome
+from theradose.workflow.planar import measure_planar
+from theradose.workflow.planar_only import planar_only_outcomes
 from theradose.workflow.protocol_findings import case_findings, image_findings, reading_findings
 from theradose.workflow.readings import Readings, evaluate_readings
 from theradose.workflow.regions import segment_timepoints
@@ -142,12 +145,14 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
     segmentation = segmentations[case.reference_id]
     density, weighed = reference_density(case, reference)
     recovery, recovered = recovery_curve(case)
-    integrated, fitted = integrate_regions(case, loaded, outlines, registrations, recovery)
-    whole_field, remainder, field_findings = integrate_field(case, loaded, segmentations)
+    planar, projected = measure_planar(case, reference, segmentation, density)
+    integrated, fitted = integrate_regions(case, loaded, outlines, registrations, recovery, planar)
+    whole_field, remainder, field_findings = integrate_field(case, loaded, segmentations, planar)
     tias = {tia.region: tia for _, tia in integrated}
     tia, dose, dosed = dose_map(case, reference, loaded, registrations, segmentation, tias, remainder, density)
     marrow, marrow_findings = measure_marrow(case, loaded, outlines, registrations, steps, hashes)
     regions, massed = region_outcomes(case, segmentation, integrated, density, dose)
+    planar_only, seen = planar_only_outcomes(case, planar, segmentation.names)
     dose_rates, moved = dose_rate_maps(case, loaded, registrations, density)
     timepoints = tuple(
         TimepointOutcome(
@@ -166,15 +171,19 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         reference_id=case.reference_id,
         density=density,
         ct=None if reference.ct is None else average_volume(reference.ct, density.grid, fill=AIR_HU),
-        tia=tia,
+        tia=tia.tia,
         dose=dose,
+        dose_u=dose_u_map(case, tia, dose, reference.activity),
         dose_rates=dose_rates,
         regions=regions,
         whole_field=whole_field,
         marrow=marrow,
+        planar=planar.timepoints,
+        planar_only=planar_only,
         findings=_distinct(
-            *image_findings(case, times_h), *case.calibration_findings, *findings, *aligned, *outlined, *weighed,
-            *recovered, *fitted, *field_findings, *marrow_findings, *dosed, *massed, *moved,
+            *image_findings(case, times_h, planar.times_h), *case.calibration_findings, *findings, *aligned,
+            *outlined, *weighed, *recovered, *projected, *fitted, *field_findings, *marrow_findings, *dosed, *massed,
+            *seen, *moved,
         ),
     )  # fmt: skip
 
@@ -233,6 +242,7 @@ def report_images(outcome: Outcome) -> ReportImages:
             for item in outcome.timepoints
             if item.id != outcome.reference_id
         ],
+        planar=outcome.planar,
     )
 
 
@@ -249,7 +259,10 @@ def report_curves(outcome: Outcome | None, readings: Readings) -> ReportCurves:
 
 
 def _region_tias(outcome: Outcome | None) -> dict[str, TimeIntegratedActivity]:
-    return {} if outcome is None else {region.region.name: region.tia for region in outcome.regions}
+    if outcome is None:
+        return {}
+    imaged = {region.region.name: region.tia for region in outcome.regions}
+    return imaged | {region.region.name: region.tia for region in outcome.planar_only}
 
 
 def _files(folder: Path) -> tuple[FileResult, ...]:

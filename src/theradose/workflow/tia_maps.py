@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from theradose.kinetics.maps import tia_map
@@ -15,9 +17,29 @@ from theradose.model.study import VOXELWISE
 from theradose.model.transform import Registration
 from theradose.spatial.averages import average_volume
 from theradose.spatial.resample import resample_activity
+from theradose.uncertainty import Uncertain
 from theradose.workflow.case import Case
 from theradose.workflow.timepoints import LoadedTimepoint
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReferenceTia:
+    """Time-integrated activity per voxel of the reference grid.
+
+    Attributes
+    ----------
+    tia : Volume
+        MBq·h/mL.
+    relative_u : Volume or None
+        Relative standard uncertainty of each voxel from its own fit, float32, NaN where it was not fitted; ``None``
+        where voxels follow the time course of their region, whose noise per voxel nobody knows.
+    """
+
+    tia: Volume
+    relative_u: Volume | None = None
+
+
+_OF_THE_TIME_COURSE = ("fit", "counting", "model", "single-time-point")
 # Share of a voxel that must lie within an image for its value to count as measured there.
 _COVERED = 0.999
 
@@ -30,15 +52,15 @@ def reference_tia(
     segmentation: Segmentation,
     tias: dict[str, TimeIntegratedActivity],
     remainder: TimeIntegratedActivity | None,
-) -> tuple[Volume, tuple[Finding, ...]]:
-    """Return the time-integrated activity per voxel of the reference grid, MBq·h/mL.
+) -> tuple[ReferenceTia, tuple[Finding, ...]]:
+    """Return the time-integrated activity per voxel of the reference grid.
 
     Where voxels are fitted, those that some image does not show keep the time course of their region.
     """
     by_region = tia_map(reference.activity, segmentation=segmentation, tias=tias, remainder=remainder)
     choice = case.study.dose.tia_map
     if not choice.startswith(VOXELWISE):
-        return by_region, ()
+        return ReferenceTia(by_region), ()
     model = choice.removeprefix(VOXELWISE)
     covered = np.ones(by_region.grid.shape, bool)
     maps: list[ActivityMap] = []
@@ -55,5 +77,28 @@ def reference_tia(
         f"the time course of its region; {1 - covered.mean():.1%} of the voxels, which some image does not show, keep "
         "that. Doses of regions are those of their own curves."
     )
-    tia = Volume(np.where(covered, fits.tia.data, by_region.data), by_region.grid)
-    return tia, (Finding("tia-map-voxelwise", "info", message), *findings)
+    tia = np.where(covered, fits.tia.data, by_region.data)
+    relative_u = np.full(tia.shape, np.nan, np.float32)
+    np.divide(fits.u_tia.data, fits.tia.data, out=relative_u, where=covered & (fits.tia.data > 0))
+    maps_of_voxels = ReferenceTia(Volume(tia, by_region.grid), Volume(relative_u, by_region.grid))
+    return maps_of_voxels, (Finding("tia-map-voxelwise", "info", message), *findings)
+
+
+def map_uncertainty(case: Case, tia: TimeIntegratedActivity) -> Uncertain:
+    """Return a relative dose of 1 with the sources that all voxels of a region's part of the dose map share.
+
+    The map is that of the imaged activity: neither recovery nor the outline's volume acts on it. The region's fit does
+    where voxels follow the region's time course; where they are fitted one by one, only the calibration is common.
+
+    References
+    ----------
+    [Theradose]_
+    """
+    by_region = not case.study.dose.tia_map.startswith(VOXELWISE)
+    shared = {"calibration", *(_OF_THE_TIME_COURSE if by_region else ())}
+    value = tia.value
+    known = {source: u / value.value for source, u in value.contributions.items() if source.partition(":")[0] in shared}
+    unknown = {source: None for source in value.not_stated if source.partition(":")[0] in shared}
+    energy = case.nuclide.electron_energy_kev
+    constant = {f"dose-constant:{case.nuclide.name}": None if energy.u is None else energy.u / energy.value}
+    return Uncertain.relative(1.0, {**known, **unknown, **constant})

@@ -44,7 +44,7 @@ def load_timepoints(
     """Return all time points in order of time, each with its activity check."""
     loaded: list[LoadedTimepoint] = []
     findings: list[Finding] = []
-    for timepoint in case.study.timepoints:
+    for timepoint in case.study.emission_timepoints:
         item, noticed = _load(case, timepoint, steps, hashes)
         loaded.append(item)
         findings += noticed
@@ -97,6 +97,8 @@ def _load(
     inputs = {
         "files": hashes[timepoint.activity or ""],
         "declare": timepoint.declare.model_dump(mode="json"),
+        # Findings depend on all of the record, values only on what the calibration took from it.
+        "record": None if case.record is None else case.record.sha256,
         **_activity_inputs(case),
     }
     try:
@@ -162,7 +164,6 @@ def _activity_inputs(case: Case) -> dict[str, Any]:
         "administrations": [item.model_dump(mode="json") for item in case.study.administrations],
         "timezone": case.study.timezone,
         "calibration": calibration.model_dump(mode="json") if calibration else None,
-        "record": None if case.record is None else case.record.sha256,
         "nuclear_data": case.study.dose.nuclear_data,
     }
 

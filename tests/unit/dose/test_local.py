@@ -1,10 +1,12 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from theradose.dose.engines import DoseRequest, dose_engines
-from theradose.dose.local import local_dose, local_dose_constant, local_dose_rate, region_dose
+from theradose.dose.local import local_dose, local_dose_constant, local_dose_rate, mass_range_findings, region_dose
 from theradose.errors import PhysicsError
 from theradose.model.curve import TimeActivityCurve, TimeIntegratedActivity
 from theradose.model.grid import DensityMap, Grid, Volume
@@ -85,7 +87,18 @@ def test_region_dose_carries_the_correlation_of_volume():
     tia = TimeIntegratedActivity("liver", value, Uncertain(60.0), 0.1, 0.1, "mono", (), curve)
     dose = region_dose(tia=tia, mass_g=Uncertain.relative(1800.0, {"volume:liver": 0.25}), nuclide=LUTETIUM).dose_gy
     assert dose.contributions["volume:liver"] / dose.value == pytest.approx(-0.15)
-    assert dose.relative_u == pytest.approx(np.hypot(0.15, 0.02))
+    # The electron energy is known to 0.3 keV of 147.47 keV.
+    constant = 0.3 / 147.47
+    assert dose.contributions["dose-constant:Lu-177"] / dose.value == pytest.approx(constant)
+    assert dose.relative_u == pytest.approx(math.hypot(0.15, 0.02, constant))
+
+
+@pytest.mark.parametrize(("mass_g", "warned"), [(1.9, True), (2.0, False), (300.0, False), (301.0, True)])
+def test_local_deposition_warns_outside_its_mass_range(mass_g, warned):
+    """R1 (de Wit-van der Veen 2023): solid tissue of 2 to 300 g."""
+    findings = mass_range_findings("liver", mass_g=mass_g)
+    assert [finding.code for finding in findings] == (["local-outside-mass-range"] if warned else [])
+    assert all("2 to 300 g" in finding.message for finding in findings)
 
 
 def test_the_engine_is_registered():

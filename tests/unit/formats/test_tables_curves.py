@@ -66,6 +66,66 @@ def test_refusals_name_row_and_column(table, rows, code, words):
     assert all(word in str(caught.value) for word in words)
 
 
+def rows_of(points):
+    return "".join(f"a,kidney,{t},{a},0.1\n" for t, a in points)
+
+
+def test_times_that_start_again_are_two_cycles(table):
+    with pytest.raises(StudyError, match="curves.csv, line 5: 't_h' .* goes back from 96 to 4.1") as caught:
+        read_curves(table(rows_of([(4, 9), (24, 6), (96, 2), (4.1, 8), (25, 5), (97, 1)])))
+    assert caught.value.code == "curve-two-cycles"
+
+
+def test_early_points_that_were_added_later_are_sorted(table):
+    rows = rows_of([(24, 6), (96, 2), (168, 1), (1, 9), (2, 9), (4, 8)])
+    (item,) = read_curves(table(rows))
+    assert list(item.curve.t_h) == [1, 2, 4, 24, 96, 168]
+
+
+def test_two_stated_cycles_of_one_subject_and_region(table):
+    header = "subject,cycle,region,t_h,activity_mbq,u_mbq\n"
+    rows = "a,1,kidney,4,9,0.5\na,1,kidney,24,6,0.2\na,2,kidney,96,2,0.1\n"
+    with pytest.raises(StudyError, match="line 4: 'cycle' is 2, but 1 in line 2") as caught:
+        read_curves(table(rows, header))
+    assert caught.value.code == "curve-two-cycles"
+    assert len(read_curves(table(rows.replace("a,2,", "b,2,"), header))) == 2
+
+
+@pytest.mark.parametrize(
+    ("activities", "line"),
+    [
+        ((3050, 2.6, 1.75, 0.78), None),  # the first point of a fast clearance can be as high
+        ((3.05, 2600, 1.75, 0.78), 3),
+        ((3.05, 2.6, 0.00175, 0.78), 4),
+        ((3.05, 2.6, 1.75, 780), 5),
+        ((3.05, 2.6, 1.75, 0.00078), None),  # the last may have cleared
+        ((0.003, 2.6, 1.75, 0.78), None),  # and the first lie before uptake
+        ((100, 0.02, 0.015, 0.01), None),
+    ],
+)
+def test_mixed_units_are_refused_where_nothing_else_explains_them(table, activities, line):
+    rows = rows_of(zip((4, 24, 48, 96), activities, strict=True))
+    if line is None:
+        assert read_curves(table(rows))
+        return
+    with pytest.raises(StudyError, match=f"line {line}: 'activity_mbq' .* in MBq") as caught:
+        read_curves(table(rows))
+    assert caught.value.code == "curve-units"
+
+
+def test_a_unit_in_a_cell_is_refused(table):
+    with pytest.raises(StudyError, match="line 2: '3050 kBq' in column 'activity_mbq'") as caught:
+        read_curves(table("a,kidney,4,3050 kBq,0.5\n"))
+    assert caught.value.code == "table-number"
+
+
+def test_an_activity_of_zero_or_below_is_said_with_its_line(table):
+    (item,) = read_curves(table("a,kidney,4,9,0.5\na,kidney,24,0,0.2\na,kidney,96,-0.1,0.2\n"))
+    assert [finding.code for finding in item.findings] == ["non-positive-activity"] * 2
+    assert "line 3: 'activity_mbq' is 0" in item.findings[0].message
+    assert "line 4: 'activity_mbq' is -0.1" in item.findings[1].message
+
+
 def test_a_relative_uncertainty_cannot_weigh_a_zero(table):
     with pytest.raises(StudyError, match="line 3") as caught:
         read_curves(table("a,kidney,4,9,\na,kidney,24,0,\n"), relative_u=0.05)

@@ -39,6 +39,30 @@ def test_common_sources_act_once_and_signed():
     assert not {"calibration:camera", "recovery:kidney"} & set(tia.effective_half_life_h.contributions)
 
 
+def test_counting_statistics_are_a_part_of_the_fit():
+    """For the line through two points the integral answers to each point in closed form."""
+    times, activity = np.array([24.0, 96.0]), np.array([100.0, 30.0])
+    counting = np.array([2.0, 0.3])
+    u = np.hypot(0.05 * activity, counting)
+    seen = TimeActivityCurve("kidney", times, activity, u, {}, "image", (counting / u) ** 2)
+    tia, _ = integrate_curve(seen, nuclide=LUTETIUM)
+    rate = math.log(100 / 30) / 72
+    by_logarithm = tia.value.value * np.array([1 + 24 / 72 - 1 / (72 * rate), -24 / 72 + 1 / (72 * rate)])
+    parts = {name: tia.value.contributions[f"{name}:kidney"] for name in ("fit", "counting")}
+    assert parts["counting"] == pytest.approx(np.linalg.norm(by_logarithm * counting / activity), rel=1e-6)
+    assert parts["fit"] == pytest.approx(0.05 * np.linalg.norm(by_logarithm), rel=1e-6)
+
+
+@pytest.mark.parametrize("model", ["trapezoid", "uptake", "bi"])
+def test_counting_alone_is_all_of_the_fit(model):
+    activity = np.array([20.0, 60.0, 40.0, 15.0, 5.0])
+    u = 0.05 * activity
+    seen = TimeActivityCurve("kidney", np.array([1.0, 4.0, 24.0, 96.0, 168.0]), activity, u, {}, "image", np.ones(5))
+    tia, _ = integrate_curve(seen, nuclide=LUTETIUM, force_model=model)
+    assert "fit:kidney" not in tia.value.contributions
+    assert tia.value.contributions["counting:kidney"] == pytest.approx(tia.value.u)
+
+
 def test_average_is_within_plus_between_models():
     """A fast phase of a sixth that twelve points can neither prove nor exclude."""
     times = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 24.0, 36.0, 48.0, 72.0, 96.0, 120.0, 168.0])
@@ -49,12 +73,45 @@ def test_average_is_within_plus_between_models():
     assert len(used) > 1
     assert sum(fit.weight for fit in tia.fits) == pytest.approx(1.0)
     mean = sum(fit.weight * fit.tia_mbq_h for fit in tia.fits)
-    variance = sum(fit.weight * (fit.u_tia_mbq_h**2 + (fit.tia_mbq_h - mean) ** 2) for fit in tia.fits)
+    # The variance is weighted by the support of the points, exp(-(chi-squared + 2K)/2): no small-sample term.
+    tried = [fit for fit in tia.fits if fit.weight > 0]
+    support = np.exp([-(fit.chi_squared + 2 * len(fit.parameters)) / 2 for fit in tried])
+    variance = support @ [fit.u_tia_mbq_h**2 + (fit.tia_mbq_h - mean) ** 2 for fit in tried] / support.sum()
     assert tia.value.value == pytest.approx(mean, rel=1e-12)
     assert tia.value.u == pytest.approx(math.sqrt(variance), rel=1e-9)
     assert tia.value.contributions["model:kidney"] > 0
     half_life = sum(fit.weight * fit.effective_half_life_h for fit in tia.fits)
     assert tia.effective_half_life_h.value == pytest.approx(half_life, rel=1e-12)
+
+
+def test_the_uncertainty_covers_a_model_that_the_small_sample_term_rejects():
+    """Five points, so that AICc adds 12 to mono and has no value for bi; uptake pays 24 more than its chi-squared."""
+    times = np.array([1.0, 4.0, 24.0, 72.0, 168.0])
+    truth = 100 * (np.exp(-0.014 * times) - 0.4 * np.exp(-0.8 * times))
+    tia, _ = integrate_curve(curve(times, truth, 0.12), nuclide=LUTETIUM, models=("mono", "uptake"))
+    mono, uptake = tia.fits
+    assert mono.weight > 0.99
+    assert abs(uptake.chi_squared + 6 - mono.chi_squared - 4) < 4
+    shares = np.exp(-0.5 * np.array([mono.chi_squared + 4, uptake.chi_squared + 6]))
+    expected = shares[1] / shares.sum() * (uptake.tia_mbq_h - mono.tia_mbq_h) ** 2
+    assert tia.value.contributions["model:kidney"] ** 2 > 0.9 * expected
+
+
+def test_a_rate_that_happens_to_be_on_the_bound_is_taken_in_the_middle_of_what_the_points_allow():
+    """Half-normal in the root of the rise of chi-squared: mean 0.798 and standard deviation 0.603 of the distance."""
+    times = np.array([4.0, 24.0, 72.0])
+    activity = 100 * np.exp(-LUTETIUM.decay_constant_per_h * times) * np.array([0.97, 1.01, 1.0])
+    tia, findings = integrate_curve(curve(times, activity), nuclide=LUTETIUM, force_model="mono")
+    fit = tia.fits[0]
+    assert "rate-at-physical-decay" in codes(findings)
+    amplitude, rate = fit.faster
+    distance = amplitude / rate - fit.tia_mbq_h
+    assert distance < 0
+    assert tia.value.value == pytest.approx(fit.tia_mbq_h + math.sqrt(2 / math.pi) * distance, rel=1e-9)
+    own = fit.u_tia_mbq_h**2 - distance**2
+    assert tia.value.u**2 == pytest.approx(own + (1 - 2 / math.pi) * distance**2, rel=1e-6)
+    chi = np.sum(((amplitude * np.exp(-rate * times) - activity) / (0.05 * activity)) ** 2)
+    assert chi - fit.chi_squared == pytest.approx(1.0, abs=0.02)
 
 
 def test_half_life_and_integral_keep_their_correlation():

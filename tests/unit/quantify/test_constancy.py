@@ -101,3 +101,10 @@ def test_readings_that_cannot_be_are_refused(new, code):
     with pytest.raises(CalibrationError) as caught:
         check_constancy(new, checks=[reference()], tolerance=0.05)
     assert caught.value.code == code
+
+
+def test_uncertainty_that_nobody_stated_is_not_zero():
+    stated = ConstancyReading(Counting(CellOrigin("READING", 0), START, 5000, 1.0, u_counts=0.0), "Cs-1", "Cs-137")
+    result, findings = check_constancy(stated, checks=[reference(days=-1)], tolerance=0.05)
+    assert (result.u_cps, result.u_ratio, result.passed) == (None, None, True)
+    assert [finding.code for finding in findings] == ["constancy-u-not-stated"]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from theradose.errors import CalibrationError
 from theradose.model.recovery import RecoveryPoints
 from theradose.quantify.recovery import RecoveryCurve, fit_recovery, recovery_at
+from theradose.quantify.volume import sphere_recovery
 from theradose.uncertainty import covariance
 
 VOLUMES = np.array([0.5, 1.0, 2.0, 5.0, 11.0, 26.0, 113.0])
@@ -47,6 +48,38 @@ def test_points_that_scatter_more_than_stated_enlarge_the_uncertainty():
     curve, findings = fit_recovery(points(noise=0.1))
     assert [finding.code for finding in findings] == ["recovery-fit-poor"]
     assert curve.covariance[0, 0] > stated.covariance[0, 0]
+
+
+def blurred(u, fwhm_mm=7.0):
+    recovery = np.array([sphere_recovery(volume_ml=v, fwhm_mm=fwhm_mm) for v in VOLUMES])
+    return RecoveryPoints("rc", VOLUMES, recovery, u * recovery)
+
+
+@pytest.mark.parametrize("volume_ml", [1.5, 8.0, 60.0, 150.0, 1500.0])
+def test_the_form_of_the_curve_is_uncertain_by_what_a_blur_would_give(volume_ml):
+    """Points of a Gaussian blur, known to 3 %: both forms pass them, so their difference is not known to be nothing."""
+    curve, findings = fit_recovery(blurred(0.03))
+    assert findings == ()
+    assert curve.blur_fwhm_mm == pytest.approx(7.0, rel=1e-4)
+    # Neither form is excluded: the blur has one parameter less and no residuals.
+    assert 0.7 < curve.blur_weight < 0.95
+    missing = sphere_recovery(volume_ml=volume_ml, fwhm_mm=7.0) - curve.value(volume_ml)
+    form = curve.uncertain(volume_ml).contributions.get("recovery:rc:form", 0.0)
+    assert form == pytest.approx(np.sqrt(curve.blur_weight) * missing, abs=1e-6)
+
+
+def test_a_form_that_the_points_exclude_has_no_say():
+    curve, _ = fit_recovery(points(u=0.002))
+    assert curve.blur_weight < 1e-3
+    assert abs(curve.uncertain(150.0).contributions["recovery:rc:form"]) < 1e-3
+
+
+def test_a_curve_that_describes_its_points_badly_does_not_exclude_the_blur():
+    """Noise five times the stated: the same points with their true uncertainty give about the same weight."""
+    poor, findings = fit_recovery(points(noise=0.05, u=0.01, seed=3))
+    assert [finding.code for finding in findings] == ["recovery-fit-poor"]
+    honest, _ = fit_recovery(points(noise=0.05, u=0.05, seed=3))
+    assert abs(poor.blur_weight - honest.blur_weight) < 0.2
 
 
 def test_two_points_fit_exactly_and_say_so():

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from theradose.errors import CalibrationError, FitError, GeometryError
 from theradose.model.activity import ActivityMap
 from theradose.model.grid import Grid
-from theradose.model.region import Region, RegionVoxels, Segmentation
+from theradose.model.region import OutlinedOn, Region, RegionVoxels, Segmentation
 from theradose.quantify.recovery import RecoveryCurve
 from theradose.quantify.regions import region_curve, volume_sensitivity, whole_field_curve
-from theradose.quantify.volume import edge_profile, sphere_recovery, volume_relative_u
+from theradose.quantify.shape import shape_factor
+from theradose.quantify.volume import ct_volume_relative_u, edge_profile, sphere_recovery, volume_relative_u
 
 GRID = Grid.axis_aligned((10, 12, 12), (4.0, 4.0, 4.0))
 VOXEL_ML = 0.064
@@ -29,12 +30,13 @@ def box_mask(grid=GRID, fraction=1.0):
     return mask
 
 
-def segmentation(mask=None, grid=GRID, name="lesion"):
+def segmentation(mask=None, grid=GRID, name="lesion", outlined_on=OutlinedOn.EMISSION, spacing_mm=None):
     mask = box_mask(grid) if mask is None else mask
-    return Segmentation(grid, (Region(name),), (RegionVoxels.from_mask(mask),))
+    region = Region(name, outlined_on=outlined_on, outline_spacing_mm=spacing_mm)
+    return Segmentation(grid, (region,), (RegionVoxels.from_mask(mask),))
 
 
-def curve_of(maps, segmentations=None, *, recovery=None, resolution_mm=7.0, measurement_relative_u=0.0):
+def curve_of(maps, segmentations=None, *, recovery=None, resolution_mm=7.0, measurement_relative_u=0.0, shape="sphere"):
     segmentations = segmentations or [segmentation() for _ in maps]
     return region_curve(
         "lesion",
@@ -43,6 +45,7 @@ def curve_of(maps, segmentations=None, *, recovery=None, resolution_mm=7.0, meas
         recovery=recovery,
         resolution_mm=resolution_mm,
         measurement_relative_u=measurement_relative_u,
+        shape=shape,
     )
 
 
@@ -75,6 +78,38 @@ def test_recovery_divides_at_the_volume_of_each_time_point():
     assert recovered.recoveries == pytest.approx(expected)
     assert recovered.recovery.value == pytest.approx(RECOVERY.value(quantity.volume_ml.value))
     assert findings == ()
+
+
+def test_a_bar_loses_more_than_a_sphere_and_shares_its_uncertainties():
+    maps, mask = [uniform(1.0, 4.0)], np.zeros(GRID.shape, np.float32)
+    mask[1:9, 5:7, 5:7] = 1.0
+    bar = segmentation(mask)
+    round_curve, round_quantity, _ = curve_of(maps, [bar], recovery=RECOVERY)
+    curve, quantity, _ = curve_of(maps, [bar], recovery=RECOVERY, shape="outline")
+    factor = shape_factor(bar.voxels_of("lesion"), GRID, fwhm_mm=7.0)
+    assert 0.7 < factor < 0.95
+    assert quantity.recovery.value == pytest.approx(factor * round_quantity.recovery.value)
+    assert quantity.recovery.relative_u == pytest.approx(round_quantity.recovery.relative_u)
+    assert curve.activity_mbq == pytest.approx(round_curve.activity_mbq / factor)
+    shared = [source for source in curve.common if not source.startswith("spill-in")]
+    assert [curve.common[source] for source in shared] == pytest.approx([round_curve.common[s] for s in shared])
+
+
+def test_warm_surroundings_make_a_region_uncertain():
+    """Surroundings as warm as the region add c V (1 - R) to c V; the root mean square from nothing to all is / √3."""
+    curve, quantity, _ = curve_of([uniform(1.0, 4.0), uniform(0.5, 24.0)], recovery=RECOVERY)
+    assert curve.common["spill-in:lesion"] == pytest.approx((1 - quantity.recovery.value) / np.sqrt(3))
+    cold = activity_map(box_mask(), 4.0)
+    assert curve_of([cold], recovery=RECOVERY)[0].common["spill-in:lesion"] == 0.0
+    assert "spill-in:lesion" not in curve_of([uniform(1.0, 4.0)])[0].common
+
+
+def test_without_a_stated_resolution_a_region_counts_as_a_sphere():
+    maps = [uniform(1.0, 4.0)]
+    known, unknown = (
+        curve_of(maps, recovery=RECOVERY, shape=shape, resolution_mm=None)[0] for shape in ("outline", "sphere")
+    )
+    assert known.activity_mbq == pytest.approx(unknown.activity_mbq)
 
 
 def test_counting_uncertainty_is_poisson():
@@ -124,6 +159,25 @@ def test_without_recovery_the_psf_governs_the_volume():
     assert curve.common["volume:lesion"] == pytest.approx(
         ratio * volume_relative_u(volume_ml=volume, spacing_mm=(4, 4, 4), fwhm_mm=7)
     )
+
+
+def test_an_outline_on_the_ct_has_the_uncertainty_of_the_ct():
+    """The camera's blur acts on the counts inside, not on where the edge was drawn."""
+    drawn = segmentation(outlined_on=OutlinedOn.CT, spacing_mm=(3.0, 1.0, 1.0))
+    curve, quantity, findings = curve_of([uniform(1.0, 4.0)], [drawn])
+    volume = 64 * VOXEL_ML
+    expected = ct_volume_relative_u(volume_ml=volume, spacing_mm=(3.0, 1.0, 1.0))
+    assert quantity.volume_ml.relative_u == pytest.approx(expected)
+    sensitivity = volume_sensitivity(volume_ml=volume, fwhm_mm=7.0, recovery=None)
+    assert curve.common["volume:lesion"] == pytest.approx(sensitivity * expected)
+    assert codes(findings) == ["recovery-not-applied"]
+
+
+def test_an_outline_of_unknown_image_counts_as_one_on_the_emission_image():
+    _, quantity, findings = curve_of([uniform(1.0, 4.0)], [segmentation(outlined_on=OutlinedOn.NOT_STATED)])
+    expected = volume_relative_u(volume_ml=64 * VOXEL_ML, spacing_mm=(4, 4, 4), fwhm_mm=7)
+    assert quantity.volume_ml.relative_u == pytest.approx(expected)
+    assert "outline-image-not-stated" in codes(findings)
 
 
 def test_what_nobody_stated_is_not_zero():

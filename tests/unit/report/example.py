@@ -36,6 +36,7 @@ from theradose.nuclides import load_nuclide
 from theradose.report.inputs import ReportCurves, ReportImages
 from theradose.report.reporting import reporting_items
 from theradose.spatial.overlay import AlignedPair
+from theradose.uncertainty import source_group
 
 TIMES_H = (4.1, 24.2, 96.5, 167.9)
 ADMINISTERED_MBQ = 7340.0
@@ -285,7 +286,7 @@ def _region(name: str, images: ReportImages) -> RegionResult:
     relative_u = dose.relative_u
     fits = tuple(_fit(fit) for fit in tia.fits)
     return RegionResult(
-        name=name, kind=region.kind, code=None, drafted_by=region.drafted_by, method="rtstruct",
+        name=name, kind=region.kind, code=None, drafted_by=region.drafted_by, method="rtstruct", outlined_on="ct",
         verified_by=None if lesion else "Dr. B. Example", volume_ml=Estimate(value=volume, u=0.08 * volume),
         mass_g=Estimate(value=mass, u=0.08 * mass), density_g_per_ml=TISSUE_DENSITY,
         recovery=Estimate(value=0.78, u=0.05) if lesion else None,
@@ -300,6 +301,7 @@ def _region(name: str, images: ReportImages) -> RegionResult:
         dose_gy=Estimate(value=dose.value, u=dose.u),
         dose_per_activity_gy_gbq=Estimate(value=dose.value / 7.34, u=dose.u / 7.34),
         dvh=DvhResult(
+            common_relative_u=0.06,
             mean_gy=float(inside.mean()), d95_gy=float(np.percentile(inside, 5)),
             d50_gy=float(np.percentile(inside, 50)), d2_gy=float(np.percentile(inside, 98)),
             volume_fraction_at_gy={"10": float((inside >= 10).mean())},
@@ -310,10 +312,13 @@ def _region(name: str, images: ReportImages) -> RegionResult:
         ),
         budget=(
             *(
-                BudgetResult(source=source, relative_u=abs(u) / dose.value, share=(u / dose.value / relative_u) ** 2)
+                BudgetResult(
+                    source=source, group=source_group(source), relative_u=abs(u) / dose.value,
+                    share=(u / dose.value / relative_u) ** 2,
+                )
                 for source, u in sorted(dose.contributions.items(), key=lambda item: -abs(item[1]))
             ),
-            *((BudgetResult(source="density:assumed", relative_u=None, share=None),) if lesion else ()),
+            *((BudgetResult(source="density:assumed", group="mass", relative_u=None, share=None),) if lesion else ()),
         ),
     )  # fmt: skip
 

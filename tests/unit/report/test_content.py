@@ -158,7 +158,7 @@ def test_volumes_at_dose_have_columns_where_they_tell_regions_apart(result, imag
     ]
     changed = result.model_copy(update={"regions": tuple(regions)})
     shown = table(build_document(changed, images, ()), "dvh", "Dose-volume figures of the dose map")
-    assert [column.label for column in shown.columns][5:] == ["V10"]
+    assert [column.label for column in shown.columns][5:] == ["±", "V10"]
     assert {row.cells[-1].text for row in shown.rows} == {"50", "90"}
 
 

@@ -19,10 +19,12 @@ from theradose.model.calibration import (
     RecoveryPoint,
     SourceGeometry,
 )
+from theradose.store.steps import StepStore
 from theradose.workflow.calibration_choice import choose_calibration
-from theradose.workflow.case import open_case
+from theradose.workflow.case import hash_inputs, open_case
 from theradose.workflow.run import run_study
 from theradose.workflow.study_file import StudyFile, read_study
+from theradose.workflow.timepoints import load_timepoints
 from tiny_study import SENSITIVITY, content, write_tiny_study
 
 MEASURED = datetime(2026, 2, 16, 10, tzinfo=UTC)
@@ -184,6 +186,23 @@ def test_header_chooses_among_cameras_and_collimators(tmp_path):
     case = open_case(read_study(dicom_study(tmp_path)))
     assert case.study.calibration.record == "calibration/a.yaml"
     assert codes(case.calibration_findings) == {"calibration-record"}
+
+
+def test_an_image_of_another_camera_is_critical(tmp_path):
+    """The first image is in Bq/mL and from a camera of another model; the others do not name theirs."""
+    write_record(tmp_path / "c.yaml", name="C", model="Symbia", recovery=recovery())
+    study = dicom_study(tmp_path)
+    study.write_text(
+        yaml.safe_dump({**yaml.safe_load(study.read_text()), "calibration": {"record": "c.yaml"}}), encoding="utf-8"
+    )
+    case = open_case(read_study(study))
+    loaded, findings = load_timepoints(case, StepStore(tmp_path / "steps"), hash_inputs(case.study_file))
+    found = {(finding.code, finding.severity) for finding in findings if finding.where == "tp1"}
+    assert found >= {("calibration-camera-differs", "critical"), ("calibration-factor-not-used", "info")}
+    assert all(f.code != "calibration-camera-differs" for f in findings if f.where != "tp1")
+    first = next(item for item in loaded if item.timepoint.id == "tp1")
+    # The scanner calibrated this image: the record's uncertainty is not that of the scanner.
+    assert (first.activity.calibration, first.activity.calibration_relative_u) == ("scanner", None)
 
 
 def test_header_excludes_the_only_record(tmp_path):

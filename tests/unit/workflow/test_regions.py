@@ -6,8 +6,8 @@ import pytest
 from theradose.errors import GeometryError, StudyError
 from theradose.formats.nifti import write_nifti
 from theradose.model.contour import Contour, ContourRegion, ContourSet
-from theradose.model.grid import Volume
-from theradose.model.region import RegionKind
+from theradose.model.grid import Grid, Volume
+from theradose.model.region import OutlinedOn, Region, RegionKind, RegionVoxels, Segmentation
 from theradose.model.transform import Registration, RigidTransform
 from theradose.store.steps import StepStore
 from theradose.workflow.case import hash_inputs
@@ -160,6 +160,30 @@ def test_drafts_are_built_on_what_is_outlined(segment):
     assert hot.sum() > 0
     assert np.allclose(rest, np.maximum(0, liver - np.minimum(liver, hot)))
     assert ("region-drafted", "hot") in codes(findings) and ("region-drafted", "rest") in codes(findings)
+
+
+def test_an_outline_remembers_the_image_on_which_it_was_drawn(segment, outlines):
+    """Labels and contours lie on the emission grid; a draft made of regions is drawn where they are."""
+    drafts = [
+        {"name": "hot", "method": "sphere", "seed_mm": [-14, 0, 0], "radius": "8 mm"},
+        {"name": "rest", "method": "difference", "regions": ["liver", "hot"]},
+    ]
+    complete, _ = segment(labels={"tp1": BOTH}, moved={"tp2"}, drafts=drafts)
+    for item in complete.values():
+        for name in ("liver", "hot", "rest"):
+            assert item.region(name).outlined_on is OutlinedOn.EMISSION
+            assert item.region(name).outline_spacing_mm == GRID.spacing_mm
+    outlines([_cube("liver", 3, 8)])
+    complete, _ = segment(labels={"tp1": BOTH})
+    assert complete["tp3"].region("liver").outlined_on is OutlinedOn.EMISSION
+
+
+def test_a_mask_on_the_grid_of_neither_image_has_no_known_home(segment, monkeypatch):
+    fine = Grid.axis_aligned((4, 4, 4), (2.0, 2.0, 2.0))
+    mask = Segmentation(fine, (Region("liver"),), (RegionVoxels.from_mask(np.ones(fine.shape)),))
+    monkeypatch.setattr("theradose.workflow.regions.load_regions", lambda path, names: (mask, ()))
+    complete, _ = segment(labels={"tp1": BOTH})
+    assert complete["tp1"].region("liver").outlined_on is OutlinedOn.NOT_STATED
 
 
 def test_who_verified_is_kept_where_the_outline_was_seen(segment):

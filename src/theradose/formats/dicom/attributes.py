@@ -55,6 +55,7 @@ _PIXELS = (
 )
 _GEOMETRY = (
     "PatientPosition",
+    "PatientOrientation",
     "ImagePositionPatient",
     "ImageOrientationPatient",
     "PixelSpacing",
@@ -84,6 +85,11 @@ _NUCLEAR_MEDICINE = (
     "RRIntervalVector",
     "TimeSlotVector",
     "AngularViewVector",
+    "ImageID",
+    "ScanVelocity",
+    "ScanLength",
+    "WholeBodyTechnique",
+    "FieldOfViewDimensions",
     "SliceVector",
     "TimeSliceVector",
     "RotationInformationSequence",
