@@ -29,6 +29,7 @@ _KINDS: dict[str, dict[str, float]] = {
     "sensitivity": {"cps/MBq": 1.0, "cps/kBq": 1e3, "cps/GBq": 1e-3, "cpm/MBq": 1 / 60, "cpm/kBq": 1e3 / 60},
     "activity concentration": {"MBq/mL": 1.0, "kBq/mL": 1e-3, "Bq/mL": 1e-6, "MBq/L": 1e-3},
     "fraction": {"1": 1.0, "%": 1e-2},
+    "attenuation": {"1/cm": 1.0, "1/mm": 10.0},
     "dose per activity": {"Gy/GBq": 1.0, "mGy/MBq": 1.0, "mGy/GBq": 1e-3},
 }
 

@@ -12,7 +12,8 @@ import yaml
 def editable_study(simulated, tmp_path):
     """A copy of the study file that can be changed; its images stay where they are, finished steps come along."""
     (tmp_path / "dicom").symlink_to(simulated.folder / "dicom")
-    shutil.copy(simulated.folder / "recovery.csv", tmp_path)
+    for table in simulated.folder.glob("*.csv"):
+        shutil.copy(table, tmp_path)
     shutil.copytree(simulated.folder / ".theradose", tmp_path / ".theradose")
     content = yaml.safe_load((simulated.folder / "study.yaml").read_text())
 

@@ -129,6 +129,7 @@ def build_image(decision: Decision, *, where: str) -> EmissionImage:
         nuclide=decision.nuclide,
         modality=facts.modality,
         evidence=facts.evidence,
+        equipment=facts.equipment,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from theradose.acquire.decide import Decision, decide, missing_geometry
+from theradose.acquire.planar import plan_planar
 from theradose.acquire.sources import (
     READABLE_FORMATS,
     Content,
@@ -56,7 +57,7 @@ class SeriesRow:
     n_files : int
         Number of files.
     shape, spacing_mm : tuple or None
-        Along (z, y, x).
+        Along (z, y, x); of planar images (frame, row, column) and (row, column).
     unit, decay_reference, nuclide : str or None
         As stated by the files.
     half_life_h, injected_mbq : float or None
@@ -80,7 +81,7 @@ class SeriesRow:
     kind: str
     n_files: int
     shape: tuple[int, int, int] | None
-    spacing_mm: tuple[float, float, float] | None
+    spacing_mm: tuple[float, ...] | None
     unit: str | None = None
     decay_reference: str | None = None
     nuclide: str | None = None
@@ -192,6 +193,8 @@ def inspect_source(source: Source) -> SeriesRow:
             return _ct_row(source)
         if source.content is Content.VOLUME:
             return _volume_row(source)
+        if source.content is Content.PLANAR:
+            return _planar_row(source)
     except TheradoseError as error:
         return _row(source, _KINDS.get(source.content, "other"), (Problem(error.code, str(error)),))
     return _row(source, _KINDS[source.content], ())
@@ -303,6 +306,29 @@ def _volume_row(source: Source) -> SeriesRow:
     problems = (*source.problems, *geometry.problems, *missing_geometry(geometry.missing), asked, *assumed)
     spacing = geometry.grid.spacing_mm if geometry.grid else None
     return replace(_row(source, "other", ()), problems=problems, shape=geometry.shape, spacing_mm=spacing)
+
+
+def _planar_row(source: Source) -> SeriesRow:
+    if worst_effect(source.problems) is Effect.REFUSED:
+        return _row(source, "planar", ())
+    plan = plan_planar((source,))
+    facts = plan.facts
+    administration = facts.administration
+    # The file itself is good; what a pair of views lacks may be in another file, or be stated in the study.
+    problems = tuple(replace(problem, effect=Effect.NOTE) for problem in plan.problems)
+    spacing = facts.frames[0].spacing_mm if facts.frames else None
+    return replace(
+        _row(source, "planar", ()),
+        problems=problems,
+        spacing_mm=spacing,
+        unit=ImageUnit.COUNTS.value,
+        decay_reference=DecayKind.ACQUISITION.value,
+        nuclide=administration.nuclide,
+        half_life_h=administration.half_life_h,
+        injected_mbq=administration.activity_mbq,
+        acquisition_time=plan.acquired_at,
+        t_h=_hours(administration.start, plan.acquired_at),
+    )
 
 
 def _row(source: Source, kind: str, problems: tuple[Problem, ...]) -> SeriesRow:

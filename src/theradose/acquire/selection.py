@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from theradose.acquire.decide import decide
 from theradose.acquire.pairing import Candidate
+from theradose.acquire.planar import plan_planar
 from theradose.acquire.sources import Content, Source, describe_ct, describe_emission
 from theradose.errors import StudyError, TheradoseError
 from theradose.formats.dicom.files import Quarantined
+from theradose.formats.dicom.values import hours_between
 from theradose.formats.facts import NOTHING_DECLARED, Effect, Problem
 
 _BY_HAND = "write the study by hand (docs/formats/study.md, docs/formats/images.md)"
@@ -34,7 +37,9 @@ _PLURALS = {
     Content.DOSE: "doses",
     Content.OTHER: "other DICOM objects",
 }
-_USED = (Content.EMISSION, Content.CT, Content.REGIONS)
+_USED = (Content.EMISSION, Content.CT, Content.REGIONS, Content.PLANAR)
+_SAME_PAIR_H = 0.5
+"""Views of one conjugate pair in separate files start at most this far apart: one after the other by a single head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ class Selection:
         Emission series that can be used.
     cts, regions : tuple of Source
         CTs and region objects that can be used.
+    planar : tuple of tuple of Source
+        Planar series that can be used, those of one pair together, in order of time.
     unusable : dict of Source to str
         CTs and region objects that were refused, with the sentence.
     refused : tuple of SkippedSource
@@ -85,6 +92,7 @@ class Selection:
     candidates: tuple[Candidate, ...]
     cts: tuple[Source, ...]
     regions: tuple[Source, ...]
+    planar: tuple[tuple[Source, ...], ...]
     unusable: dict[Source, str]
     refused: tuple[SkippedSource, ...]
     skipped: tuple[SkippedSource, ...]
@@ -130,10 +138,13 @@ def select_sources(folder: Path, sources: Sequence[Source], quarantined: Sequenc
             refused.append(_skip(source, problem, folder))
             if problem.code != "other-patient":
                 unusable[source] = problem.message
+    pairs, unpaired = _planar_pairs(sources, patient)
+    refused += [_skip(source, problem, folder) for source, problem in unpaired]
     return Selection(
         tuple(candidates),
         tuple(usable[Content.CT]),
         tuple(usable[Content.REGIONS]),
+        pairs,
         unusable,
         (*refused, *damaged),
         tuple(_skip(source, _no_use(source), folder) for source in sources if source.content not in _USED),
@@ -151,6 +162,39 @@ def _candidate(source: Source) -> tuple[Candidate | None, Problem | None]:
         problems.append(Problem(error.code, str(error)))
     refused = next((problem for problem in problems if problem.effect is Effect.REFUSED), None)
     return (Candidate(source, decision), None) if decision is not None and refused is None else (None, refused)
+
+
+def _planar_pairs(
+    sources: Sequence[Source], patient: str
+) -> tuple[tuple[tuple[Source, ...], ...], list[tuple[Source, Problem]]]:
+    """Return the planar series that can be used, joined by the time of their start, and the others with the reason."""
+    dated: list[tuple[datetime, Source]] = []
+    refused: list[tuple[Source, Problem]] = []
+    for source in sources:
+        if source.content is not Content.PLANAR:
+            continue
+        problem = _other_patient(source, patient) or next(
+            (found for found in source.problems if found.effect is Effect.REFUSED), None
+        )
+        plan = None if problem is not None else plan_planar((source,))
+        start = None if plan is None else plan.acquired_at
+        if problem is None and (plan is None or not plan.facts.frames):
+            problem = next(iter(plan.problems if plan is not None else ()), Problem("planar-type", "It has no frames."))
+        if problem is None and start is None:
+            problem = Problem("missing-time", "It does not state when it was acquired.")
+        if problem is not None or start is None:
+            refused.append((source, problem or Problem("missing-time", "It does not state when it was acquired.")))
+        else:
+            dated.append((start, source))
+    dated.sort(key=lambda entry: entry[0].replace(tzinfo=None))
+    pairs: list[list[tuple[datetime, Source]]] = []
+    for start, source in dated:
+        whole = source.series is not None and not plan_planar((source,)).problems
+        if pairs and not whole and abs(hours_between(pairs[-1][0][0], start)) <= _SAME_PAIR_H:
+            pairs[-1].append((start, source))
+        else:
+            pairs.append([(start, source)])
+    return tuple(tuple(source for _, source in pair) for pair in pairs), refused
 
 
 def _obstacle(source: Source) -> Problem | None:
@@ -204,7 +248,9 @@ def _nothing_usable(
     if any(source.content is Content.VOLUME for source in sources):
         advice = f"NIfTI and Interfile state neither unit nor time, so {_BY_HAND}"
     elif any(source.content in (Content.PLANAR, Content.PROJECTIONS) for source in sources):
-        advice = "a study needs reconstructed volumes: export the reconstructed SPECT or PET"
+        advice = (
+            "a study needs a reconstructed volume, which planar images complete: export the reconstructed SPECT or PET"
+        )
     return f"'{folder}' holds {listed}, but no reconstructed emission image in DICOM: {advice}."
 
 

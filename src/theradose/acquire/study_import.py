@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from theradose.acquire.pairing import Candidate, Scan, group_scans, series_path
+from theradose.acquire.planar import plan_planar
 from theradose.acquire.selection import SkippedSource, select_sources
 from theradose.acquire.sources import Content, Source, find_sources
 from theradose.acquire.study_draft import ImportedValue, StudyDraft
@@ -38,6 +39,12 @@ _EXAMPLES = {
     "missing-unit": ("unit", "Bq/mL, counts or cps"),
     "missing-time": ("acquired_at", "start of the acquisition, as 2026-03-03T10:30:00"),
     "missing-decay-reference": ("decay_reference", "acquisition, series-start, administration or a date and time"),
+}
+
+
+_PLANAR_EXAMPLES = {
+    "planar-view": ("views", "[anterior, posterior], what detector 1 and 2 saw"),
+    "missing-exposure": ("frame_duration", "time over which a pixel collected counts, as 600 s"),
 }
 
 
@@ -130,6 +137,7 @@ def import_study(
     _write_administration(draft, [candidate.decision.facts for candidate in selection.candidates])
     _write_calibration(draft, selection.candidates)
     _write_timepoints(draft, scans, sources, out.parent)
+    _write_planar(draft, selection.planar, sources, out.parent, first=len(scans) + 1)
     text = "\n".join(draft.lines) + "\n"
     Study.model_validate(yaml.safe_load(text))
     _write(out, text)
@@ -242,6 +250,46 @@ def _write_timepoints(draft: StudyDraft, scans: Sequence[Scan], sources: Sequenc
             draft.needed(indent, "regions", "an RTSTRUCT or SEG at one time point, or 'drafts'", path=path)
         else:
             draft.absent(indent, "regions", scan.regions_reason)
+
+
+def _write_planar(
+    draft: StudyDraft,
+    pairs: Sequence[tuple[Source, ...]],
+    sources: Sequence[Source],
+    folder: Path,
+    *,
+    first: int,
+) -> None:
+    for number, pair in enumerate(pairs, start=first):
+        path = f"timepoints[{number - 1}]."
+        plan = plan_planar(pair)
+        draft.text(f"  - id: tp{number}")
+        found = _planar_path(pair, sources, folder)
+        when = "" if plan.acquired_at is None else f", acquired on {plan.acquired_at.isoformat(' ', 'seconds')}"
+        reason = f"{tag_label('ImageType')}: planar views{when}"
+        if found is None:
+            draft.needed("    ", "planar", "a folder of their own: the views lie among other images", path=path)
+        else:
+            draft.stated("    ", "planar", json.dumps(_relative(found, folder), ensure_ascii=False), reason, path=path)
+        draft.values += [
+            ImportedValue(item.quantity, item.value, item.source, item.assumed, f"tp{number}") for item in plan.evidence
+        ]
+        asked = [_PLANAR_EXAMPLES[problem.code] for problem in plan.problems if problem.code in _PLANAR_EXAMPLES]
+        if asked:
+            draft.text("    declare:")
+        for key, what in asked:
+            draft.needed("      ", key, what, path=f"{path}declare.")
+
+
+def _planar_path(pair: tuple[Source, ...], sources: Sequence[Source], folder: Path) -> Path | None:
+    """Return the file of a pair, or the folder that holds its files and no other planar image."""
+    files = [file for source in pair for file in source.files]
+    if len(files) == 1:
+        return files[0]
+    common = Path(os.path.commonpath([file.parent for file in files]))
+    others = [s for s in sources if s.content is Content.PLANAR and s not in pair]
+    shared = any(common in file.parents for other in others for file in other.files)
+    return None if shared or folder.resolve().is_relative_to(common.resolve()) else common
 
 
 def _write_emission(

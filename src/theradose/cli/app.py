@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from theradose.cli import demo, fit, info, intake, marrow, marrow_compare, marrow_image, protocols, run
+from theradose.cli import calibrate, demo, fit, info, intake, marrow, marrow_compare, marrow_image, protocols, run
 
 app = typer.Typer(
     name="theradose",
@@ -26,6 +26,7 @@ app.command("protocols")(protocols.protocols_command)
 app.command("info")(info.info_command)
 marrow.marrow_app.command("image")(marrow_image.image_command)
 marrow.marrow_app.command("compare")(marrow_compare.compare_marrow_command)
+app.add_typer(calibrate.calibrate_app, name="calibrate")
 app.add_typer(marrow.marrow_app, name="marrow")
 
 

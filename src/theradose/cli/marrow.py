@@ -11,6 +11,7 @@ import typer
 from theradose.cli.marrow_options import (
     ActivityOption,
     CounterOption,
+    CounterRecordOption,
     DeadTimeOption,
     EfficiencyOption,
     EfficiencyUOption,
@@ -30,7 +31,7 @@ from theradose.cli.marrow_options import (
     StartOption,
     TimezoneOption,
     TreatmentsOption,
-    parsed_calibration,
+    parsed_counter,
     parsed_moment,
     parsed_positive,
 )
@@ -75,6 +76,7 @@ def blood_command(
     probe: Annotated[
         Path | None, typer.Option("--probe", help="Whole-body probe readings (CSV), instead of --whole-body-tia.")
     ] = None,
+    counter_record: CounterRecordOption = None,
     counter: CounterOption = "counter",
     efficiency: EfficiencyOption = None,
     efficiency_u: EfficiencyUOption = None,
@@ -102,16 +104,20 @@ def blood_command(
         probe,
         record,
         administered,
-        start=parsed_moment(start),
+        start=moment,
         timezone=timezone,
         infusion_h=infusion_h,
     )
+    calibration, checked = parsed_counter(
+        counter, efficiency, efficiency_u, dead_time, record=counter_record, samples=samples, nuclide=nuclide
+    )
+    noticed = (*noticed, *checked)
     options = BloodMarrowOptions(
         nuclide=nuclide,
         samples=SampleOptions(
             start=moment,
             timezone=timezone,
-            calibration=parsed_calibration(counter, efficiency, efficiency_u, dead_time),
+            calibration=calibration,
             instrument=instrument.value,
             repeatability_u=None if measurement_u is None else parse_quantity(measurement_u, "1"),
         ),

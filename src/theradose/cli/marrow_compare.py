@@ -12,6 +12,7 @@ from theradose.cli.marrow import print_marrow_findings
 from theradose.cli.marrow_options import (
     ActivityOption,
     CounterOption,
+    CounterRecordOption,
     DeadTimeOption,
     EfficiencyOption,
     EfficiencyUOption,
@@ -29,7 +30,7 @@ from theradose.cli.marrow_options import (
     StartOption,
     TimezoneOption,
     TreatmentsOption,
-    parsed_calibration,
+    parsed_counter,
     parsed_moment,
     parsed_positive,
 )
@@ -70,6 +71,7 @@ def compare_marrow_command(
     density: Annotated[
         str | None, typer.Option("--density", help="Of the marrow volume where the table is silent, '1.12 g/mL'.")
     ] = None,
+    counter_record: CounterRecordOption = None,
     counter: CounterOption = "counter",
     efficiency: EfficiencyOption = None,
     efficiency_u: EfficiencyUOption = None,
@@ -103,13 +105,17 @@ def compare_marrow_command(
     moment, administered = parsed_moment(start), parsed_positive(activity, "MBq", "--activity")
     infusion_h = parse_quantity(infusion, "h")
     named, noticed = _nuclide(nuclide)
+    calibration, checked = parsed_counter(
+        counter, efficiency, efficiency_u, dead_time, record=counter_record, samples=samples, nuclide=named
+    )
+    noticed = (*noticed, *checked)
     recovered, recovery_constant = voi_recovery(recovery)
     blood = BloodMarrowOptions(
         nuclide=named,
         samples=SampleOptions(
             start=moment,
             timezone=timezone,
-            calibration=parsed_calibration(counter, efficiency, efficiency_u, dead_time),
+            calibration=calibration,
             instrument=instrument.value,
             repeatability_u=parsed_positive(measurement_u, "1", "--measurement-u"),
         ),
@@ -130,9 +136,7 @@ def compare_marrow_command(
             calibration_u=parsed_positive(calibration_u, "1", "--calibration-u"),
             density_g_per_ml=parsed_positive(density, "g/mL", "--density"),
         ),
-        treatment=TreatmentDefaults(
-            activity_mbq=administered, start=moment, infusion_h=infusion_h, sex=None if sex is None else sex.value
-        ),
+        treatment=TreatmentDefaults(activity_mbq=administered, start=moment, infusion_h=infusion_h, sex=blood.sex),
         image=ImageMarrowOptions(
             recovery=recovered, constants=() if recovery_constant is None else (recovery_constant,)
         ),

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from theradose.model.finding import Finding
     from theradose.model.samples import CounterCalibration
 
 
@@ -60,6 +62,9 @@ RatioOption = Annotated[
     str, typer.Option("--rmblr", help="Ratio of marrow and blood: 1, sgouros, or a number of your own.")
 ]
 MethodOption = Annotated[str, typer.Option("--method", help="One of the marrow methods of 'theradose info'.")]
+CounterRecordOption = Annotated[
+    Path | None, typer.Option("--counter-record", help="Calibration record of the counter (YAML).")
+]
 CounterOption = Annotated[str, typer.Option("--counter", help="Name of the counter.")]
 EfficiencyOption = Annotated[
     str | None, typer.Option("--efficiency", help="Of the counter for this nuclide and tube, '95 cps/kBq'.")
@@ -108,18 +113,35 @@ def parsed_positive(text: str | None, unit: str, option: str) -> float | None:
     return value
 
 
-def parsed_calibration(
-    name: str, efficiency: str | None, relative_u: str | None, dead_time: str | None
-) -> CounterCalibration | None:
-    """Return how counts become activity, if the efficiency is stated."""
+def parsed_counter(
+    name: str,
+    efficiency: str | None,
+    relative_u: str | None,
+    dead_time: str | None,
+    *,
+    record: Path | None,
+    samples: Sequence[Path],
+    nuclide: str,
+) -> tuple[CounterCalibration | None, tuple[Finding, ...]]:
+    """Return how counts become activity: by the stated efficiency, a record, or neither; and how the record fits."""
+    from theradose.errors import StudyError
     from theradose.model.samples import CounterCalibration
     from theradose.units import parse_quantity
+    from theradose.workflow.counter_record import counter_of_samples
 
+    if record is not None:
+        if efficiency is not None:
+            raise StudyError(
+                "The options --counter-record and --efficiency exclude each other: keep one of them.",
+                code="counter-option",
+            )
+        return counter_of_samples(record, samples, nuclide=nuclide)
     if efficiency is None:
-        return None
-    return CounterCalibration(
+        return None, ()
+    calibration = CounterCalibration(
         name=name,
         efficiency_cps_per_mbq=parse_quantity(efficiency, "cps/MBq"),
         relative_u=None if relative_u is None else parse_quantity(relative_u, "1"),
         dead_time_us=None if dead_time is None else parse_quantity(dead_time, "us"),
     )
+    return calibration, ()

@@ -20,6 +20,7 @@ from typing import Literal, get_args
 
 from theradose.data import load_yaml
 from theradose.dose.marrow import MarrowRequest
+from theradose.dose.spongiosa import Composition, spongiosa_composition, spongiosa_constant, stated_or_not
 from theradose.dose.svalues import RED_MARROW, Sex
 from theradose.errors import PhysicsError
 from theradose.model.finding import Finding
@@ -38,33 +39,7 @@ RECOVERY_SOURCE = "recovery:marrow-voi"
 
 _DATA = "marrow_image.yaml"
 _G_PER_KG = 1e3
-_CELLULARITY = "cellularity"
-_TRABECULAR = "trabecular-fraction"
 _SITE = "site-fraction"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Composition:
-    """What spongiosa is made of.
-
-    Attributes
-    ----------
-    trabecular_fraction : Uncertain
-        Volume of bone over that of spongiosa.
-    cellularity : Uncertain
-        Volume of active (red) marrow over that of all marrow.
-    constants : tuple of Constant
-        What it rests on.
-    """
-
-    trabecular_fraction: Uncertain
-    cellularity: Uncertain
-    constants: tuple[Constant, ...]
-
-    @property
-    def active_fraction(self) -> Uncertain:
-        """Volume of active marrow over that of spongiosa."""
-        return (1 - self.trabecular_fraction) * self.cellularity
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,8 +123,8 @@ def voi_recovery(choice: str | float | None, *, u: float | None = None) -> tuple
     if choice is None:
         return None, None
     if choice == PHANTOM_RECOVERY:
-        constant = _constant("recovery_l2_l4", "recovery of the vertebrae in a phantom")
-        return _uncertain(constant.value, constant.u if u is None else u, RECOVERY_SOURCE), constant
+        constant = spongiosa_constant("recovery_l2_l4", "recovery of the vertebrae in a phantom")
+        return stated_or_not(constant.value, constant.u if u is None else u, RECOVERY_SOURCE), constant
     try:
         value = float(choice)
     except ValueError:
@@ -161,7 +136,7 @@ def voi_recovery(choice: str | float | None, *, u: float | None = None) -> tuple
             f"{highest:g}.",
             code="marrow-recovery",
         )
-    return _uncertain(value, u, RECOVERY_SOURCE), _stated("recovery of the marrow volume", value)
+    return stated_or_not(value, u, RECOVERY_SOURCE), _stated("recovery of the marrow volume", value)
 
 
 def site_fraction(choice: str | float | bool | None, *, u: float | None = None) -> tuple[Uncertain, Constant] | None:
@@ -186,8 +161,8 @@ def site_fraction(choice: str | float | bool | None, *, u: float | None = None) 
     if choice is None or choice is False:
         return None
     if choice is True or choice == "l2-l4":
-        constant = _constant("site_fraction_l2_l4", "share of all red marrow that lies in L2 to L4")
-        return _uncertain(constant.value, constant.u if u is None else u, _SITE), constant
+        constant = spongiosa_constant("site_fraction_l2_l4", "share of all red marrow that lies in L2 to L4")
+        return stated_or_not(constant.value, constant.u if u is None else u, _SITE), constant
     try:
         value = float(choice)
     except ValueError:
@@ -197,78 +172,7 @@ def site_fraction(choice: str | float | bool | None, *, u: float | None = None) 
             f"'{choice}' is not a share of red marrow: valid are l2-l4 or a fraction between 0 and 1.",
             code="marrow-site-fraction",
         )
-    return _uncertain(value, u, _SITE), _stated("share of all red marrow that lies in the imaged site", value)
-
-
-def spongiosa_composition(
-    *,
-    density_g_per_ml: Uncertain,
-    cellularity: Uncertain | None = None,
-    trabecular_fraction: Uncertain | None = None,
-) -> tuple[Composition, tuple[Finding, ...]]:
-    """Return what a volume of spongiosa is made of.
-
-    Without a stated trabecular fraction f it is that which gives the density:
-    ρ = f ρ_bone + (1 − f) [c ρ_red + (1 − c) ρ_yellow], with the cellularity c.
-
-    Parameters
-    ----------
-    density_g_per_ml : Uncertain
-        Of the volume.
-    cellularity, trabecular_fraction : Uncertain, optional
-        Stated values, between 0 and 1.
-
-    Returns
-    -------
-    Composition
-        With its constants.
-    tuple of Finding
-        ``marrow-cellularity-assumed``, ``trabecular-fraction-from-density``.
-
-    Raises
-    ------
-    PhysicsError
-        If a value lies outside its range, or the density is none of spongiosa.
-
-    References
-    ----------
-    [ICRU46]_ densities; [ICRP70]_ cellularity.
-    """
-    constants: list[Constant] = []
-    findings: list[Finding] = []
-    if cellularity is None:
-        constant = _constant("vertebral_cellularity", "cellularity of vertebral marrow")
-        cellularity = _uncertain(constant.value, constant.u, _CELLULARITY)
-        constants.append(constant)
-        findings.append(Finding(
-            "marrow-cellularity-assumed", "warning",
-            f"The cellularity of the marrow is not stated; {constant.value:g} is assumed ({constant.status}), and the "
-            "dose is inversely proportional to it."))  # fmt: skip
-    _check_fraction("cellularity", cellularity.value, zero_allowed=False)
-    if trabecular_fraction is None:
-        bone, red, yellow = (
-            _constant(f"density_{key}", name)
-            for key, name in (
-                ("bone", "density of mineral bone"),
-                ("red_marrow", "density of red marrow"),
-                ("yellow_marrow", "density of yellow marrow"),
-            )
-        )
-        constants += [bone, red, yellow]
-        marrow = yellow.value + (red.value - yellow.value) * cellularity
-        trabecular_fraction = (density_g_per_ml - marrow) / (bone.value - marrow)
-        if not 0 <= trabecular_fraction.value < 1:
-            raise PhysicsError(
-                f"A density of {density_g_per_ml.value:.3g} g/mL is none of spongiosa, which lies between marrow "
-                f"({marrow.value:.3g}) and bone ({bone.value:g}): state the trabecular fraction or correct the volume.",
-                code="spongiosa-density",
-            )
-        findings.append(Finding(
-            "trabecular-fraction-from-density", "info",
-            f"The trabecular fraction of {trabecular_fraction.value:.3f} follows from the density of "
-            f"{density_g_per_ml.value:.4g} g/mL."))  # fmt: skip
-    _check_fraction("trabecular fraction", trabecular_fraction.value, zero_allowed=True)
-    return Composition(trabecular_fraction, cellularity, tuple(constants)), tuple(findings)
+    return stated_or_not(value, u, _SITE), _stated("share of all red marrow that lies in the imaged site", value)
 
 
 def marrow_from_image(
@@ -347,7 +251,7 @@ def marrow_from_image(
             cellularity=options.cellularity,
             trabecular_fraction=options.trabecular_fraction,
         )
-        red = _constant("density_red_marrow", "density of red marrow")
+        red = spongiosa_constant("density_red_marrow", "density of red marrow")
         used = (*composition.constants, red)
         marrow = corrected / composition.active_fraction * (_G_PER_KG / red.value)
     else:
@@ -488,20 +392,6 @@ def _voi_findings(density_g_per_ml: float, options: ImageMarrowOptions) -> list[
 def _check_positive(what: str, value: float) -> None:
     if not 0 < value < float("inf"):
         raise PhysicsError(f"A {what} of {value:g} is not possible: it must be positive.", code="marrow-not-positive")
-
-
-def _check_fraction(what: str, value: float, *, zero_allowed: bool) -> None:
-    if not (0 <= value <= 1 and (value > 0 or zero_allowed) and (value < 1 or not zero_allowed)):
-        raise PhysicsError(f"A {what} of {value:g} is not possible: give a fraction between 0 and 1.",
-                           code="marrow-fraction")  # fmt: skip
-
-
-def _uncertain(value: float, u: float | None, source: str) -> Uncertain:
-    return Uncertain(value, not_stated=frozenset({source})) if u is None else Uncertain(value, {source: u})
-
-
-def _constant(key: str, name: str) -> Constant:
-    return Constant(name, **load_yaml(_DATA)[key])
 
 
 def _stated(name: str, value: float) -> Constant:

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from theradose.model.activity import DecayKind, Evidence, ImageUnit
 from theradose.model.arrays import Array
+from theradose.model.equipment import Equipment
 from theradose.model.grid import Grid
 from theradose.model.study import Declaration
 
@@ -131,6 +132,8 @@ class EmissionFacts:
         What was concluded from what.
     problems : tuple of Problem
         Everything that stands against the use of the image, apart from missing values.
+    equipment : Equipment or None
+        What a calibration is compared with; ``None`` for formats that do not tell it.
     """
 
     modality: str
@@ -148,6 +151,7 @@ class EmissionFacts:
     administration: AdministrationFacts = field(default_factory=AdministrationFacts)
     evidence: tuple[Evidence, ...] = ()
     problems: tuple[Problem, ...] = ()
+    equipment: Equipment | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

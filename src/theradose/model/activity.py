@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from theradose.model.arrays import Array, frozen
+from theradose.model.equipment import Equipment
 from theradose.model.grid import Volume
 
 
@@ -89,6 +90,8 @@ class EmissionImage:
         DICOM modality, or the file format's name.
     evidence : tuple of Evidence
         What was concluded from what.
+    equipment : Equipment or None
+        What a calibration is compared with; ``None`` if the file format does not tell it.
     """
 
     volume: Volume
@@ -102,6 +105,7 @@ class EmissionImage:
     nuclide: str | None
     modality: str
     evidence: tuple[Evidence, ...] = ()
+    equipment: Equipment | None = None
 
     def __post_init__(self) -> None:
         if self.slice_delay_s is not None:

@@ -59,6 +59,43 @@ class RegistrationResult(Part):
     quality: dict[str, float]
 
 
+class PlanarRegionResult(Part):
+    """A region on a planar image: rates in cps, by the geometric mean of both views.
+
+    `net_cps` is corrected to a source in air of which nothing is lost; `overlap` is what other regions add to the net
+    counts relative to the region's own, `covered_share` the part of its projection that they cover, `area_share` the
+    part that was measured. `activity_mbq` is that of the planar image alone.
+    """
+
+    region: str
+    net_cps: Estimate
+    gross_cps: float
+    background_cps: float
+    background: str
+    overlap: float | None
+    covered_share: float
+    area_share: float
+    activity_mbq: Estimate | None
+
+
+class PlanarResult(Part):
+    """A planar time point; `shift_mm` is (towards the head, towards the left) against the SPECT/CT."""
+
+    timepoint: str
+    t_h: float
+    technique: str
+    shape: tuple[int, int]
+    spacing_mm: tuple[float, float]
+    exposure_s: float
+    windows_kev: tuple[tuple[float, float], ...]
+    scatter: str
+    dead_time_factor: float | None
+    shift_mm: tuple[float, float] | None
+    correlation: float | None
+    regions: tuple[PlanarRegionResult, ...]
+    assumptions: tuple[EvidenceLine, ...]
+
+
 class CurveResult(Part):
     """The points of a time-activity curve; `u_mbq` is the part independent between points."""
 
@@ -248,6 +285,7 @@ class Result(Part):
     study: dict[str, Any]
     constants: tuple[ConstantResult, ...]
     images: tuple[ImageResult, ...]
+    planar: tuple[PlanarResult, ...] = ()
     regions: tuple[RegionResult, ...]
     whole_body: WholeBodyResult | None
     field_of_view: WholeBodyResult | None = None

@@ -29,6 +29,7 @@ LengthMm = Annotated[float, _quantity("mm"), Field(ge=0)]
 DensityGPerMl = Annotated[float, _quantity("g/mL"), Field(gt=0)]
 SensitivityCpsPerMBq = Annotated[float, _quantity("cps/MBq"), Field(gt=0)]
 DeadTimeUs = Annotated[float, _quantity("us"), Field(ge=0)]
+AttenuationPerCm = Annotated[float, _quantity("1/cm"), Field(gt=0)]
 
 
 def _fraction(value: object) -> float | None:
@@ -100,8 +101,9 @@ class CameraCalibration(StudyPart):
     sensitivity: SensitivityCpsPerMBq | None = None
     u: Fraction | None = None
     dead_time: DeadTimeUs | None = None
+    dead_time_model: Literal["paralysable", "non-paralysable"] | None = None
     recovery: str | None = None
-    recovery_shape: Literal["outline", "sphere"] = "outline"
+    recovery_shape: Literal["outline", "sphere"] = "sphere"
     resolution: LengthMm | None = None
     record: str | None = None
 
@@ -117,10 +119,12 @@ class Declaration(StudyPart):
     position_mm: PointMm | None = None
     spacing_mm: PointMm | None = None
     nuclide: str | None = None
+    views: tuple[Literal["anterior", "posterior"], ...] | None = None
+    posterior: Literal["as-anterior", "from-behind"] | None = None
 
 
 class Timepoint(StudyPart):
-    """One measurement: an emission image, with CT and regions where there are any."""
+    """One measurement: an emission image, with CT and regions where there are any, or planar images."""
 
     id: str
     activity: str | None = None
@@ -129,6 +133,17 @@ class Timepoint(StudyPart):
     regions: str | None = None
     declare: Declaration = Declaration()
     transform: str | None = None
+
+    @model_validator(mode="after")
+    def _planar_alone(self) -> Timepoint:
+        others = ("activity", "ct", "regions", "transform")
+        named = [key for key in others if getattr(self, key) is not None]
+        if self.planar is not None and named:
+            raise ValueError(
+                f"planar images are a time point of their own, but '{self.id}' also names {', '.join(named)}: make it "
+                "two"
+            )
+        return self
 
 
 class Draft(StudyPart):
@@ -173,6 +188,51 @@ class StatedDoseFactor(StudyPart):
     u: Fraction | None = None
 
 
+BackgroundMethod = Literal["spect", "adjacent", "whole-organ", "none"]
+PixelPoint = tuple[float, float]
+
+
+class PlanarChoice(StudyPart):
+    """How planar images are quantified."""
+
+    sensitivity: SensitivityCpsPerMBq | None = None
+    u: Fraction | None = None
+    scatter: Literal["automatic", "tew", "dew", "none"] = "automatic"
+    dew_factor: Annotated[float, Field(gt=0)] | None = None
+    beam: Literal["narrow", "broad"] = "narrow"
+    effective_attenuation: AttenuationPerCm | None = None
+    background: BackgroundMethod | None = None
+    resolution: LengthMm | None = None
+
+
+class PlanarRoi(StudyPart):
+    """A region drawn on a planar image: a polygon or rectangle in pixels (column, row), or a label image."""
+
+    region: str
+    timepoint: str
+    polygon: tuple[PixelPoint, ...] = ()
+    rectangle: tuple[float, float, float, float] | None = None
+    image: str | None = None
+    label: int | None = None
+    background: BackgroundMethod | None = None
+    background_polygon: tuple[PixelPoint, ...] = ()
+    background_rectangle: tuple[float, float, float, float] | None = None
+    transmission: Annotated[float, BeforeValidator(_fraction), Field(gt=0)] | None = None
+    body_thickness: LengthMm | None = None
+    thickness: LengthMm | None = None
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> PlanarRoi:
+        shapes = [bool(self.polygon), self.rectangle is not None, self.image is not None]
+        if sum(shapes) != 1:
+            raise ValueError("a planar region needs exactly one of polygon, rectangle and image")
+        if self.polygon and len(self.polygon) < 3:
+            raise ValueError("a polygon needs at least three corners (column, row)")
+        if (self.image is None) != (self.label is None):
+            raise ValueError("image and label belong together: the label image and the value of the region in it")
+        return self
+
+
 class SingleTimePoint(StudyPart):
     """How a region with one time point is integrated, and what is assumed for it."""
 
@@ -190,6 +250,7 @@ class CounterChoice(StudyPart):
     efficiency: SensitivityCpsPerMBq | None = None
     u: Fraction | None = None
     dead_time: DeadTimeUs | None = None
+    record: str | None = None
 
 
 class MarrowMap(StudyPart):
@@ -282,8 +343,20 @@ class Study(StudyPart):
     reference_timepoint: str | None = None
     registration: RegistrationChoice = RegistrationChoice()
     measurement_u: Fraction | None = None
+    planar: PlanarChoice = PlanarChoice()
+    rois: tuple[PlanarRoi, ...] = ()
     dose: DoseChoice = DoseChoice()
     report: ReportChoice = ReportChoice()
+
+    @property
+    def emission_timepoints(self) -> tuple[Timepoint, ...]:
+        """Time points with a reconstructed emission image; one that names nothing counts as such."""
+        return tuple(timepoint for timepoint in self.timepoints if timepoint.planar is None)
+
+    @property
+    def planar_timepoints(self) -> tuple[Timepoint, ...]:
+        """Time points with planar images."""
+        return tuple(timepoint for timepoint in self.timepoints if timepoint.planar is not None)
 
     @field_validator("timepoints")
     @classmethod
@@ -299,7 +372,17 @@ class Study(StudyPart):
         ids = {timepoint.id for timepoint in self.timepoints}
         named = [self.reference_timepoint, *(draft.timepoint for draft in self.drafts)]
         named += [name for override in self.overrides for name in override.exclude_timepoints]
+        named += [roi.timepoint for roi in self.rois]
         for name in named:
             if name is not None and name not in ids:
                 raise ValueError(f"there is no time point '{name}': the ids are {', '.join(sorted(ids))}")
+        planar = {timepoint.id for timepoint in self.planar_timepoints}
+        for name in (self.reference_timepoint, *(draft.timepoint for draft in self.drafts)):
+            if name in planar:
+                raise ValueError(f"'{name}' is planar: the reference and drafts need a reconstructed image")
+        for roi in self.rois:
+            if roi.timepoint not in planar:
+                raise ValueError(
+                    f"the region '{roi.region}' of 'rois' is drawn on '{roi.timepoint}', which is not planar"
+                )
         return self

@@ -56,6 +56,7 @@ def to_activity_map(
     timezone: str | None,
     nuclide: Nuclide,
     calibration: CameraCalibration | None,
+    sensitivity_from: str = "study",
 ) -> tuple[ActivityMap, ActivityRecord, tuple[Finding, ...]]:
     """Return activity concentration at the start of the first frame.
 
@@ -71,6 +72,8 @@ def to_activity_map(
         What was administered.
     calibration : CameraCalibration or None
         Needed for images in counts; for images in Bq/mL it names the camera and its uncertainty.
+    sensitivity_from : str
+        Where the sensitivity comes from, for the record.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def to_activity_map(
             code="acquired-before-administration",
         )
     dead_time_factor, dead_time_evidence, dead_time_findings = _dead_time(image, calibration)
-    unit_factor, unit_evidence = _unit_factor(image, calibration)
+    unit_factor, unit_evidence = _unit_factor(image, calibration, sensitivity_from)
     decay, decay_findings = correct_decay(image, administered_at=start, timezone=timezone, nuclide=nuclide)
     slice_factor = decay.slice_factor * (unit_factor * (dead_time_factor or 1.0))
     dtype = np.result_type(image.volume.data.dtype, np.float32)
@@ -127,13 +130,16 @@ def to_activity_map(
     return activity, record, (*findings, *time_findings, *dead_time_findings, *own)
 
 
-def _unit_factor(image: EmissionImage, calibration: CameraCalibration | None) -> tuple[float, tuple[Evidence, ...]]:
+def _unit_factor(
+    image: EmissionImage, calibration: CameraCalibration | None, sensitivity_from: str
+) -> tuple[float, tuple[Evidence, ...]]:
     if image.unit is ImageUnit.BQ_PER_ML:
         return 1 / _BQ_PER_MBQ, ()
     if calibration is None or calibration.sensitivity is None:
         raise CalibrationError(
             f"The image is in {image.unit.value}, which become activity only by a calibration: add "
-            "'calibration: {camera: …, sensitivity: … cps/MBq, u: … %}' to the study.",
+            "'calibration: {camera: …, sensitivity: … cps/MBq, u: … %}' to the study, or a record of the camera with "
+            "'calibration: {record: …}'.",
             code="missing-sensitivity",
         )
     duration_s: float | None = 1.0
@@ -151,7 +157,7 @@ def _unit_factor(image: EmissionImage, calibration: CameraCalibration | None) ->
         voxel_volume_ml=image.volume.grid.voxel_volume_ml,
     )
     done = f"{calibration.sensitivity:g} cps/MBq over {duration_s:g} s: 1 {image.unit.value} is {factor:.6g} MBq/mL"
-    return factor, (Evidence("sensitivity", done, "study"),)
+    return factor, (Evidence("sensitivity", done, sensitivity_from),)
 
 
 def _dead_time(
@@ -167,8 +173,9 @@ def _dead_time(
         )
         return None, (), (Finding("dead-time-not-applied", "warning", message),)
     observed_cps = image.total_counts / duration_s
+    model = calibration.dead_time_model or "paralysable"
     factor = (
-        true_count_rate(observed_cps=observed_cps, dead_time_us=calibration.dead_time) / observed_cps
+        true_count_rate(observed_cps=observed_cps, dead_time_us=calibration.dead_time, model=model) / observed_cps
         if observed_cps
         else 1.0
     )
@@ -178,7 +185,7 @@ def _dead_time(
             f"applied; if the camera did not correct it, activities are too low by {100 * (factor - 1):.2g} %."
         )
         return None, (), (Finding("dead-time-not-applied", "info", message),)
-    done = f"paralysable, {calibration.dead_time:g} us at {observed_cps:.6g} cps observed: factor {factor:.6g}"
+    done = f"{model}, {calibration.dead_time:g} us at {observed_cps:.6g} cps observed: factor {factor:.6g}"
     assumption = "study; count rate of all detectors and the photopeak window"
     return factor, (Evidence("dead time", done, assumption, True),), ()
 

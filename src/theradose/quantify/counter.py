@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from theradose.formats.decay import frame_start_factor
 from theradose.model.samples import CounterCalibration
-from theradose.quantify.dead_time import true_count_rate
+from theradose.quantify.dead_time import true_count_rate, true_rate_gradient
 
 _ML_PER_L = 1e3
 _S_PER_H = 3600.0
@@ -86,12 +86,11 @@ def count_sample(
     [JCGM100]_, [Vallot2024]_ (which prints the exponent with the other sign)
     """
     gross = counts / counting_s
-    true = gross
+    true, stretch = gross, 1.0
     if calibration.dead_time_us is not None:
-        true = true_count_rate(
-            observed_cps=gross, dead_time_us=calibration.dead_time_us, model=calibration.dead_time_model
-        )
-    stretch = _rate_gradient(gross, true, calibration)
+        tau_us, model = calibration.dead_time_us, calibration.dead_time_model
+        true = true_count_rate(observed_cps=gross, dead_time_us=tau_us, model=model)
+        stretch = true_rate_gradient(observed_cps=gross, true_cps=true, dead_time_us=tau_us, model=model)
     net = true - background_cps
     u_net = math.hypot(stretch * math.sqrt(counts) / counting_s, math.sqrt(background_cps / counting_s))
     since_drawn = float(
@@ -105,13 +104,3 @@ def count_sample(
         activity_mbq=net / calibration.efficiency_cps_per_mbq,
         lost_fraction=1 - gross / true,
     )
-
-
-def _rate_gradient(gross: float, true: float, calibration: CounterCalibration) -> float:
-    """Return the derivative of the true by the observed count rate."""
-    if calibration.dead_time_us is None:
-        return 1.0
-    busy = true * calibration.dead_time_us * 1e-6
-    if calibration.dead_time_model == "paralysable":
-        return true / gross / (1 - busy)
-    return (1 + busy) ** 2

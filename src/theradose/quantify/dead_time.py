@@ -1,4 +1,10 @@
-"""Dead time of a gamma camera: from the observed to the true count rate."""
+"""Dead time of a detector: from the observed to the true count rate, and back.
+
+References
+----------
+[Uribe2017]_ for the paralysable model of 177Lu.
+[Adams1974]_ Both models, and the dead time from two sources.
+"""
 
 from __future__ import annotations
 
@@ -56,3 +62,27 @@ def true_count_rate(*, observed_cps: float, dead_time_us: float, model: DeadTime
     from scipy.special import lambertw
 
     return float(-lambertw(-lost).real) / (dead_time_us * 1e-6)
+
+
+def observed_count_rate(*, true_cps: float, dead_time_us: float, model: DeadTimeModel = "paralysable") -> float:
+    """Return the count rate that a detector shows, in cps: n exp(-nτ), or n/(1 + nτ).
+
+    References
+    ----------
+    [Adams1974]_
+    """
+    lost = true_cps * dead_time_us * 1e-6
+    return true_cps * math.exp(-lost) if model == "paralysable" else true_cps / (1 + lost)
+
+
+def true_rate_gradient(*, observed_cps: float, true_cps: float, dead_time_us: float, model: DeadTimeModel) -> float:
+    """Return the derivative of the true by the observed count rate: how an error of the counts grows.
+
+    References
+    ----------
+    [Adams1974]_
+    """
+    busy = true_cps * dead_time_us * 1e-6
+    if busy == 0:
+        return 1.0
+    return true_cps / observed_cps / (1 - busy) if model == "paralysable" else (1 + busy) ** 2

@@ -76,7 +76,7 @@ def region_curve(
     recovery: RecoveryCurve | None,
     resolution_mm: float | None,
     measurement_relative_u: float,
-    shape: RecoveryShape = "outline",
+    shape: RecoveryShape = "sphere",
 ) -> tuple[TimeActivityCurve, RegionQuantity, tuple[Finding, ...]]:
     """Return the time-activity curve of one region.
 

@@ -31,6 +31,29 @@ def image_table(result: Result) -> Table:
     )  # fmt: skip
 
 
+def planar_table(result: Result) -> Table:
+    """Return the planar images, how they lie to the SPECT/CT, and how much of each region they could tell."""
+    return Table(
+        "Planar images",
+        (
+            Column("Time point"), Column("Time", "h", "right"), Column("Technique"), Column("Matrix", "rows × columns"),
+            Column("Pixel", "mm"), Column("Exposure", "s", "right"), Column("Scatter", stretch=1.0),
+            Column("Dead time", "factor", "right"), Column("Shift", "mm to head, left", "right"),
+            Column("Correlation", "with SPECT", "right"),
+        ),
+        tuple(
+            row(
+                Cell(image.timepoint, strong=True), format_fixed(image.t_h, 1), image.technique,
+                " × ".join(str(n) for n in image.shape), " × ".join(format_number(d) for d in image.spacing_mm),
+                format_number(image.exposure_s), image.scatter, format_number(image.dead_time_factor, digits=4),
+                ", ".join(format_fixed(step, 1) for step in image.shift_mm or ()), format_fixed(image.correlation, 2),
+            )
+            for image in result.planar
+        ),
+        ("Planar images give the shape of the curves, the SPECT their size.",),
+    )  # fmt: skip
+
+
 def _image_row(image: ImageResult, result: Result) -> Row:
     stored = f"{image.unit_found}, {image.decay_reference_found}"
     return row(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from theradose.model.result import RegionResult, Result
-from theradose.report.acquisition import evidence_table, image_table, registration_table
+from theradose.report.acquisition import evidence_table, image_table, planar_table, registration_table
 from theradose.report.blocks import (
     Block,
     Cell,
@@ -53,7 +53,7 @@ def build_document(result: Result, images: ReportImages | None, pictures: Sequen
         Section(
             "acquisition",
             "Acquisition and activity check",
-            present((image_table(result), evidence_table(result))),
+            present((image_table(result), planar_table(result), *_named(places, "planar"), evidence_table(result))),
         ),
         Section("findings", "Assumptions and findings", present((_findings(result), _overrides(result)))),
         Section(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from theradose.model.result import Result
 from theradose.report.inputs import ReportCurves, ReportImages
 from theradose.report.marrow_plots import draw_marrow_budget
+from theradose.report.planar import draw_planar
 from theradose.report.plots import draw_budgets, draw_curves, draw_histograms
 from theradose.report.scene import Scene
 from theradose.report.slices import (
@@ -23,7 +24,7 @@ def draw_pictures(result: Result, images: ReportImages | None, curves: ReportCur
     Returns
     -------
     tuple of Picture
-        ``overview``, ``overview-axial``, ``slices-1`` …, ``dose-rates``, ``registration``, ``curves-1`` …,
+        ``overview``, ``overview-axial``, ``slices-1`` …, ``dose-rates``, ``registration``, ``planar``, ``curves-1`` …,
         ``histograms``, ``budget-1`` …, ``marrow-budget``.
     """
     drawn = (
@@ -44,4 +45,5 @@ def _draw_slices(result: Result, images: ReportImages) -> tuple[Picture | None, 
         *draw_targets(result, images, scene),
         draw_dose_rates(images, scene),
         draw_overlays(images, scene),
+        draw_planar(images),
     )

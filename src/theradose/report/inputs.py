@@ -9,6 +9,7 @@ from theradose.errors import GeometryError
 from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.dose import DoseMap
 from theradose.model.grid import Volume
+from theradose.model.planar import PlanarTimepoint
 from theradose.model.region import RegionKind, Segmentation
 from theradose.model.result import RegionResult
 from theradose.spatial.overlay import AlignedPair
@@ -32,6 +33,8 @@ class ReportImages:
         Absorbed dose rate in Gy/h by time point, in order of time.
     overlays : sequence of AlignedPair
         One for each registered time point.
+    planar : sequence of PlanarTimepoint
+        Planar images with their regions, in order of time.
     """
 
     activity: Volume
@@ -40,6 +43,7 @@ class ReportImages:
     ct: Volume | None = None
     dose_rates: Mapping[str, Volume] = field(default_factory=dict)
     overlays: Sequence[AlignedPair] = ()
+    planar: Sequence[PlanarTimepoint] = ()
 
     def __post_init__(self) -> None:
         grids = {"dose map": self.dose.grid, "segmentation": self.segmentation.grid}

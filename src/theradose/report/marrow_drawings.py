@@ -64,11 +64,14 @@ def draw_doses(axes: Axes, doses: Sequence[ModelDoses], *, title: str) -> None:
     axes.set_title(title, loc="left", pad=14)
 
 
-def draw_agreement(axes: Axes, pair: PairAgreement, *, title: str) -> None:
+def draw_agreement(axes: Axes, pair: PairAgreement, *, title: str, relative: bool = False) -> None:
     """Draw differences by means with bias, limits of agreement and their intervals."""
     means, differences = pair.values.mean(axis=0), pair.values[0] - pair.values[1]
-    draw_differences(axes, means, differences, unit="mGy/GBq", title=title)
-    result = pair.absolute
+    if relative:
+        draw_differences(axes, means, 100 * differences / means, unit="% of mean", title=title)
+    else:
+        draw_differences(axes, means, differences, unit="mGy/GBq", title=title)
+    result = pair.relative if relative else pair.absolute
     low, high = axes.get_ylim()
     for interval, style in ((result.bias, "-"), (result.lower, (0, (4, 2))), (result.upper, (0, (4, 2)))):
         if low < interval.value < high:

@@ -175,34 +175,36 @@ def _r_squared(comparison: MarrowComparison, analysis: Analysis) -> str:
 def _agreement_page(analysis: Analysis) -> Figure:
     published = analysis.name == "as-published"
     title = "Agreement of images and blood" + (", as published (Figures 2 and 3)" if published else ", weighted")
-    subtitle = (
-        "Image minus blood by their mean; lines: bias and 95 % limits of agreement, with 95 % intervals that count "
-    )
-    figure = _page(title, subtitle + "patients")
-    height, gap = 0.155, 0.13
-    bottom = _TOP - 0.065 - height
-    for image in MODELS:
-        pairs = [analysis.agreement_of(f"image {image}", f"blood {blood}") for blood in MODELS]
-        if not any(pairs):
-            continue
-        for column, (blood, pair) in enumerate(zip(MODELS, pairs, strict=True)):
+    subtitle = "Image minus blood by their mean; lines: bias and 95 % limits of agreement with their 95 % intervals"
+    figure = _page(title, subtitle)
+    height, gap = 0.15, 0.125
+    bottom = _TOP - 0.058 - height
+    compared = [image for image in MODELS if any(analysis.agreement_of(f"image {image}", f"blood {b}") for b in MODELS)]
+    rows = [(image, False) for image in compared]
+    if compared and len(compared) < len(MODELS):
+        rows.append((compared[-1], True))
+    for image, relative in rows:
+        for column, blood in enumerate(MODELS):
             axes = figure.add_axes(_cell(column, bottom, height))
+            pair = analysis.agreement_of(f"image {image}", f"blood {blood}")
             if pair is None:
                 _refused(axes, f"image {image} − blood {blood}", analysis.of("blood", blood).reason)
                 continue
-            figure_number = {"bi": " (Figure 2)", "tri": " (Figure 3)"}.get(image, "") if published else ""
-            draw_agreement(axes, pair, title=f"{pair.first} − {pair.second}{figure_number}")
-            axes.text(0.0, -0.3, _limits_text(pair.absolute), transform=axes.transAxes, va="top", fontsize=7)
+            number = {"bi": " (Figure 2)", "tri": " (Figure 3)"}.get(image, "") if published and not relative else ""
+            draw_agreement(axes, pair, title=f"{pair.first} − {pair.second}{number}", relative=relative)
+            result = pair.relative if relative else pair.absolute
+            axes.text(0.0, -0.3, _limits_text(result), transform=axes.transAxes, va="top", fontsize=7)
         bottom -= height + gap
-    top = bottom + height
+    top = bottom + height + 0.012
+    if not compared:
+        text = "Not drawn: limits of agreement need at least three patients who have both methods."
+        top = _paragraph(figure, text, _TOP - 0.05, colour=WARNING)
     for image in MODELS:
         item = analysis.of("image", image)
         if not len(item.treatments):
-            figure_number = " (Figure 3)" if published and image == "tri" else ""
-            text = (
-                f"Image {image}{figure_number} is not drawn, {len(item.left_out)} treatments are refused. {item.reason}"
-            )
-            top = _paragraph(figure, text, top, colour=WARNING)
+            number = " (Figure 3)" if published and image == "tri" else ""
+            text = f"Image {image}{number} is not drawn: {len(item.left_out)} treatments are refused."
+            top = _paragraph(figure, f"{text} {item.reason}", top, colour=WARNING)
     return figure
 
 
@@ -297,7 +299,7 @@ def _scatter_title(pair: PairAgreement) -> str:
 
 def _cycles_text(cycles: CycleComparison) -> str:
     if cycles.agreement is None:
-        return f"{len(cycles.subjects)} patients: too few for a test"
+        return f"too few patients for a test ({len(cycles.subjects)})"
     bias = cycles.agreement.bias
     return (
         f"last − first {format_number(bias.value, digits=2)} % "

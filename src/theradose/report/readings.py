@@ -13,6 +13,11 @@ MARROW_METHODS = {"blood": "red marrow by blood", "image": "red marrow by image"
 """How the methods of red marrow dosimetry are called in tables."""
 
 
+def marrow_sites(result: Result) -> tuple[str, ...]:
+    """Return the regions in which red marrow was measured by image."""
+    return tuple((result.marrow or {}).get("image", {}).get("sites", ()))
+
+
 def reading_rows(result: Result) -> tuple[Row, ...]:
     """Return the rows of the results that are not regions of the images."""
     bodies = [result.whole_body]

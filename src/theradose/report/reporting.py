@@ -141,13 +141,17 @@ def _residual(result: Result) -> str | None:
 
 
 def _calibration_factor(result: Result) -> str | None:
-    sensitivity, u = (study_value(result.study, "calibration", key) for key in ("sensitivity", "u"))
-    if sensitivity is None:
-        scaled = {image.unit_found for image in result.images if image.unit_found == "Bq/mL"}
+    sensitivity, u, record = (study_value(result.study, "calibration", key) for key in ("sensitivity", "u", "record"))
+    scaled = {image.unit_found for image in result.images} == {"Bq/mL"}
+    if scaled and record is not None:
+        # The factor of the record was not used, and neither was its uncertainty.
+        u = None
+    if sensitivity is None or scaled:
         return "by the scanner (Bq/mL), u not stated" if scaled and u is None else (
             f"by the scanner (Bq/mL), u {format_percent(u)}" if scaled else None
         )  # fmt: skip
-    return f"{format_given_unit(sensitivity, 'cps/MBq')}, u " + (NOT_STATED if u is None else format_percent(u))
+    source = "" if record is None else f", calibration {record}"
+    return f"{format_given_unit(sensitivity, 'cps/MBq')}, u {NOT_STATED if u is None else format_percent(u)}{source}"
 
 
 def _recovery(result: Result) -> str | None:

@@ -36,7 +36,7 @@ from theradose.report.numbers import (
     format_given_unit,
     format_unit,
 )
-from theradose.report.readings import reading_budget, reading_rows
+from theradose.report.readings import marrow_sites, reading_budget, reading_rows
 from theradose.report.reporting import administrations, duration_words, study_value
 
 _SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
@@ -67,7 +67,8 @@ def build_summary(result: Result, pictures: Sequence[Illustration]) -> tuple[Blo
 
 def results_table(result: Result) -> Table:
     """Return the table of regions: volume, mass, integral, half-life, dose."""
-    regions = ordered_regions(result.regions)
+    sites = marrow_sites(result)
+    regions = [region for region in ordered_regions(result.regions) if region.name not in sites]
     with_bed = any(region.bed_gy is not None for region in regions)
     columns = [
         Column("Region", stretch=1.0),
@@ -85,6 +86,8 @@ def results_table(result: Result) -> Table:
     notes = ["± is the standard uncertainty (k = 1) of all stated sources; — is unknown."]
     if regions:
         notes.append(_recovery_note(regions))
+    if sites:
+        notes.append(f"Red marrow by image is measured in {', '.join(sites)}, whose own doses are in regions.csv.")
     if any(region.verified_by is None for region in regions):
         notes.append("† Nobody is named as having verified the outline.")
     lines = [*(line for region in regions for line in region.budget), *reading_budget(result)]
@@ -211,13 +214,18 @@ def _facts(result: Result) -> tuple[Fact, ...]:
     for number, given in enumerate(administrations(result), 1):
         facts += _administration(given, f" {number}" if len(administrations(result)) > 1 else "")
     times = ", ".join(format_fixed(image.t_h, 1) for image in result.images)
-    facts.append(("Images", f"{len(result.images)} at {times} h" if result.images else "none"))
+    facts.append(("Images", f"{len(result.images)} at {times} h{_planar_words(result)}" if result.images else "none"))
     if result.images:
         facts.append(("Dose engine", study_value(study, "dose", "engine")))
     return tuple(
         Fact(label, NOT_STATED if value in (None, "") else str(value), "muted" if value in (None, "") else "")
         for label, value in facts
     )
+
+
+def _planar_words(result: Result) -> str:
+    times = ", ".join(format_fixed(image.t_h, 1) for image in result.planar)
+    return f"; {len(result.planar)} planar at {times} h" if result.planar else ""
 
 
 def _identity(study: Mapping[str, Any]) -> list[tuple[str, Any]]:

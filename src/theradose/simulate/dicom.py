@@ -51,7 +51,10 @@ class DicomWriter:
         unit: ImageUnit,
         variant: Variant,
         administered_at: datetime,
+        *,
+        outlined: tuple[str, ...] | None = None,
     ) -> None:
+        self._outlined = outlined_regions(patient) if outlined is None else outlined
         self._folder = folder
         self._patient = patient
         self._camera = camera
@@ -134,7 +137,7 @@ class DicomWriter:
     def _write_regions(self, visit: Visit, context: DicomContext, ct: ImageReference, grid: Grid) -> None:
         contours = outline_regions(
             self._patient.anatomy,
-            outlined_regions(self._patient),
+            self._outlined,
             grid,
             series_uid=ct.series_uid,
             drafted_by=_READER,

@@ -22,8 +22,8 @@ from theradose.simulate.sampling import draw_direction
 from theradose.simulate.spect import blurred_activity, count_image, ct_image, ellipse_transmission, embed
 
 _BQ_PER_MBQ = 1e6
-# Emission voxels beyond the field of view and around the body, from and into which activity blurs.
-_MARGIN_VOXELS = 4
+MARGIN_VOXELS = 4
+"""Emission voxels beyond the field of view and around the body, from and into which activity blurs."""
 _CT_SHIFT_MM = (4.4, 0.0, 0.0)
 _WRONG_FACTOR = 10.0
 _STREAM = 3
@@ -177,10 +177,10 @@ def image_visit(
     """
     rng = np.random.default_rng([patient.seed, _STREAM, visit.hours, 1])
     anatomy = patient.anatomy.moved(visit.pose)
-    fine = _fine_grid(patient.anatomy, visit.pose, camera)
+    fine = fine_grid(patient.anatomy, visit.pose, camera)
     labels = anatomy.labels(fine)
     concentrations = patient.concentrations_mbq_ml(visit.t_h, camera.duration_s / 3600)
-    activity = blurred_activity(labels, concentrations, fine, camera)[_MARGIN_VOXELS:-_MARGIN_VOXELS]
+    activity = blurred_activity(labels, concentrations, fine, camera)[MARGIN_VOXELS:-MARGIN_VOXELS]
     skin = patient.anatomy.skin.semi_axes_mm
     rows, columns = (camera.voxel_mm * (np.arange(n) - (n - 1) / 2) for n in activity.shape[1:])
     transmission = ellipse_transmission((float(skin[0]), float(skin[1])), x_mm=columns, y_mm=rows, camera=camera)
@@ -203,13 +203,13 @@ def image_visit(
     )
 
 
-def _fine_grid(anatomy: Anatomy, pose: RigidTransform, camera: Camera) -> Grid:
-    """Grid around the moved body, cut off at the field of view in the plane and a margin beyond it along z."""
-    depth_mm = (camera.shape[0] / 2 + _MARGIN_VOXELS) * camera.voxel_mm
+def fine_grid(anatomy: Anatomy, pose: RigidTransform, camera: Camera) -> Grid:
+    """Return the grid around the moved body, cut off at the field of view in the plane, a margin beyond it along z."""
+    depth_mm = (camera.shape[0] / 2 + MARGIN_VOXELS) * camera.voxel_mm
     x, y = anatomy.half_width_mm
     corners = pose.apply(np.array(list(product((-x, x), (-y, y), (-depth_mm, depth_mm)))))
     reach = np.abs(corners).max(axis=0)
-    return camera.fine_grid(half_width_mm=(float(reach[0]), float(reach[1])), margin_voxels=_MARGIN_VOXELS)
+    return camera.fine_grid(half_width_mm=(float(reach[0]), float(reach[1])), margin_voxels=MARGIN_VOXELS)
 
 
 def _translation(shift_mm: tuple[float, float, float]) -> np.ndarray[Any, np.dtype[np.float64]]:

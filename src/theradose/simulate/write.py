@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -71,21 +71,15 @@ def simulate_study(
         If `variant` is unknown, or `out` holds DICOM that no simulation wrote.
     """
     chosen = _variant(variant)
-    report = progress or _silent
-    if (out / DICOM_FOLDER).exists() and not (out / TRUTH_FILE).exists():
-        raise StudyError(
-            f"'{out.name}' holds DICOM that is not a simulation: choose another folder.", code="simulation-folder"
-        )
-    partial = out / _PARTIAL_FOLDER
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    report = progress or say_nothing
+    partial = start_folder(out)
     report("patient")
     camera = load_camera()
-    patient = _patient(seed, chosen, camera)
-    administered_at = _ADMINISTERED_AT.replace(tzinfo=ZoneInfo(_TIMEZONE))
+    patient = draw_patient(seed, chosen, camera)
+    administered_at = administration_time()
     visits = plan_visits(load_yaml(SPECT_CT), seed=seed, administered_at=administered_at)
     report("phantom")
-    _write_recovery(partial / RECOVERY_FILE, measure_recovery(camera, seed=seed))
+    write_recovery(partial / RECOVERY_FILE, measure_recovery(camera, seed=seed))
     blood = draw_blood(patient)
     write_readings(partial, patient, blood, administered_at=administered_at)
     writer = DicomWriter(partial / DICOM_FOLDER, patient, camera, ImageUnit(unit), chosen, administered_at)
@@ -117,10 +111,35 @@ def simulate_study(
         blood=blood,
         timepoints=tuple(timepoints),
     )
-    _write_study(partial / STUDY_FILE, patient, camera, visits, ImageUnit(unit), administered_at)
+    write_study(
+        partial / STUDY_FILE,
+        patient,
+        camera,
+        ImageUnit(unit),
+        protocol="lu177-dotatate/spect-4tp",
+        timepoints=[spect_timepoint(visit) for visit in visits],
+        reference=reference,
+    )
     truth.write(partial / TRUTH_FILE)
-    _publish(partial, out)
+    publish(partial, out)
     return truth
+
+
+def start_folder(out: Path) -> Path:
+    """Return an empty folder inside `out` in which a simulation is made, or refuse to replace what is none."""
+    if (out / DICOM_FOLDER).exists() and not (out / TRUTH_FILE).exists():
+        raise StudyError(
+            f"'{out.name}' holds DICOM that is not a simulation: choose another folder.", code="simulation-folder"
+        )
+    partial = out / _PARTIAL_FOLDER
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    return partial
+
+
+def administration_time() -> datetime:
+    """Return when all digital patients are treated."""
+    return _ADMINISTERED_AT.replace(tzinfo=ZoneInfo(_TIMEZONE))
 
 
 def _variant(name: str) -> Variant:
@@ -133,11 +152,12 @@ def _variant(name: str) -> Variant:
         ) from None
 
 
-def _silent(_: str) -> None:
+def say_nothing(_: str) -> None:
     """Report nothing."""
 
 
-def _patient(seed: int, variant: Variant, camera: Camera) -> DigitalPatient:
+def draw_patient(seed: int, variant: Variant, camera: Camera) -> DigitalPatient:
+    """Return the patient of a seed with the anatomy of a variant."""
     return make_patient(
         seed=seed,
         camera=camera,
@@ -146,7 +166,8 @@ def _patient(seed: int, variant: Variant, camera: Camera) -> DigitalPatient:
     )
 
 
-def _write_recovery(path: Path, points: RecoveryPoints) -> None:
+def write_recovery(path: Path, points: RecoveryPoints) -> None:
+    """Write a recovery set as a table."""
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["volume_ml", "recovery", "u_recovery"])
@@ -154,14 +175,18 @@ def _write_recovery(path: Path, points: RecoveryPoints) -> None:
             writer.writerow([f"{value:.4g}" for value in row])
 
 
-def _write_study(
+def write_study(
     path: Path,
     patient: DigitalPatient,
     camera: Camera,
-    visits: tuple[Visit, ...],
     unit: ImageUnit,
-    administered_at: datetime,
+    *,
+    protocol: str,
+    timepoints: Sequence[dict[str, str]],
+    reference: str,
+    further: Mapping[str, Any] | None = None,
 ) -> None:
+    """Write the study file of a simulation."""
     import yaml
 
     calibration: dict[str, Any] = {"camera": camera.name, "u": f"{100 * camera.sensitivity_relative_u:g} %"}
@@ -180,26 +205,28 @@ def _write_study(
             "height": f"{patient.height_cm:.0f} cm",
         },
         "therapy": "lu177-dotatate",
-        "protocol": "lu177-dotatate/spect-4tp",
+        "protocol": protocol,
         "cycle": 1,
         "administrations": [
             {
                 "nuclide": patient.nuclide.name,
                 "activity": f"{patient.administered_mbq + _RESIDUAL_MBQ:g} MBq",
                 "residual": f"{_RESIDUAL_MBQ} MBq",
-                "start": administered_at.isoformat(),
+                "start": administration_time().isoformat(),
                 "duration": "0 min",
             }
         ],
         "calibration": calibration,
         **study_keys(),
-        "timepoints": [_timepoint(visit) for visit in visits],
-        "reference_timepoint": next(visit.id for visit in visits if visit.is_reference),
+        "timepoints": list(timepoints),
+        "reference_timepoint": reference,
+        **(further or {}),
     }
     path.write_text(yaml.safe_dump(study, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
-def _timepoint(visit: Visit) -> dict[str, str]:
+def spect_timepoint(visit: Visit) -> dict[str, str]:
+    """Return the time point of a SPECT/CT visit in the study file."""
     entry = {
         "id": visit.id,
         "activity": f"{DICOM_FOLDER}/nm_{visit.hours}h",
@@ -210,7 +237,7 @@ def _timepoint(visit: Visit) -> dict[str, str]:
     return entry
 
 
-def _publish(partial: Path, out: Path) -> None:
+def publish(partial: Path, out: Path) -> None:
     """Move the finished simulation to its place, the images last: if they are there, all of it is."""
     shutil.rmtree(out / DICOM_FOLDER, ignore_errors=True)
     for name in (RECOVERY_FILE, BLOOD_FILE, PROBE_FILE, STUDY_FILE, TRUTH_FILE, DICOM_FOLDER):

@@ -69,6 +69,11 @@ def canonical_region(
     return _described(_known(words) or "-".join(words) or name, kind)
 
 
+def in_warm_surroundings(name: str) -> bool:
+    """Return whether a canonical region lies in tissue of like activity, so that no recovery applies to it."""
+    return name in load_yaml("regions.yaml")["in_warm_surroundings"]
+
+
 def reference_mass_g(name: str, *, sex: Literal["male", "female"]) -> Constant | None:
     """Return the mass of a canonical region in the reference adult, ``None`` if there is none."""
     masses = load_yaml("regions.yaml")["masses"]

@@ -19,6 +19,7 @@ from theradose.model.result import (
     ConstantResult,
     DvhCurve,
     DvhResult,
+    Estimate,
     EvidenceLine,
     FileResult,
     FindingResult,
@@ -42,7 +43,8 @@ from theradose.workflow.assemble_readings import (
 from theradose.workflow.case import Case
 from theradose.workflow.document_parts import budget_lines, estimate, integral_fields
 from theradose.workflow.marrow_image import ImageMarrow
-from theradose.workflow.outcome import Outcome, RegionOutcome, TimepointOutcome
+from theradose.workflow.outcome import Outcome, PlanarOnlyOutcome, RegionOutcome, TimepointOutcome
+from theradose.workflow.planar_document import planar_results
 from theradose.workflow.readings import Readings
 from theradose.workflow.tia_maps import map_uncertainty
 
@@ -75,7 +77,13 @@ def assemble_result(
             )
         ),
         images=() if outcome is None else tuple(_image(timepoint, outcome) for timepoint in outcome.timepoints),
-        regions=() if outcome is None else tuple(_region(case, region) for region in outcome.regions),
+        planar=() if outcome is None else planar_results(case, outcome.planar),
+        regions=()
+        if outcome is None
+        else (
+            *(_region(case, region) for region in outcome.regions),
+            *(_planar_only(case, region) for region in outcome.planar_only),
+        ),
         whole_body=whole_body_result(case, readings) or field,
         field_of_view=field,
         thyroid=thyroid_result(case, readings),
@@ -190,6 +198,27 @@ def _region(case: Case, outcome: RegionOutcome) -> RegionResult:
         dvh=_dvh(outcome.doses, estimate(map_uncertainty(case, tia)).u),
         budget=budget_lines(dose),
         **integral_fields(case, tia),
+    )
+
+
+def _planar_only(case: Case, outcome: PlanarOnlyOutcome) -> RegionResult:
+    region, dose = outcome.region, outcome.dose.dose_gy
+    return RegionResult(
+        name=region.name,
+        kind=region.kind.value,
+        code=region.code,
+        drafted_by=region.drafted_by,
+        method=region.method,
+        verified_by=region.verified_by,
+        volume_ml=Estimate(value=None, u=None),
+        mass_g=estimate(outcome.mass_g),
+        density_g_per_ml=None,
+        recovery=None,
+        dose_gy=estimate(dose),
+        dose_per_activity_gy_gbq=estimate(dose * (_MBQ_PER_GBQ / case.net_activity_mbq)),
+        dvh=None,
+        budget=budget_lines(dose),
+        **integral_fields(case, outcome.tia),
     )
 
 

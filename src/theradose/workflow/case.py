@@ -13,12 +13,14 @@ from theradose.data import load_yaml
 from theradose.errors import DicomError, StudyError
 from theradose.formats.dicom.files import read_header
 from theradose.formats.dicom.values import read_text
+from theradose.model.finding import Finding
 from theradose.model.protocol import Protocol
 from theradose.model.study import Override, Study, Timepoint
 from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
 from theradose.provenance import hash_file
 from theradose.quantify.times import hours_since
 from theradose.uncertainty import Uncertain
+from theradose.workflow.calibration_choice import RecordUse, choose_calibration
 from theradose.workflow.protocols import load_protocol
 from theradose.workflow.study_file import StudyFile, require_complete
 
@@ -37,12 +39,18 @@ class Case:
         Of all administrations.
     start : datetime
         Start of the first administration, the zero of time.
+    record : RecordUse or None
+        Record of the camera; the study's ``calibration`` holds what is used of it.
+    calibration_findings : tuple of Finding
+        About the choice of the record.
     """
 
     study_file: StudyFile
     protocol: Protocol
     nuclide: Nuclide
     start: datetime
+    record: RecordUse | None = None
+    calibration_findings: tuple[Finding, ...] = ()
 
     @property
     def study(self) -> Study:
@@ -75,8 +83,9 @@ class Case:
         """Id of the reference time point: the study's, else the first with regions, else the first."""
         if self.study.reference_timepoint is not None:
             return self.study.reference_timepoint
-        with_regions = [timepoint.id for timepoint in self.study.timepoints if timepoint.regions]
-        return with_regions[0] if with_regions else self.study.timepoints[0].id
+        imaged = self.study.emission_timepoints
+        with_regions = [timepoint.id for timepoint in imaged if timepoint.regions]
+        return with_regions[0] if with_regions else imaged[0].id
 
     @property
     def measurement_relative_u(self) -> float:
@@ -116,12 +125,9 @@ def open_case(study_file: StudyFile) -> Case:
             code="mixed-offsets",
         )
     _check_single_administration(study, starts)
-    return Case(
-        study_file,
-        load_protocol(study.protocol),
-        load_nuclide(names.pop(), nuclear_data=study.dose.nuclear_data),
-        min(starts),
-    )
+    nuclide = load_nuclide(names.pop(), nuclear_data=study.dose.nuclear_data)
+    study_file, record, findings = choose_calibration(study_file, nuclide.name)
+    return Case(study_file, load_protocol(study.protocol), nuclide, min(starts), record, findings)
 
 
 def _check_single_administration(study: Study, starts: list[datetime]) -> None:
@@ -157,7 +163,7 @@ def check_distinct(study: Study, hashes: InputHashes) -> None:
     """Refuse one image under two names: two time points, or an emission image that is also its regions."""
     seen: dict[frozenset[str], str] = {}
     for timepoint in study.timepoints:
-        content = frozenset(hashes[timepoint.activity or ""].values())
+        content = frozenset(hashes[timepoint.activity or timepoint.planar or ""].values())
         if content in seen:
             raise StudyError(
                 f"The time points '{seen[content]}' and '{timepoint.id}' have the same image: correct the path of one.",
@@ -198,14 +204,17 @@ def _named_files(study_file: StudyFile) -> dict[str, tuple[Path, ...]]:
                 # One folder may hold both: then the run depends on the files of both.
                 files = series_files(study_file.resolve(name), wanted=wanted)
                 named[name] = tuple(dict.fromkeys((*named.get(name, ()), *files)))
-        for name in (timepoint.regions, timepoint.transform):
+        for name in (timepoint.planar, timepoint.regions, timepoint.transform):
             if name is not None:
                 named[name] = _all_files(study_file.resolve(name))
+    for roi in study.rois:
+        if roi.image is not None:
+            named[roi.image] = _all_files(study_file.resolve(roi.image))
     if study.single_time_point is not None:
         for cycle in study.previous_cycles:
             if cycle.result is not None:
                 named[cycle.result] = (earlier_result_file(study_file.resolve(cycle.result)),)
-    for name in (study.blood, study.probe, study.uptake):
+    for name in (study.blood, study.probe, study.uptake, study.counter.record):
         if name is not None:
             named[name] = _all_files(study_file.resolve(name))
     if study.marrow.weighting is not None:

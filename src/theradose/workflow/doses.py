@@ -24,21 +24,23 @@ from theradose.quantify.regions import RegionQuantity, region_curve, whole_field
 from theradose.quantify.remainder import remainder_curve
 from theradose.spatial.density import assumed_density, density_map, soft_tissue_density
 from theradose.spatial.masses import region_mass
+from theradose.spatial.naming import in_warm_surroundings
 from theradose.spatial.resample import lost_activity, resample_activity
 from theradose.workflow.case import Case
 from theradose.workflow.curves import integrate_measured
 from theradose.workflow.measurements import Measurements
 from theradose.workflow.outcome import RegionOutcome
+from theradose.workflow.planar import PlanarStudy
 from theradose.workflow.regions import Outlines
 from theradose.workflow.tia_maps import ReferenceTia, reference_tia
 from theradose.workflow.timepoints import LoadedTimepoint, placed
 
 
 def recovery_curve(case: Case) -> tuple[RecoveryCurve | None, tuple[Finding, ...]]:
-    """Return the fitted recovery curve of the study's phantom data, if it names any."""
+    """Return the recovery curve of the study's phantom data, else that of the camera's record, if there is one."""
     calibration = case.study.calibration
     if calibration is None or calibration.recovery is None:
-        return None, ()
+        return None if case.record is None else case.record.recovery, ()
     return fit_recovery(read_recovery(case.study_file.resolve(calibration.recovery)))
 
 
@@ -66,6 +68,7 @@ def integrate_regions(
     outlines: Outlines,
     registrations: dict[str, Registration],
     recovery: RecoveryCurve | None,
+    planar: PlanarStudy,
 ) -> tuple[list[tuple[RegionQuantity, TimeIntegratedActivity]], tuple[Finding, ...]]:
     """Return quantity and time-integrated activity of each region, in the order of the segmentation.
 
@@ -86,17 +89,18 @@ def integrate_regions(
             name,
             maps=[activity for activity, _ in pairs],
             segmentations=[segmentation for _, segmentation in pairs],
-            recovery=recovery,
+            recovery=None if in_warm_surroundings(name) else recovery,
             resolution_mm=_resolution_mm(case),
             measurement_relative_u=case.measurement_relative_u,
-            shape=case.study.calibration.recovery_shape if case.study.calibration is not None else "outline",
+            shape=case.study.calibration.recovery_shape if case.study.calibration is not None else "sphere",
         )
-        findings += placed(noticed, name)
+        curve, added = planar.extend(curve)
+        findings += placed((*_of_surroundings(name, noticed, recovery), *added), name)
         model = next((override.model for override in overrides if override.model is not None), None)
         try:
             tia, fitted = integrate_measured(case, curve, force_model=model)
         except FitError as error:
-            if error.code == "one-time-point":
+            if error.code == "one-time-point" and not planar.timepoints:
                 raise
             refused.append(error)
             findings.append(Finding("region-not-fitted", "critical", f"There is no dose for '{name}': {error}", name))
@@ -112,8 +116,20 @@ def integrate_regions(
     return results, tuple(findings)
 
 
+def _of_surroundings(name: str, findings: tuple[Finding, ...], recovery: RecoveryCurve | None) -> tuple[Finding, ...]:
+    """Return the findings of a curve, with the reason why a known recovery was not applied."""
+    if recovery is None or not in_warm_surroundings(name):
+        return findings
+    message = (
+        f"'{name}' lies in tissue of like activity, which gives back what blur takes: no recovery was applied to it, and "
+        "brighter neighbours make its activity too high."
+    )
+    code = "recovery-not-applied"
+    return tuple(Finding(code, "info", message, name) if finding.code == code else finding for finding in findings)
+
+
 def integrate_field(
-    case: Case, loaded: tuple[LoadedTimepoint, ...], segmentations: dict[str, Segmentation]
+    case: Case, loaded: tuple[LoadedTimepoint, ...], segmentations: dict[str, Segmentation], planar: PlanarStudy
 ) -> tuple[TimeIntegratedActivity | None, TimeIntegratedActivity | None, tuple[Finding, ...]]:
     """Return the integral of everything in view and that of what is outside all regions."""
     maps = [item.activity for item in loaded]
@@ -126,10 +142,11 @@ def integrate_field(
         measurement_relative_u=case.measurement_relative_u,
     )
     integrals: list[TimeIntegratedActivity | None] = []
-    for curve in (whole, outside):
+    for imaged in (whole, outside):
+        curve, added = planar.extend(imaged)
         integral, noticed = _integrate_or_explain(case, curve)
         integrals.append(integral)
-        findings += placed(noticed, curve.region)
+        findings += placed((*added, *noticed), curve.region)
     return integrals[0], integrals[1], tuple(findings)
 
 

@@ -11,12 +11,14 @@ from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.dose import DoseMap, RegionDose
 from theradose.model.finding import Finding
 from theradose.model.grid import DensityMap, Volume
+from theradose.model.planar import PlanarTimepoint
 from theradose.model.region import Region, Segmentation
 from theradose.model.transform import Registration
 from theradose.quantify.activity import ActivityRecord
 from theradose.quantify.check import ActivityCheck
 from theradose.quantify.regions import RegionQuantity
 from theradose.spatial.masses import RegionMass
+from theradose.uncertainty import Uncertain
 from theradose.workflow.marrow_measure import MarrowMeasurement
 
 
@@ -64,6 +66,16 @@ class RegionOutcome:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PlanarOnlyOutcome:
+    """A region that only planar images show, from curve to dose."""
+
+    region: Region
+    tia: TimeIntegratedActivity
+    mass_g: Uncertain
+    dose: RegionDose
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
     """The whole run.
 
@@ -92,6 +104,10 @@ class Outcome:
         Of everything in view; ``None`` if it could not be fitted.
     findings : tuple of Finding
         Of all steps.
+    planar : tuple of PlanarTimepoint
+        Planar time points, in order of time.
+    planar_only : tuple of PlanarOnlyOutcome
+        Regions that are on no SPECT/CT.
     marrow : MarrowMeasurement or None
         Concentration in the spongiosa of the vertebrae; ``None`` if they are not outlined.
     """
@@ -107,6 +123,8 @@ class Outcome:
     regions: tuple[RegionOutcome, ...]
     whole_field: TimeIntegratedActivity | None
     findings: tuple[Finding, ...]
+    planar: tuple[PlanarTimepoint, ...] = ()
+    planar_only: tuple[PlanarOnlyOutcome, ...] = ()
     marrow: MarrowMeasurement | None = None
 
     @property

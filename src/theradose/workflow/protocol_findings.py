@@ -37,7 +37,7 @@ def case_findings(case: Case) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def image_findings(case: Case, times_h: Mapping[str, float]) -> tuple[Finding, ...]:
+def image_findings(case: Case, times_h: Mapping[str, float], planar_h: Mapping[str, float]) -> tuple[Finding, ...]:
     """Return what the images of a study say about its protocol.
 
     Parameters
@@ -46,16 +46,17 @@ def image_findings(case: Case, times_h: Mapping[str, float]) -> tuple[Finding, .
         The study with its protocol.
     times_h : mapping of str to float
         Hours after the start of the administration of each time point, by its id.
+    planar_h : mapping of str to float
+        The same of planar time points.
     """
     findings = []
-    wanted = case.protocol.minimum_timepoints
-    if len(times_h) < wanted:
+    wanted, found = case.protocol.minimum_timepoints, len(times_h) + len(planar_h)
+    if found < wanted:
         findings.append(
             Finding(
                 "fewer-timepoints-than-protocol",
                 "warning",
-                f"The protocol {case.protocol.name} expects at least {wanted} time points, but there are "
-                f"{len(times_h)}.",
+                f"The protocol {case.protocol.name} expects at least {wanted} time points, but there are {found}.",
             )
         )
     if case.study.measurement_u is None:
@@ -67,7 +68,11 @@ def image_findings(case: Case, times_h: Mapping[str, float]) -> tuple[Finding, .
                 f"The repeatability of one measurement is assumed to be {assumed.value:.0%} ({case.protocol.name}).",
             )
         )
-    return (*findings, *visit_findings(case.protocol, times_h, kinds=_IMAGES))
+    return (
+        *findings,
+        *visit_findings(case.protocol, times_h, kinds=_IMAGES),
+        *visit_findings(case.protocol, planar_h, kinds=frozenset({MeasurementKind.PLANAR})),
+    )
 
 
 def reading_findings(protocol: Protocol, readings: Readings) -> tuple[Finding, ...]:

@@ -27,6 +27,7 @@ from theradose.quantify.thyroid import THYROID, UptakeOptions, uptake_curve
 from theradose.quantify.whole_body import WHOLE_BODY, ProbeOptions
 from theradose.uncertainty import Uncertain
 from theradose.workflow.case import Case
+from theradose.workflow.counter_record import counter_of_samples
 from theradose.workflow.curves import infusion_of, integrate_measured
 from theradose.workflow.marrow import BloodMarrow, BloodMarrowOptions, treatment_marrow
 from theradose.workflow.whole_body import WholeBodyByProbe, whole_body_by_probe
@@ -143,12 +144,13 @@ def _blood(
     if case.study.blood is None:
         return None, []
     choice, series = case.study.marrow, _series(case)
+    counter, checked = _counter(case)
     options = BloodMarrowOptions(
         nuclide=case.nuclide.name,
         samples=SampleOptions(
             start=case.start,
             timezone=case.study.timezone,
-            calibration=_counter(case),
+            calibration=counter,
             instrument=case.study.counter.instrument,
         ),
         ratio=choice.rmblr,
@@ -165,7 +167,7 @@ def _blood(
         marrow_mass_g=choice.mass,
     )
     known = {} if whole_body is None else {TOTAL_BODY: whole_body.tia.value, **_organs(tias)}
-    findings: list[Finding] = []
+    findings: list[Finding] = _placed(checked, RED_MARROW_BY_BLOOD, everywhere=True)
     try:
         marrow = treatment_marrow(series, replace(treatment, tia_mbq_h=known), options, case.nuclide)
     except PhysicsError as error:
@@ -195,11 +197,19 @@ def _series(case: Case) -> BloodSeries:
     return matching[0]
 
 
-def _counter(case: Case) -> CounterCalibration | None:
+def _counter(case: Case) -> tuple[CounterCalibration | None, tuple[Finding, ...]]:
     choice = case.study.counter
+    if choice.record is not None:
+        if choice.efficiency is not None:
+            raise StudyError(
+                "The study states 'counter.record' and 'counter.efficiency': keep one of the two.",
+                code="counter-option",
+            )
+        tables = [case.study_file.resolve(case.study.blood or "")]
+        return counter_of_samples(case.study_file.resolve(choice.record), tables, nuclide=case.nuclide.name)
     if choice.efficiency is None:
-        return None
-    return CounterCalibration(choice.name, choice.efficiency, choice.u, choice.dead_time)
+        return None, ()
+    return CounterCalibration(choice.name, choice.efficiency, choice.u, choice.dead_time), ()
 
 
 def _sex(case: Case) -> Sex | None:

@@ -228,8 +228,9 @@ def _check_names(case: Case, names: list[str]) -> None:
             "The region files of the study hold no closed region: draw one or add 'drafts'.", code="no-regions"
         )
     mentioned = [item.region for item in case.study.verified] + [item.region for item in case.study.overrides]
+    drawn = {roi.region for roi in case.study.rois}
     for name in mentioned:
-        if name not in (*names, MARROW_VOLUME):
+        if name not in (*names, MARROW_VOLUME, *drawn):
             raise StudyError(
                 f"The study mentions the region '{name}', which is not among the regions: {', '.join(names)}.",
                 code="region-unknown",

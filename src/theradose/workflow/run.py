@@ -47,6 +47,8 @@ from theradose.workflow.marrow_image import image_marrow
 from theradose.workflow.marrow_measure import measure_marrow
 from theradose.workflow.marrow_settings import image_marrow_settings
 from theradose.workflow.outcome import Outcome, TimepointOutcome
+from theradose.workflow.planar import measure_planar
+from theradose.workflow.planar_only import planar_only_outcomes
 from theradose.workflow.protocol_findings import case_findings, image_findings, reading_findings
 from theradose.workflow.readings import Readings, evaluate_readings
 from theradose.workflow.regions import segment_timepoints
@@ -102,8 +104,8 @@ def run_study(
         In one sentence, if the study or its files are incomplete or wrong. Nothing is written then except finished
         steps, which the next run uses.
     """
-    study_file = _with_engine(read_study(study_path), engine)
-    case = open_case(study_file)
+    case = open_case(_with_engine(read_study(study_path), engine))
+    study_file = case.study_file
     dose_engines.get(case.study.dose.engine)
     image_marrow_settings(case)
     results = results if results is not None else study_file.folder / RESULTS_FOLDER
@@ -143,12 +145,14 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
     segmentation = segmentations[case.reference_id]
     density, weighed = reference_density(case, reference)
     recovery, recovered = recovery_curve(case)
-    integrated, fitted = integrate_regions(case, loaded, outlines, registrations, recovery)
-    whole_field, remainder, field_findings = integrate_field(case, loaded, segmentations)
+    planar, projected = measure_planar(case, reference, segmentation, density)
+    integrated, fitted = integrate_regions(case, loaded, outlines, registrations, recovery, planar)
+    whole_field, remainder, field_findings = integrate_field(case, loaded, segmentations, planar)
     tias = {tia.region: tia for _, tia in integrated}
     tia, dose, dosed = dose_map(case, reference, loaded, registrations, segmentation, tias, remainder, density)
     marrow, marrow_findings = measure_marrow(case, loaded, outlines, registrations, steps, hashes)
     regions, massed = region_outcomes(case, segmentation, integrated, density, dose)
+    planar_only, seen = planar_only_outcomes(case, planar, segmentation.names)
     dose_rates, moved = dose_rate_maps(case, loaded, registrations, density)
     timepoints = tuple(
         TimepointOutcome(
@@ -174,9 +178,12 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         regions=regions,
         whole_field=whole_field,
         marrow=marrow,
+        planar=planar.timepoints,
+        planar_only=planar_only,
         findings=_distinct(
-            *image_findings(case, times_h), *findings, *aligned, *outlined, *weighed, *recovered, *fitted,
-            *field_findings, *marrow_findings, *dosed, *massed, *moved,
+            *image_findings(case, times_h, planar.times_h), *case.calibration_findings, *findings, *aligned,
+            *outlined, *weighed, *recovered, *projected, *fitted, *field_findings, *marrow_findings, *dosed, *massed,
+            *seen, *moved,
         ),
     )  # fmt: skip
 
@@ -235,6 +242,7 @@ def report_images(outcome: Outcome) -> ReportImages:
             for item in outcome.timepoints
             if item.id != outcome.reference_id
         ],
+        planar=outcome.planar,
     )
 
 
@@ -251,7 +259,10 @@ def report_curves(outcome: Outcome | None, readings: Readings) -> ReportCurves:
 
 
 def _region_tias(outcome: Outcome | None) -> dict[str, TimeIntegratedActivity]:
-    return {} if outcome is None else {region.region.name: region.tia for region in outcome.regions}
+    if outcome is None:
+        return {}
+    imaged = {region.region.name: region.tia for region in outcome.regions}
+    return imaged | {region.region.name: region.tia for region in outcome.planar_only}
 
 
 def _files(folder: Path) -> tuple[FileResult, ...]:

@@ -95,6 +95,10 @@ def missing_values(study: Study) -> tuple[Missing, ...]:
             )
         if administration.start is None:
             found.append(Missing(f"{key}.start", "missing-administration", "add 'start: 2026-03-02T10:00:00+01:00'"))
+    if study.timepoints and not study.emission_timepoints:
+        found.append(
+            Missing("timepoints[].activity", "missing-spect", "add the SPECT/CT that scales the planar images")
+        )
     if not study.timepoints and not any((study.blood, study.probe, study.uptake)):
         found.append(
             Missing(
@@ -104,7 +108,7 @@ def missing_values(study: Study) -> tuple[Missing, ...]:
             )
         )
     for number, timepoint in enumerate(study.timepoints):
-        if timepoint.activity is None:
+        if timepoint.activity is None and timepoint.planar is None:
             found.append(
                 Missing(
                     f"timepoints[{number}].activity",
@@ -125,25 +129,10 @@ def missing_values(study: Study) -> tuple[Missing, ...]:
 
 def require_complete(study_file: StudyFile) -> None:
     """Refuse a study that lacks something, naming all of it in one sentence."""
-    unsupported = _unsupported_keys(study_file.study)
-    if unsupported:
-        raise StudyError(
-            f"'{study_file.path.name}' states {', '.join(unsupported)}, which this version does not use: remove it, so "
-            "that nobody believes it was applied.",
-            code="not-supported",
-        )
     missing = missing_values(study_file.study)
     if missing:
         listed = "; ".join(f"{item.key} ({item.advice})" for item in missing)
         raise StudyError(f"'{study_file.path.name}' lacks what the run needs: {listed}.", code=missing[0].code)
-
-
-def _unsupported_keys(study: Study) -> list[str]:
-    stated = {
-        "calibration.record": study.calibration.record if study.calibration is not None else None,
-        **{f"timepoints.{timepoint.id}.planar": timepoint.planar for timepoint in study.timepoints},
-    }
-    return [key for key, value in stated.items() if value is not None]
 
 
 def _sentence(path: Path, error: ValidationError) -> str:

@@ -12,12 +12,13 @@ from typing import Any
 
 from theradose.acquire.load import load_ct, load_emission
 from theradose.errors import TheradoseError
-from theradose.model.activity import ActivityMap
+from theradose.model.activity import ActivityMap, EmissionImage, ImageUnit
 from theradose.model.finding import Finding
 from theradose.model.grid import Volume
-from theradose.model.study import Timepoint
+from theradose.model.study import CameraCalibration, Timepoint
 from theradose.model.transform import Registration, RigidTransform
 from theradose.quantify.activity import ActivityRecord, to_activity_map
+from theradose.quantify.calibration_use import camera_findings
 from theradose.quantify.check import ActivityCheck, check_activity, check_trend
 from theradose.spatial.register import RegistrationInput, register
 from theradose.store.steps import StepStore
@@ -43,7 +44,7 @@ def load_timepoints(
     """Return all time points in order of time, each with its activity check."""
     loaded: list[LoadedTimepoint] = []
     findings: list[Finding] = []
-    for timepoint in case.study.timepoints:
+    for timepoint in case.study.emission_timepoints:
         item, noticed = _load(case, timepoint, steps, hashes)
         loaded.append(item)
         findings += noticed
@@ -96,6 +97,8 @@ def _load(
     inputs = {
         "files": hashes[timepoint.activity or ""],
         "declare": timepoint.declare.model_dump(mode="json"),
+        # Findings depend on all of the record, values only on what the calibration took from it.
+        "record": None if case.record is None else case.record.sha256,
         **_activity_inputs(case),
     }
     try:
@@ -126,14 +129,33 @@ def _quantify(case: Case, timepoint: Timepoint) -> tuple[ActivityMap, ActivityRe
         timezone=case.study.timezone,
         calibrated=case.study.calibration is not None and case.study.calibration.sensitivity is not None,
     )
+    calibration, checked = _calibration_of(case, image)
     activity, record, findings = to_activity_map(
         image,
         start=case.start,
         timezone=case.study.timezone,
         nuclide=case.nuclide,
-        calibration=case.study.calibration,
+        calibration=calibration,
+        sensitivity_from="study" if case.record is None else case.record.sensitivity_from,
     )
-    return activity, record, (*read_findings, *findings)
+    return activity, record, (*read_findings, *checked, *findings)
+
+
+def _calibration_of(case: Case, image: EmissionImage) -> tuple[CameraCalibration | None, tuple[Finding, ...]]:
+    """Return the calibration that applies to an image, and how it fits the record of the camera."""
+    if case.record is None:
+        return case.study.calibration, ()
+    findings = camera_findings(
+        case.record.record, image.equipment, nuclide=case.nuclide.name, acquired_at=image.acquired_at
+    )
+    if image.unit is not ImageUnit.BQ_PER_ML:
+        return case.study.calibration, findings
+    unused = Finding(
+        "calibration-factor-not-used",
+        "info",
+        "The image is already in Bq/mL, so that the factor and the dead time of the camera's record were not used.",
+    )
+    return case.record.stated, (*findings, unused)
 
 
 def _activity_inputs(case: Case) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import pytest
 
 from theradose.acquire.blood import read_blood
 from theradose.errors import StudyError
-from theradose.workflow.treatments import check_unique
 
 
 @pytest.fixture
@@ -68,10 +67,3 @@ def test_refusals_say_where(table, content, code, words):
         read_blood(table(content))
     assert caught.value.code == code
     assert words in str(caught.value)
-
-
-def test_a_treatment_in_two_files_is_refused(table):
-    content = "subject,t_h,concentration_mbq_l\nA,1,50\n"
-    series = [item for name in ("one.csv", "two.csv") for item in read_blood(table(content, name))]
-    with pytest.raises(StudyError, match="two.csv is also in one.csv"):
-        check_unique(series)

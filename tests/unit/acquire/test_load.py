@@ -20,7 +20,7 @@ from dicom_images import (
     write_pt,
     write_structures,
 )
-from theradose.acquire.load import image_reference, load_ct, load_emission, patient_id, series_files
+from theradose.acquire.load import image_reference, load_ct, load_emission, load_map, patient_id, series_files
 from theradose.acquire.sources import Content
 from theradose.errors import StudyError
 from theradose.formats.nifti import write_nifti
@@ -95,6 +95,22 @@ def test_values_that_are_no_activity_are_refused(tmp_path):
     error = refusal(write_pt(tmp_path, assign(Units="GML")))
     assert error.code == "unit-not-activity"
     assert "'GML'" in str(error)
+
+
+def test_a_map_needs_a_place_and_values_but_no_unit_and_no_time(tmp_path):
+    """Standardised uptake values are no activity, and a map of which only the ratios count may hold them."""
+    volume = load_map(write_pt(tmp_path / "pet", assign(Units="GML")))
+    assert volume.data.any()
+    emission, _ = load_emission(write_nm(tmp_path / "a.dcm"))
+    bare = load_map(write_nm(tmp_path / "b.dcm", remove("Units", "AcquisitionTime")))
+    assert bare.grid.matches(emission.volume.grid)
+    assert np.array_equal(bare.data, emission.volume.data)
+
+
+def test_a_map_without_geometry_is_refused(tmp_path):
+    with pytest.raises(StudyError) as caught:
+        load_map(write_nm(tmp_path / "nm.dcm", remove("SpacingBetweenSlices")))
+    assert caught.value.code == "missing-geometry"
 
 
 def test_user_wins_over_the_file_and_a_finding_says_so(tmp_path):

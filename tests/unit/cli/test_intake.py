@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import yaml
 
-from dicom_images import assign, write_pt
+from dicom_images import assign, write_nm, write_pt
+from planar_images import write_pair
 
 HEADINGS = ["kind", "modality", "files", "shape", "unit", "decay", "nuclide", "MBq given", "acquired", "t / h", "MBq",
             "status", "path"]  # fmt: skip
@@ -56,3 +57,14 @@ def test_import_replaces_a_study_only_when_forced(command, tmp_path):
     forced = command(*arguments, "--force", "--json")
     assert forced.code == 0
     assert set(forced.document) == {"study", "values", "missing", "refused", "skipped"}
+
+
+def test_planar_series_are_shown_and_imported(command, tmp_path):
+    write_nm(tmp_path / "dicom" / "spect" / "nm.dcm")
+    write_pair(tmp_path / "dicom" / "planar" / "planar.dcm", assign(PatientID="P001"))
+    answer = command("inspect", tmp_path / "dicom")
+    assert any(line.startswith("planar") and "6×16×24" in line and " ok " in line for line in answer.out.splitlines())
+    written = command("import", tmp_path / "dicom", "--out", tmp_path / "study.yaml")
+    assert written.code == 0
+    timepoints = yaml.safe_load((tmp_path / "study.yaml").read_text())["timepoints"]
+    assert timepoints[1] == {"id": "tp2", "planar": "dicom/planar/planar.dcm"}

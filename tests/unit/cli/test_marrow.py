@@ -53,3 +53,40 @@ def test_options_that_cannot_be(command):
     ):
         answer = command("marrow", "blood", table, "--nuclide", "Lu-177", *arguments)
         assert (answer.code, f"[{code}]" in answer.err) == (2, True), answer.err
+
+
+RECORD = EXAMPLES.parent / "calibration" / "well.yaml"
+COUNTED = ("marrow", "blood", EXAMPLES / "counts.csv", "--nuclide", "177Lu", "--activity", "7.4 GBq",
+           "--start", "2026-03-02T10:00:00+01:00", "--infusion", "30 min")  # fmt: skip
+
+
+def test_counter_record_replaces_the_efficiency(command):
+    """Efficiency, uncertainty and dead time of the record, stated by hand, give the same document."""
+    import yaml
+
+    record = yaml.safe_load(RECORD.read_text(encoding="utf-8"))
+    factor, dead_time = record["factor"], record["dead_time"]
+    recorded = command(*COUNTED, "--counter-record", RECORD, "--json")
+    stated = command(
+        *COUNTED, "--counter", "well-1", "--efficiency", f"{factor['value_cps_per_mbq']!r} cps/MBq",
+        "--efficiency-u", f"{factor['u_cps_per_mbq'] / factor['value_cps_per_mbq']!r}",
+        "--dead-time", f"{dead_time['value_us']!r} us", "--json",
+    )  # fmt: skip
+    assert recorded.code == 0, recorded.err
+    assert recorded.document["treatments"] == stated.document["treatments"]
+    assert {line["source"] for line in recorded.document["treatments"][0]["budget"]} >= {"counter:well-1"}
+
+
+def test_counter_record_that_does_not_fit(command, tmp_path):
+    text = RECORD.read_text(encoding="utf-8")
+    other, old = tmp_path / "iodine.yaml", tmp_path / "old.yaml"
+    other.write_text(text.replace("nuclide: Lu-177", "nuclide: I-131"), encoding="utf-8")
+    old.write_text(text.replace("'2027-02-20'", "'2026-02-21'").replace("volume_ml: 1.0", "volume_ml: 3.0"),
+                   encoding="utf-8")  # fmt: skip
+    refused = command(*COUNTED, "--counter-record", other)
+    assert (refused.code, "[record-nuclide]" in refused.err) == (2, True), refused.err
+    both = command(*COUNTED, "--counter-record", RECORD, "--efficiency", "500 cps/kBq")
+    assert (both.code, "[counter-option]" in both.err) == (2, True), both.err
+    expired = command(*COUNTED, "--counter-record", old, "--json")
+    codes = {finding["code"] for finding in expired.document["findings"]}
+    assert expired.code == 0 and codes >= {"calibration-expired", "counter-tube-differs"}, expired.err

@@ -17,9 +17,9 @@ from theradose.dose.marrow_image import (
     marrow_from_image,
     site_fraction,
     split_marrow_uptake,
-    spongiosa_composition,
     voi_recovery,
 )
+from theradose.dose.spongiosa import spongiosa_composition
 from theradose.errors import PhysicsError
 from theradose.nuclides import load_nuclide
 from theradose.uncertainty import Uncertain

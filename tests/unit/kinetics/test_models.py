@@ -139,3 +139,32 @@ def test_unit_cube_jacobian_equals_finite_differences():
         step[k] = 1e-6
         difference = form.from_unit(unit + step, bounds)[0] - form.from_unit(unit - step, bounds)[0]
         np.testing.assert_allclose(jacobian[:, k], difference / 2e-6, rtol=1e-6, atol=1e-10)
+
+
+@given(unit=st.lists(st.floats(0, 1), min_size=3, max_size=3))
+@settings(max_examples=60, deadline=None)
+def test_place_in_the_unit_cube_is_found_again(unit):
+    """Where a rate is held by a bound its coordinate is exactly 0 or 1; next to another one it need not be the same."""
+    form, _ = bound("tri")
+    bounds = RateBounds(DECAY, 0.5, 1.02)
+    rates, _ = form.from_unit(np.array(unit), bounds)
+    again, _ = form.from_unit(form.to_unit(rates, bounds), bounds)
+    np.testing.assert_allclose(again, rates, rtol=1e-9)
+
+
+def test_rates_beyond_the_bounds_go_to_them():
+    form, _ = bound("bi")
+    bounds = RateBounds(DECAY, 0.5, 1.02)
+    assert form.to_unit(np.array([DECAY / 2, 3.0]), bounds).tolist() == [0.0, 1.0]
+    assert form.to_unit(np.array([0.1, 0.05]), bounds)[1] == 0.0
+
+
+@pytest.mark.parametrize("name", ["mono", "bi", "uptake", "tri", "f4", "thyroid", "trapezoid"])
+def test_basis_of_many_rates_is_that_of_each(name):
+    form, parameters = bound(name)
+    times = np.array([0.5, 4.0, 24.0, 96.0])
+    nonlinear = parameters[form.n_linear :]
+    many = np.stack([nonlinear, 1.5 * nonlinear])
+    at_once = form.basis_at(times, many)
+    for rates, basis in zip(many, at_once, strict=True):
+        np.testing.assert_allclose(basis, form.basis(times, rates), rtol=1e-12)

@@ -54,9 +54,9 @@ def test_readings_stand_for_visits_of_their_kind():
 
 def test_the_findings_of_images_hold_those_of_their_visits(tiny_case):
     case = tiny_case(protocol="lu177-dotatate/spect-4tp")
-    codes = [finding.code for finding in image_findings(case, {"tp1": 4.0, "tp2": 24.0, "tp3": 110.0})]
+    codes = [finding.code for finding in image_findings(case, {"tp1": 4.0, "tp2": 24.0, "tp3": 110.0}, {})]
     assert codes == ["measurement-u-assumed", "visit-outside-tolerance"]
-    assert [finding.code for finding in image_findings(case, {"tp1": 4.0, "tp2": 24.0})] == [
+    assert [finding.code for finding in image_findings(case, {"tp1": 4.0, "tp2": 24.0}, {})] == [
         "fewer-timepoints-than-protocol", "measurement-u-assumed",
     ]  # fmt: skip
     assert [finding.code for finding in case_findings(tiny_case(protocol="i131-mibg/probe"))] == ["protocol-nuclide"]

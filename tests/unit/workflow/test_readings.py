@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from theradose.errors import StudyError, TheradoseError
+from theradose.workflow.case import open_case
 from theradose.workflow.readings import evaluate_readings
 from theradose.workflow.run import run_study
+from theradose.workflow.study_file import read_study
 from tiny_study import START, content, write_tiny_study
 
 EXAMPLES = Path(__file__).parents[3] / "docs/formats/examples"
@@ -209,3 +211,20 @@ def test_result_json_holds_the_readings(lutetium):
     document = json.loads((lutetium.folder / "result.json").read_text(encoding="utf-8"))
     assert document["whole_body"]["scope"] == "whole body by probe"
     assert document["marrow"]["blood"]["dose_gy"]["value"] > 0
+
+
+def blood_of_record(folder, **counter):
+    path = write_study(
+        folder, tables={"blood": "blood/counts.csv"}, administrations=LUTETIUM, counter=counter, patient={"sex": "M"}
+    )
+    shutil.copy(EXAMPLES / "calibration/well.yaml", folder / "well.yaml")
+    return evaluate_readings(open_case(read_study(path)), tias={}, field_of_view=None)
+
+
+def test_the_counter_may_be_a_calibration_record(tmp_path):
+    readings = blood_of_record(tmp_path, record="well.yaml")
+    record = yaml.safe_load((tmp_path / "well.yaml").read_text(encoding="utf-8"))
+    (source,) = readings.blood.curve.curve.common
+    assert source == f"counter:{record['instrument']['name']}"
+    with pytest.raises(StudyError, match="keep one of the two"):
+        blood_of_record(tmp_path, record="well.yaml", efficiency="500 cps/kBq")

@@ -13,6 +13,8 @@ _IDENTITY = (
     "ImageType",
     "Manufacturer",
     "ManufacturerModelName",
+    "DeviceSerialNumber",
+    "StationName",
     "SeriesDescription",
     "PatientID",
     "PatientSex",
@@ -53,6 +55,7 @@ _PIXELS = (
 )
 _GEOMETRY = (
     "PatientPosition",
+    "PatientOrientation",
     "ImagePositionPatient",
     "ImageOrientationPatient",
     "PixelSpacing",
@@ -82,6 +85,11 @@ _NUCLEAR_MEDICINE = (
     "RRIntervalVector",
     "TimeSlotVector",
     "AngularViewVector",
+    "ImageID",
+    "ScanVelocity",
+    "ScanLength",
+    "WholeBodyTechnique",
+    "FieldOfViewDimensions",
     "SliceVector",
     "TimeSliceVector",
     "RotationInformationSequence",

@@ -1,4 +1,4 @@
-"""How an image was taken and reconstructed, as its header says: for the record, nothing is computed from it."""
+"""How an image was taken and reconstructed, as its header says: for the record, and to compare with a calibration."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from theradose.formats.dicom.series import Series
 from theradose.formats.dicom.values import read_items, read_number, read_text, read_texts, tag_label
 from theradose.model.activity import Evidence
+from theradose.model.equipment import EnergyWindows, Equipment
 
 _COLLIMATORS = {
     "PARA": "parallel holes",
@@ -57,7 +58,43 @@ def read_equipment(series: Series) -> tuple[Evidence, ...]:
     return tuple(evidence for evidence in stated if evidence is not None)
 
 
-def energy_windows_kev(dataset: Any) -> tuple[tuple[float, float], ...]:
+def describe_equipment(series: Series, *, spacing_mm: tuple[float, float, float] | None) -> Equipment:
+    """Return what a calibration depends on, as the header states it.
+
+    Parameters
+    ----------
+    series : Series
+        Emission images.
+    spacing_mm : tuple of float or None
+        Voxel size (z, y, x), on which a recovery depends.
+    """
+    dataset = series.dataset
+    # Decay is undone before anything is calibrated, so that its correction does not matter.
+    codes = sorted({code for code in read_texts(dataset, "CorrectedImage") if code and code != "DECY"})
+    stated = {
+        "method": read_text(dataset, "ReconstructionMethod"),
+        "kernel": ", ".join(_distinct(read_texts(dataset, "ConvolutionKernel"))),
+        "corrections": ", ".join(_CORRECTIONS.get(code, code) for code in codes),
+        **{
+            f"{_CORRECTIONS[code]} method": read_text(dataset, keyword)
+            for code, keyword in _METHODS.items()
+            if code in codes
+        },
+        "voxel_mm": "" if spacing_mm is None else " x ".join(f"{side:.2f}" for side in spacing_mm),
+    }
+    return Equipment(
+        manufacturer=read_text(dataset, "Manufacturer") or None,
+        model=read_text(dataset, "ManufacturerModelName") or None,
+        serial=read_text(dataset, "DeviceSerialNumber") or None,
+        station=read_text(dataset, "StationName") or None,
+        collimator=_collimator_name(dataset) or None,
+        collimator_type=_collimator_type(dataset) or None,
+        energy_windows_kev=energy_windows_kev(dataset),
+        reconstruction={name: value for name, value in stated.items() if value},
+    )
+
+
+def energy_windows_kev(dataset: Any) -> EnergyWindows:
     """Return the limits of every energy window that is stated in full."""
     ranges = list(read_items(dataset, "EnergyWindowRangeSequence"))
     for window in read_items(dataset, "EnergyWindowInformationSequence"):
@@ -74,7 +111,7 @@ def collimator_code(dataset: Any) -> str:
     return read_text(dataset, "CollimatorType") or (read_text(detectors[0], "CollimatorType") if detectors else "")
 
 
-def window_words(windows_kev: tuple[tuple[float, float], ...]) -> str:
+def window_words(windows_kev: EnergyWindows) -> str:
     """Return energy windows as text."""
     return ", ".join(f"{low:g} to {high:g} keV" for low, high in windows_kev)
 
@@ -85,8 +122,23 @@ def _imaging_system(dataset: Any) -> Evidence | None:
 
 
 def _collimator(dataset: Any) -> Evidence | None:
-    code, name = collimator_code(dataset), _name(read_text(dataset, "CollimatorGridName"))
-    return _evidence("collimator", ", ".join(_distinct((_COLLIMATORS.get(code, code), name))), "CollimatorType")
+    return _evidence("collimator", _collimator_words(dataset), "CollimatorType")
+
+
+def _collimator_words(dataset: Any) -> str:
+    return ", ".join(_distinct((_collimator_type(dataset), _collimator_name(dataset))))
+
+
+def _collimator_type(dataset: Any) -> str:
+    code = collimator_code(dataset)
+    return _COLLIMATORS.get(code, code)
+
+
+def _collimator_name(dataset: Any) -> str:
+    """Return the name of the collimator of the image or of its first detector; empty if absent."""
+    detectors = read_items(dataset, "DetectorInformationSequence")
+    named = read_text(dataset, "CollimatorGridName")
+    return _name(named or (read_text(detectors[0], "CollimatorGridName") if detectors else ""))
 
 
 def _energy_window(dataset: Any) -> Evidence | None:

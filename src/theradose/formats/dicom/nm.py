@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import partial
 
 from theradose.formats.dicom.administration import read_administration
-from theradose.formats.dicom.equipment import read_equipment
+from theradose.formats.dicom.equipment import describe_equipment, read_equipment
 from theradose.formats.dicom.geometry import stack_of_files, stack_of_frames
 from theradose.formats.dicom.scale import read_scale, read_values
 from theradose.formats.dicom.series import Series
@@ -103,6 +103,9 @@ def read_nm(series: Series, declaration: Declaration = NOTHING_DECLARED) -> Emis
             *stack.geometry.problems,
             *timing.problems,
             *administration.problems,
+        ),
+        equipment=describe_equipment(
+            series, spacing_mm=stack.geometry.grid.spacing_mm if stack.geometry.grid is not None else None
         ),
     )
 

@@ -133,15 +133,16 @@ def write_nm_volume(
         context=context,
     )
     dataset.BodyPartExamined = "ABDOMEN"
-    dataset.ManufacturerModelName = acquisition.camera
+    # The equipment of an image is its camera, not the program that wrote the file.
+    dataset.ManufacturerModelName = dataset.DeviceSerialNumber = acquisition.camera
     _describe_series(dataset, acquisition, grid)
     _describe_frames(dataset, stored, grid)
     dataset.RealWorldValueMappingSequence = [_mapping(unit, slope, int(stored.max()))]
-    dataset.RadiopharmaceuticalInformationSequence = [_radiopharmaceutical(acquisition)]
+    dataset.RadiopharmaceuticalInformationSequence = [radiopharmaceutical_item(acquisition)]
     dataset.EnergyWindowInformationSequence = [_energy_window(acquisition)]
     dataset.DetectorInformationSequence = [_detector(acquisition, grid)]
     dataset.RotationInformationSequence = [_rotation(acquisition)]
-    dataset.PatientOrientationCodeSequence = [_supine()]
+    dataset.PatientOrientationCodeSequence = [supine_item()]
     dataset.PatientGantryRelationshipCodeSequence = [coded("102540001", "SCT", "headfirst")]
     dataset.PixelData = stored.tobytes()
     save_object(dataset, path)
@@ -220,7 +221,8 @@ def _mapping(unit: ImageUnit, slope: float, largest: int) -> Dataset:
     return item
 
 
-def _radiopharmaceutical(acquisition: NmAcquisition) -> Dataset:
+def radiopharmaceutical_item(acquisition: NmAcquisition) -> Dataset:
+    """Return the item of the radiopharmaceutical."""
     from pydicom import Dataset
 
     nuclide = load_nuclide(acquisition.nuclide)
@@ -272,7 +274,8 @@ def _rotation(acquisition: NmAcquisition) -> Dataset:
     return item
 
 
-def _supine() -> Dataset:
+def supine_item() -> Dataset:
+    """Return the patient orientation code of a patient who lies on the back."""
     item = coded("102538003", "SCT", "recumbent")
     item.PatientOrientationModifierCodeSequence = [coded("40199007", "SCT", "supine")]
     return item

@@ -5,7 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from theradose.formats.dicom.administration import read_administration
-from theradose.formats.dicom.equipment import collimator_code, energy_windows_kev, read_equipment, window_words
+from theradose.formats.dicom.equipment import (
+    collimator_code,
+    describe_equipment,
+    energy_windows_kev,
+    read_equipment,
+    window_words,
+)
 from theradose.formats.dicom.geometry import stack_of_files
 from theradose.formats.dicom.scale import read_scale, read_values
 from theradose.formats.dicom.series import Series
@@ -57,6 +63,9 @@ def read_pt(series: Series, declaration: Declaration = NOTHING_DECLARED) -> Emis
             *stack.geometry.problems,
             *timing.problems,
             *administration.problems,
+        ),
+        equipment=describe_equipment(
+            series, spacing_mm=stack.geometry.grid.spacing_mm if stack.geometry.grid is not None else None
         ),
     )
 

@@ -1,0 +1,260 @@
+"""From planar counts to images of unscattered photons, and the counts of regions in them.
+
+References
+----------
+[Siegel1999]_ Steps of planar quantification.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from theradose.errors import CalibrationError
+from theradose.formats.decay import frame_start_factor
+from theradose.model.arrays import Array, frozen
+from theradose.model.finding import Finding
+from theradose.model.planar import EnergyWindow, PlanarPair
+from theradose.nuclides import Nuclide
+from theradose.quantify.attenuation import imaged_energy_kev
+from theradose.quantify.conjugate_view import RegionCounts
+from theradose.quantify.dead_time import DeadTimeModel, true_count_rate
+from theradose.quantify.scatter_windows import (
+    PrimaryCounts,
+    dual_energy_window,
+    triple_energy_window,
+    without_scatter,
+)
+
+ScatterMethod = Literal["automatic", "tew", "dew", "none"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PrimaryImages:
+    """Both views after scatter correction, counts as recorded, with the factors that rates are multiplied by.
+
+    Attributes
+    ----------
+    anterior, posterior, anterior_variance, posterior_variance : ndarray, shape (rows, columns)
+        Unscattered counts and their variance.
+    factor : float
+        Dead time and decay to the moment to which the images refer.
+    dead_time_factor : float or None
+        Of that, dead time; ``None`` if none was applied.
+    delay_h : float
+        How long after the start of the acquisition that moment is.
+    exposure_s : float
+        Time over which a pixel collected counts.
+    energy_kev : float
+        Photons that were imaged.
+    scatter : str
+        How scattered photons were removed.
+    """
+
+    anterior: Array
+    posterior: Array
+    anterior_variance: Array
+    posterior_variance: Array
+    factor: float
+    dead_time_factor: float | None
+    delay_h: float
+    exposure_s: float
+    energy_kev: float
+    scatter: str
+
+    def __post_init__(self) -> None:
+        for name in ("anterior", "posterior", "anterior_variance", "posterior_variance"):
+            object.__setattr__(self, name, frozen(getattr(self, name), float))
+
+    @property
+    def geometric_mean_cps(self) -> Array:
+        """Geometric mean of both views, cps."""
+        front, back = np.maximum(self.anterior, 0), np.maximum(self.posterior, 0)
+        mean: Array = np.sqrt(front * back) * self.factor / self.exposure_s
+        return mean
+
+    def region(self, mask: Array) -> tuple[RegionCounts, RegionCounts]:
+        """Return the counts of a region in the anterior and in the posterior view."""
+        inside = np.asarray(mask, bool)
+        pixels = float(inside.sum())
+        front, back = (
+            RegionCounts(float(counts[inside].sum()), float(variance[inside].sum()), pixels)
+            for counts, variance in (
+                (self.anterior, self.anterior_variance),
+                (self.posterior, self.posterior_variance),
+            )
+        )
+        return front, back
+
+
+def primary_images(
+    pair: PlanarPair,
+    *,
+    nuclide: Nuclide,
+    method: ScatterMethod,
+    dew_factor: float | None,
+    dead_time_us: float | None,
+    dead_time_model: DeadTimeModel = "paralysable",
+) -> tuple[PrimaryImages, tuple[Finding, ...]]:
+    """Correct a pair of views for dead time, decay during the frame and scatter.
+
+    A static image is brought to the start of its frame. A whole-body scan passes a region at some moment that the file
+    does not tell: its images refer to the middle of the scan.
+
+    Parameters
+    ----------
+    pair : PlanarPair
+        Counts in one or more energy windows.
+    nuclide : Nuclide
+        Gives the photon line and the decay.
+    method : {"automatic", "tew", "dew", "none"}
+        ``automatic`` takes the triple energy window where there are windows on both sides of the photopeak.
+    dew_factor : float or None
+        For the dual energy window.
+    dead_time_us : float or None
+        Acting on the photopeak rate of both detectors together.
+    dead_time_model : {"paralysable", "non-paralysable"}
+        How the camera loses counts.
+
+    Returns
+    -------
+    PrimaryImages
+        Both views.
+    tuple of Finding
+        ``planar-scatter-not-corrected``, ``whole-body-time-assumed``, ``planar-window-assumed``.
+
+    Raises
+    ------
+    CalibrationError
+        ``planar-photopeak`` if no window holds a gamma line of the nuclide, ``scatter-windows`` if the method needs
+        windows that are not there, ``scatter-factor`` without a factor, and the limits of dead time.
+
+    References
+    ----------
+    [Siegel1999]_, [Ogawa1991]_
+    """
+    peak, energy_kev, findings = _photopeak(pair, nuclide)
+    below, above = _neighbours(pair, peak)
+    chosen, scatter_findings = _method(method, below, above)
+    views = [_primary(chosen, stack, pair, peak, below, above, dew_factor) for stack in (pair.anterior, pair.posterior)]
+    live, dead_findings = _dead_time_factor(pair, peak, dead_time_us, dead_time_model)
+    factor, delay_h, time_findings = _decay(pair, nuclide)
+    words = {"tew": f"triple energy window ({below}, {above})", "dew": f"dual energy window ({below})", "none": "none"}
+    images = PrimaryImages(
+        anterior=views[0].primary,
+        posterior=views[1].primary,
+        anterior_variance=views[0].variance,
+        posterior_variance=views[1].variance,
+        factor=factor * (live or 1.0),
+        dead_time_factor=live,
+        delay_h=delay_h,
+        exposure_s=pair.exposure_s,
+        energy_kev=energy_kev,
+        scatter=words[chosen],
+    )
+    return images, (*findings, *scatter_findings, *dead_findings, *time_findings)
+
+
+def _photopeak(pair: PlanarPair, nuclide: Nuclide) -> tuple[EnergyWindow, float, tuple[Finding, ...]]:
+    found = [(window, imaged_energy_kev(nuclide, low_kev=window.low_kev, high_kev=window.high_kev))
+             for window in pair.windows]  # fmt: skip
+    lines = {line.energy_kev: line.intensity for line in nuclide.photon_lines}
+    peaks = [(lines[energy], window, energy) for window, energy in found if energy is not None]
+    if not peaks:
+        listed = ", ".join(map(str, pair.windows))
+        raise CalibrationError(
+            f"No energy window of the planar image ({listed}) holds a gamma line of {nuclide.name}.",
+            code="planar-photopeak",
+        )
+    _, window, energy = max(peaks, key=lambda entry: entry[0])
+    if window.high_kev < float("inf"):
+        return window, energy, ()
+    message = f"The planar image states no energy window: it is taken as that of {energy:.0f} keV of {nuclide.name}."
+    return window, energy, (Finding("planar-window-assumed", "warning", message),)
+
+
+def _neighbours(pair: PlanarPair, peak: EnergyWindow) -> tuple[EnergyWindow | None, EnergyWindow | None]:
+    below = [window for window in pair.windows if window.centre_kev < peak.low_kev]
+    above = [window for window in pair.windows if window.centre_kev > peak.high_kev]
+    return max(below, default=None), min(above, default=None)
+
+
+def _method(
+    method: ScatterMethod, below: EnergyWindow | None, above: EnergyWindow | None
+) -> tuple[Literal["tew", "dew", "none"], tuple[Finding, ...]]:
+    if method == "automatic":
+        if below is not None and above is not None:
+            return "tew", ()
+        message = (
+            "The planar image has no energy windows on both sides of the photopeak: scattered photons were not taken "
+            "off, which raises counts and blurs regions into each other."
+        )
+        return "none", (Finding("planar-scatter-not-corrected", "warning", message),)
+    if (method in ("tew", "dew") and below is None) or (method == "tew" and above is None):
+        raise CalibrationError(
+            f"The scatter method '{method}' needs energy windows beside the photopeak that the planar image does not "
+            "have: choose 'automatic' or 'none'.",
+            code="scatter-windows",
+        )
+    if method == "none":
+        message = "Scattered photons in the planar image were not taken off, as the study asks."
+        return "none", (Finding("planar-scatter-not-corrected", "info", message),)
+    return method, ()
+
+
+def _primary(
+    method: Literal["tew", "dew", "none"],
+    stack: Array,
+    pair: PlanarPair,
+    peak: EnergyWindow,
+    below: EnergyWindow | None,
+    above: EnergyWindow | None,
+    dew_factor: float | None,
+) -> PrimaryCounts:
+    images = dict(zip(pair.windows, stack, strict=True))
+    if method == "tew" and below is not None and above is not None:
+        return triple_energy_window(
+            peak_counts=images[peak], lower_counts=images[below], upper_counts=images[above],
+            peak=peak, lower=below, upper=above,
+        )  # fmt: skip
+    if method == "dew" and below is not None:
+        if dew_factor is None:
+            raise CalibrationError(
+                "The dual energy window needs the factor of this camera: add 'planar: {dew_factor: …}' to the study.",
+                code="scatter-factor",
+            )
+        return dual_energy_window(peak_counts=images[peak], lower_counts=images[below], factor=dew_factor)
+    return without_scatter(peak_counts=images[peak])
+
+
+def _dead_time_factor(
+    pair: PlanarPair, peak: EnergyWindow, dead_time_us: float | None, model: DeadTimeModel
+) -> tuple[float | None, tuple[Finding, ...]]:
+    if not dead_time_us:
+        return None, ()
+    if pair.technique == "whole-body":
+        message = (
+            f"A dead time of {dead_time_us:g} us is stated, but the count rate of a whole-body scan changes along the "
+            "patient: no correction was made."
+        )
+        return None, (Finding("dead-time-not-applied", "warning", message),)
+    position = pair.windows.index(peak)
+    counts = float(pair.anterior[position].sum() + pair.posterior[position].sum())
+    observed = counts / pair.exposure_s
+    if observed == 0:
+        return 1.0, ()
+    return true_count_rate(observed_cps=observed, dead_time_us=dead_time_us, model=model) / observed, ()
+
+
+def _decay(pair: PlanarPair, nuclide: Nuclide) -> tuple[float, float, tuple[Finding, ...]]:
+    if pair.technique == "static":
+        rate = nuclide.decay_constant_per_h
+        return float(frame_start_factor(decay_constant_per_h=rate, duration_h=pair.exposure_s / 3600)), 0.0, ()
+    middle_h = pair.elapsed_s / 7200
+    message = (
+        f"The whole-body scan took {pair.elapsed_s / 60:.0f} min; all regions count as measured in its middle, so that "
+        f"their times are wrong by up to {60 * middle_h:.0f} min."
+    )
+    return 1.0, middle_h, (Finding("whole-body-time-assumed", "info", message),)
