@@ -121,8 +121,8 @@ def _of_surroundings(name: str, findings: tuple[Finding, ...], recovery: Recover
     if recovery is None or not in_warm_surroundings(name):
         return findings
     message = (
-        f"'{name}' lies in tissue of like activity, which gives back what blur takes: no recovery was applied to it, and "
-        "brighter neighbours make its activity too high."
+        f"'{name}' lies in tissue of like activity, which gives back what blur takes: no recovery was applied to it, "
+        "and brighter neighbours make its activity too high."
     )
     code = "recovery-not-applied"
     return tuple(Finding(code, "info", message, name) if finding.code == code else finding for finding in findings)
