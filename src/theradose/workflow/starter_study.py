@@ -72,18 +72,23 @@ def _write_readings(draft: StudyDraft, schedule: Schedule) -> None:
 def _write_timepoints(draft: StudyDraft, schedule: Schedule) -> None:
     draft.needed("", "calibration", "{camera: …, sensitivity: … cps/MBq, u: … %}, unless the values are Bq/mL", path="")
     draft.text("timepoints:")
-    images = [visit for visit in schedule.visits if visit.visit in schedule.protocol.image_visits]
+    first = True
     for visit in schedule.visits:
-        if visit not in images and _measures(visit.visit, MeasurementKind.PLANAR):
-            draft.comment(f"planar views '{visit.visit.id}': planned {_when(visit)}")
-    for number, visit in enumerate(images):
-        draft.text(f"  - id: {visit.visit.id}")
-        draft.needed("    ", "activity", f"file or folder of the image, planned {_when(visit)}", path="")
-        draft.absent("    ", "ct", "file or folder, if there is one")
-        if number == 0:
-            draft.needed("    ", "regions", "an RTSTRUCT or SEG at one time point, or 'drafts'", path="")
-        else:
-            draft.absent("    ", "regions", "not stated")
+        planned = f"planned {_when(visit)}"
+        imaged = visit.visit in schedule.protocol.image_visits
+        if imaged:
+            draft.text(f"  - id: {visit.visit.id}")
+            draft.needed("    ", "activity", f"file or folder of the image, {planned}", path="")
+            draft.absent("    ", "ct", "file or folder, if there is one")
+            if first:
+                draft.needed("    ", "regions", "an RTSTRUCT or SEG at one time point, or 'drafts'", path="")
+            else:
+                draft.absent("    ", "regions", "not stated")
+            first = False
+        if _measures(visit.visit, MeasurementKind.PLANAR):
+            # Planar images are a time point of their own, also beside a SPECT/CT of the same visit.
+            draft.text(f"  - id: {visit.visit.id}{'-planar' if imaged else ''}")
+            draft.needed("    ", "planar", f"file or folder of the anterior and posterior view, {planned}", path="")
 
 
 def _write_single_time_point(draft: StudyDraft, schedule: Schedule) -> None:

@@ -109,11 +109,12 @@ def missing_values(study: Study) -> tuple[Missing, ...]:
         )
     for number, timepoint in enumerate(study.timepoints):
         if timepoint.activity is None and timepoint.planar is None:
+            # A key that is there without a value says which image is meant.
+            planar = "planar" in timepoint.model_fields_set and "activity" not in timepoint.model_fields_set
+            key, noun = ("planar", "planar images") if planar else ("activity", "emission image")
             found.append(
                 Missing(
-                    f"timepoints[{number}].activity",
-                    "missing-image",
-                    f"name the emission image of time point '{timepoint.id}'",
+                    f"timepoints[{number}].{key}", "missing-image", f"name the {noun} of time point '{timepoint.id}'"
                 )
             )
     if study.timepoints and not any(timepoint.regions for timepoint in study.timepoints) and not study.drafts:

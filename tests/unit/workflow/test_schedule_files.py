@@ -145,12 +145,30 @@ def test_the_study_asks_for_what_was_not_measured_yet(tmp_path, name):
     path.write_text(starter_study(dated(name)))
     study_file = read_study(path)
     assert study_file.study.protocol == name
-    assert [point.id for point in study_file.study.timepoints] == [v.id for v in load_protocol(name).image_visits]
+    images = [point.id for point in study_file.study.timepoints if "planar" not in point.model_fields_set]
+    assert images == [v.id for v in load_protocol(name).image_visits]
     asked = {item.key for item in missing_values(study_file.study)}
     assert {"administrations[0].activity", "administrations[0].start"} <= asked
     assert ("timepoints[].regions" in asked) == bool(load_protocol(name).image_visits)
     with pytest.raises(StudyError, match="lacks what the run needs"):
         require_complete(study_file)
+
+
+def test_planar_visits_are_time_points_of_their_own(tmp_path):
+    """Five planar pairs, the second beside the SPECT/CT of its visit; each is asked for until its path is there."""
+    path = tmp_path / "study.yaml"
+    path.write_text(starter_study(dated("lu177-dotatate/hybrid-5")))
+    study_file = read_study(path)
+    ids = ["h1", "h24", "h24-planar", "h48", "h96", "h168"]
+    assert [point.id for point in study_file.study.timepoints] == ids
+    asked = {item.key: item.advice for item in missing_values(study_file.study)}
+    assert asked["timepoints[0].planar"] == "name the planar images of time point 'h1'"
+    assert "timepoints[1].activity" in asked and "timepoints[2].planar" in asked
+    filled_in = re.sub(r"planar: null  # needed: .*planned .*", "planar: dicom/planar", path.read_text())
+    path.write_text(re.sub(r"activity: null  # needed: file.*", "activity: dicom/spect", filled_in))
+    study = read_study(path).study
+    assert [point.id for point in study.planar_timepoints] == [name for name in ids if name != "h24"]
+    assert [point.id for point in study.emission_timepoints] == ["h24"]
 
 
 @pytest.mark.parametrize("name", [name for name in protocol_names() if load_protocol(name).visits])
