@@ -14,11 +14,13 @@ from theradose.acquire.decide import assumption_findings, problem_findings, requ
 from theradose.acquire.sources import Content, Source, find_sources
 from theradose.data import load_yaml
 from theradose.errors import PhysicsError, StudyError
+from theradose.formats.dicom.equipment import describe_equipment
 from theradose.formats.dicom.planar import PlanarFacts, PlanarFrame, read_counts, read_planar
 from theradose.formats.dicom.values import tag_label
 from theradose.formats.facts import NOTHING_DECLARED, Effect, Problem
 from theradose.model.activity import Evidence
 from theradose.model.arrays import Array
+from theradose.model.equipment import Equipment
 from theradose.model.finding import Finding
 from theradose.model.planar import EnergyWindow, PlanarPair, View
 from theradose.model.study import Declaration
@@ -121,12 +123,13 @@ def load_planar(
     DicomError
         If pixels cannot be decoded.
     """
-    plan = plan_planar(planar_sources(path), declaration)
+    sources = planar_sources(path)
+    plan = plan_planar(sources, declaration)
     require_usable(plan.problems, where=path.name)
     frames, acquired_at = plan.facts.frames, declaration.acquired_at or plan.acquired_at
     if acquired_at is None or plan.exposure_s is None or plan.elapsed_s is None:
         raise ValueError("a planar image with missing values has problems")
-    windows = tuple(sorted({_window(frame) for frame in frames}))
+    windows = tuple(sorted({window_of(frame) for frame in frames}))
     anterior, posterior = (np.stack([_head_up(_frame(frames, view, window)) for window in windows]) for view in View)
     turned, mirror_evidence, findings = _is_turned(frames, declaration, anterior, posterior, where=path.name)
     if not turned:
@@ -142,11 +145,22 @@ def load_planar(
         exposure_s=plan.exposure_s,
         elapsed_s=plan.elapsed_s,
         technique=frames[0].technique,
-        nuclide=_nuclide(plan.facts.administration.nuclide, declaration, nuclide),
+        nuclide=agreed_nuclide(plan.facts.administration.nuclide, declaration, nuclide),
         evidence=evidence,
+        equipment=planar_equipment(sources, windows),
     )
     compared = compare_administration(plan.facts.administration, administration_start, timezone=timezone, undone=False)
     return pair, (*findings, *compared, *problem_findings(plan.problems), *assumption_findings(evidence))
+
+
+def planar_equipment(sources: Sequence[Source], windows: Sequence[EnergyWindow]) -> Equipment | None:
+    """Return what the header of planar images says of the camera, with the energy windows of all of them."""
+    series = next((source.series for source in sources if source.series is not None), None)
+    if series is None:
+        return None
+    stated = tuple((window.low_kev, window.high_kev) for window in windows if window.high_kev < float("inf"))
+    # Planar images are not reconstructed.
+    return replace(describe_equipment(series, spacing_mm=None), energy_windows_kev=stated, reconstruction={})
 
 
 def _declared_view(frame: PlanarFrame, declaration: Declaration) -> PlanarFrame:
@@ -239,7 +253,7 @@ def _view_problems(frames: Sequence[PlanarFrame]) -> list[Problem]:
             )
         ]
     problems = []
-    per_view = {view: [_window(frame) for frame in frames if frame.view is view] for view in View}
+    per_view = {view: [window_of(frame) for frame in frames if frame.view is view] for view in View}
     absent = [view.value for view, windows in per_view.items() if not windows]
     if absent:
         message = f"There is no {absent[0]} view: a conjugate view needs the anterior and the posterior one."
@@ -257,13 +271,14 @@ def _view_problems(frames: Sequence[PlanarFrame]) -> list[Problem]:
     return problems
 
 
-def _window(frame: PlanarFrame) -> EnergyWindow:
+def window_of(frame: PlanarFrame) -> EnergyWindow:
+    """Return the energy window of a frame, an unlimited one if none is stated."""
     # A single window without limits is the photopeak of whatever was imaged.
     return frame.window or EnergyWindow(0.0, float("inf"))
 
 
 def _frame(frames: Sequence[PlanarFrame], view: View, window: EnergyWindow) -> PlanarFrame:
-    return next(frame for frame in frames if frame.view is view and _window(frame) == window)
+    return next(frame for frame in frames if frame.view is view and window_of(frame) == window)
 
 
 def _head_up(frame: PlanarFrame) -> Array:
@@ -321,7 +336,14 @@ def _similarity(first: Array, second: Array) -> float:
     return float(np.corrcoef(one, other)[0, 1])
 
 
-def _nuclide(stated: str | None, declaration: Declaration, given: str | None) -> str | None:
+def agreed_nuclide(stated: str | None, declaration: Declaration, given: str | None) -> str | None:
+    """Return the nuclide by the file, the declaration and the study, which must not contradict each other.
+
+    Raises
+    ------
+    StudyError
+        ``nuclide-conflict``, or a name that is not known.
+    """
     try:
         declared = canonical_nuclide(declaration.nuclide) if declaration.nuclide else stated
     except PhysicsError as error:

@@ -36,6 +36,15 @@ class ModelName(StrEnum):
     NON_PARALYSABLE = "non-paralysable"
 
 
+class ScatterName(StrEnum):
+    """How scattered photons are taken off planar images."""
+
+    AUTOMATIC = "automatic"
+    TEW = "tew"
+    DEW = "dew"
+    NONE = "none"
+
+
 class AxisName(StrEnum):
     """Direction of a cylinder in LPS coordinates."""
 
@@ -67,7 +76,9 @@ def calibrate_root() -> None:
 
 @calibrate_app.command("camera")
 def camera_command(
-    path: Annotated[Path, typer.Argument(help="SPECT of the source in counts (DICOM), or a table of counts (CSV).")],
+    path: Annotated[
+        Path, typer.Argument(help="SPECT or planar images of the source (DICOM), or a table of counts (CSV).")
+    ],
     record: RecordOption,
     nuclide: NuclideOption,
     geometry: Annotated[ShapeName, typer.Option("--geometry", help="Shape of the source.")],
@@ -81,7 +92,9 @@ def camera_command(
     margin: Annotated[
         str | None, typer.Option("--margin", help="Sum the counts of the geometry grown by this, '30 mm'.")
     ] = None,
-    axis: Annotated[AxisName, typer.Option("--axis", help="Along which the cylinder lies (LPS).")] = AxisName.Z,
+    axis: Annotated[
+        AxisName, typer.Option("--axis", help="Along which the cylinder lies (LPS); planar views look along y.")
+    ] = AxisName.Z,
     threshold: Annotated[
         str | None, typer.Option("--threshold", help="Sum the counts of voxels above this part of the brightest.")
     ] = None,
@@ -90,6 +103,9 @@ def camera_command(
     ] = None,
     region_name: Annotated[str | None, typer.Option("--region-name", help="Which region of that file.")] = None,
     background: Annotated[Path | None, typer.Option("--background", help="The same image without source.")] = None,
+    planar: Annotated[bool, typer.Option("--planar", help="The table is of one planar view, not of SPECT.")] = False,
+    scatter: Annotated[ScatterName | None, typer.Option("--scatter", help="Of planar images.")] = None,
+    dew_factor: Annotated[float | None, typer.Option("--dew-factor", help="Of the dual energy window.")] = None,
     dead_time: DeadTimeOption = None,
     model: ModelOption = None,
     name: NameOption = None,
@@ -101,7 +117,8 @@ def camera_command(
 ) -> None:
     """Find the sensitivity of a gamma camera from a source of known activity."""
     from theradose.model.calibration import SourceGeometry
-    from theradose.workflow.calibrate_camera import CameraOptions, calibrate_camera
+    from theradose.workflow.calibrate_camera import calibrate_camera
+    from theradose.workflow.camera_factor import CameraOptions
     from theradose.workflow.source_images import RegionChoice
 
     choice = RegionChoice(
@@ -127,6 +144,9 @@ def camera_command(
         dead_time=_dead_time(dead_time, model, ModelName.PARALYSABLE),
         reconstruction=reconstruction,
         timezone=timezone,
+        planar=planar,
+        scatter=None if scatter is None else scatter.value,
+        dew_factor=dew_factor,
     )
     target = _target(record, "camera", nuclide, name, valid_until, collimator)
     _report(calibrate_camera(path, target, options), as_json)
@@ -333,10 +353,12 @@ def _report(done: Calibrated, as_json: bool, *, checks_from: int | None = None) 
 def _print_sections(done: Calibrated) -> None:
     record = done.record
     rows = []
-    if record.factor is not None:
-        factor = record.factor
+    factors = [("factor", record.factor), ("planar factor", record.planar_factor)]
+    for noun, factor in factors:
+        if factor is None:
+            continue
         rows.append(
-            ["factor", _with_u(factor.value_cps_per_mbq, factor.u_cps_per_mbq, "cps/MBq"), factor.geometry.words(),
+            [noun, _with_u(factor.value_cps_per_mbq, factor.u_cps_per_mbq, "cps/MBq"), factor.geometry.words(),
              f"{factor.measured_at:%Y-%m-%d}", factor.valid_until.isoformat()]
         )  # fmt: skip
     if record.dead_time is not None:
@@ -355,13 +377,15 @@ def _print_sections(done: Calibrated) -> None:
         rows.append(["recovery b2", _with_u(recovery.exponent, bb**0.5, ""), words, *dates])
     print(f"{record.kind} {record.instrument.name}, {record.nuclide}")
     print_table(["section", "value", "how", "measured", "valid until"], rows)
-    if record.factor is not None:
+    for noun, factor in factors:
+        if factor is None:
+            continue
         print()
         print_table(
-            ["source of uncertainty", "relative u"],
+            [f"uncertainty of the {noun}", "relative u"],
             [
                 [entry.source, "not stated" if entry.relative_u is None else f"{100 * entry.relative_u:.2f} %"]
-                for entry in record.factor.budget
+                for entry in factor.budget
             ],
         )
     if done.replaced:

@@ -16,7 +16,7 @@ from theradose.provenance import hash_parameters
 SCHEMA: Literal["theradose/calibration/1"] = "theradose/calibration/1"
 Kind = Literal["camera", "counter", "probe"]
 Shape = Literal["cylinder", "sphere", "point", "large-field", "tube"]
-Section = Literal["factor", "dead_time", "recovery"]
+Section = Literal["factor", "planar_factor", "dead_time", "recovery"]
 DeadTimeModel = Literal["paralysable", "non-paralysable"]
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -106,7 +106,11 @@ class Dated(RecordPart):
 
 
 class Factor(Dated):
-    """Counts per second and MBq."""
+    """Counts per second and MBq.
+
+    That of planar images is for one view, and states what depends on the view: its own energy windows, how scattered
+    photons were taken off, and how many views were counted.
+    """
 
     value_cps_per_mbq: Positive
     u_cps_per_mbq: NotNegative | None
@@ -120,6 +124,9 @@ class Factor(Dated):
     readings: int = Field(default=1, ge=1)
     highest_rate_cps: Positive | None = None
     largest_deviation: NotNegative | None = None
+    energy_windows_kev: tuple[tuple[float, float], ...] = ()
+    scatter: str | None = None
+    views: Literal[1, 2] | None = None
 
     @property
     def relative_u(self) -> float | None:
@@ -204,7 +211,17 @@ class CalibrationRecord(RecordPart):
     collimator_type: str | None = None
     energy_windows_kev: tuple[tuple[float, float], ...] = ()
     factor: Factor | None = None
+    planar_factor: Factor | None = None
     dead_time: DeadTime | None = None
     recovery: Recovery | None = None
     constancy: tuple[ConstancyCheck, ...] = ()
     history: tuple[HistoryEntry, ...] = ()
+
+    @model_validator(mode="after")
+    def _factors_in_their_places(self) -> Self:
+        # All detectors together count twice as much as one view: exchanged, they would halve or double a dose.
+        if self.factor is not None and self.factor.measurement == "planar":
+            raise ValueError("a factor of planar images stands under planar_factor, not under factor")
+        if self.planar_factor is not None and self.planar_factor.measurement != "planar":
+            raise ValueError("planar_factor holds a factor of planar images only")
+        return self

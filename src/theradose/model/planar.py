@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Literal
 
 from theradose.errors import GeometryError
 from theradose.model.activity import Evidence
 from theradose.model.arrays import Array, frozen
+from theradose.model.equipment import Equipment
 from theradose.uncertainty import Uncertain
 
 Technique = Literal["static", "whole-body"]
@@ -72,6 +74,8 @@ class PlanarPair:
         Nuclide stated by the file or the study, as ``Lu-177``.
     evidence : tuple of Evidence
         What was concluded from what.
+    equipment : Equipment or None
+        What the header says of the camera; ``None`` if the images come from no file.
     """
 
     windows: tuple[EnergyWindow, ...]
@@ -84,6 +88,7 @@ class PlanarPair:
     technique: Technique
     nuclide: str | None
     evidence: tuple[Evidence, ...] = ()
+    equipment: Equipment | None = None
 
     def __post_init__(self) -> None:
         for name in ("anterior", "posterior"):
@@ -101,6 +106,58 @@ class PlanarPair:
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return int(self.anterior.shape[1]), int(self.anterior.shape[2])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SourceView:
+    """One view of a calibration source.
+
+    Attributes
+    ----------
+    counts : ndarray, shape (windows, rows, columns)
+        Counts, as stored: the place of a source in the view does not matter.
+    acquired_at : datetime
+        Start of this view.
+    """
+
+    counts: Array
+    acquired_at: datetime
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", frozen(self.counts, float))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SourceViews:
+    """A single static view of a calibration source, or two opposite ones.
+
+    Attributes
+    ----------
+    views : tuple of SourceView
+        One or two.
+    windows : tuple of EnergyWindow
+        Energy windows, the same in all views.
+    spacing_mm : tuple of float
+        Size of a pixel (row, column).
+    exposure_s : float
+        Time over which each view collected counts.
+    equipment : Equipment
+        What the header says of the camera.
+    files : tuple of Path
+        Behind them.
+    """
+
+    views: tuple[SourceView, ...]
+    windows: tuple[EnergyWindow, ...]
+    spacing_mm: tuple[float, float]
+    exposure_s: float
+    equipment: Equipment
+    files: tuple[Path, ...]
+
+    @property
+    def acquired_at(self) -> datetime:
+        """Start of the first view."""
+        return min((view.acquired_at for view in self.views), key=lambda moment: moment.replace(tzinfo=None))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ import numpy as np
 
 from theradose.data import load_yaml
 from theradose.errors import CalibrationError
-from theradose.model.calibration import CalibrationRecord, Dated, Instrument, Reconstruction
+from theradose.model.calibration import CalibrationRecord, Dated, Factor, Instrument, Reconstruction
 from theradose.model.equipment import EnergyWindows, Equipment
 from theradose.model.finding import Finding
 from theradose.model.samples import CounterCalibration
@@ -75,6 +75,38 @@ def camera_findings(
         *_equipment_findings(record, equipment),
         *holding_findings(record, acquired_at),
     )
+
+
+def planar_findings(
+    record: CalibrationRecord, equipment: Equipment | None, *, nuclide: str, acquired_at: datetime, scatter: str
+) -> tuple[Finding, ...]:
+    """Return how a planar image differs from what the planar factor of a record was measured with.
+
+    Parameters
+    ----------
+    record : CalibrationRecord
+        Of a camera, with a planar factor.
+    equipment, nuclide, acquired_at
+        As for :func:`camera_findings`.
+    scatter : str
+        How scattered photons were taken off the image, in words that begin with the method.
+    """
+    factor = record.planar_factor
+    if factor is None:
+        return ()
+    # Planar images have their own energy windows; recovery is that of the SPECT.
+    of_planar = record.model_copy(
+        update={"factor": factor, "recovery": None, "energy_windows_kev": factor.energy_windows_kev}
+    )
+    findings = camera_findings(of_planar, equipment, nuclide=nuclide, acquired_at=acquired_at)
+    ours, theirs = (None if words is None else words.partition(" (")[0] for words in (factor.scatter, scatter))
+    if ours is None or ours == theirs:
+        return findings
+    message = (
+        f"Scattered photons were taken off the image by '{theirs}', but by '{ours}' when the planar factor of "
+        f"'{record.instrument.name}' was measured: correct both alike."
+    )
+    return (*findings, Finding("calibration-scatter-differs", "warning", message))
 
 
 def set_findings(record: CalibrationRecord) -> tuple[Finding, ...]:
@@ -157,16 +189,19 @@ def counter_calibration(
 
 
 def _dead_time_findings(record: CalibrationRecord) -> Iterator[Finding]:
-    factor, dead_time = record.factor, record.dead_time
-    if factor is None or dead_time is None or factor.dead_time_us == dead_time.value_us:
-        return
-    before = "without dead time" if factor.dead_time_us is None else f"with a dead time of {factor.dead_time_us:.3g} us"
-    yield Finding(
-        "factor-dead-time-differs",
-        "warning",
-        f"The factor of '{record.instrument.name}' was measured {before}, but the record's dead time is "
-        f"{dead_time.value_us:.3g} us: measure the factor again, so that both belong together.",
-    )
+    dead_time = record.dead_time
+    for factor in (record.factor, record.planar_factor):
+        if factor is None or dead_time is None or factor.dead_time_us == dead_time.value_us:
+            continue
+        before = "without dead time"
+        if factor.dead_time_us is not None:
+            before = f"with a dead time of {factor.dead_time_us:.3g} us"
+        yield Finding(
+            "factor-dead-time-differs",
+            "warning",
+            f"The {_factor_noun(factor)} of '{record.instrument.name}' was measured {before}, but the record's dead "
+            f"time is {dead_time.value_us:.3g} us: measure the factor again, so that both belong together.",
+        )
 
 
 def _recovery_findings(record: CalibrationRecord) -> Iterator[Finding]:
@@ -266,7 +301,7 @@ def _equipment_findings(record: CalibrationRecord, equipment: Equipment | None) 
 
 def _expiry_findings(record: CalibrationRecord, used_at: datetime) -> Iterator[Finding]:
     sections: tuple[tuple[str, Dated | None], ...] = (
-        ("factor", record.factor), ("dead time", record.dead_time), ("recovery", record.recovery),
+        (_factor_noun(record.factor), record.factor), ("dead time", record.dead_time), ("recovery", record.recovery),
     )  # fmt: skip
     for noun, section in sections:
         if section is None:
@@ -322,6 +357,10 @@ def _constancy_findings(record: CalibrationRecord, used_at: datetime) -> Iterato
 
 
 _DAY = timedelta(days=1)
+
+
+def _factor_noun(factor: Factor | None) -> str:
+    return "planar factor" if factor is not None and factor.measurement == "planar" else "factor"
 
 
 def _reconstruction_difference(first: Reconstruction | None, second: Reconstruction | None) -> str:

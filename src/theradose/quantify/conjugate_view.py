@@ -11,6 +11,7 @@ References
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from theradose.errors import CalibrationError
@@ -193,38 +194,52 @@ def conjugate_view_activity(
     return rate_cps * (1 / transmission) ** 0.5 * self_attenuation / sensitivity_cps_per_mbq
 
 
-def planar_sensitivity(
-    *,
-    anterior: RegionCounts,
-    posterior: RegionCounts | None,
-    background: RegionCounts | None,
-    exposure_s: float,
-    activity_mbq: Uncertain,
-    source: str,
-) -> Uncertain:
-    """Return the sensitivity of one view, cps/MBq, from a source of known activity in air.
+def source_view_rate(*, nets: Sequence[tuple[float, float]], exposure_s: float, source: str) -> Uncertain:
+    """Return the count rate of one view of a calibration source in cps; divided by its activity it is the sensitivity.
 
     Parameters
     ----------
-    anterior, posterior : RegionCounts, RegionCounts or None
-        Counts of the source; the geometric mean of two opposite views, or one view.
-    background : RegionCounts or None
-        Counts beside the source, in each view alike.
+    nets : sequence of tuple of float
+        Net counts and their variance of two opposite views, whose geometric mean it is, or of one view.
     exposure_s : float
         Time over which they were collected.
-    activity_mbq : Uncertain
-        Activity at the start of the frame.
     source : str
         Name under which the counting uncertainty stands.
+
+    Raises
+    ------
+    CalibrationError
+        ``negative-net-counts``.
 
     References
     ----------
     [Siegel1999]_
     """
-    views = [anterior] if posterior is None else [anterior, posterior]
-    nets = [net_counts(view, background, fraction=1.0, name=source, fraction_relative_u=0.0) for view in views]
     rate = geometric_mean_rate(anterior=nets[0], posterior=nets[-1], exposure_s=exposure_s, source=source)
-    if posterior is None:
-        # One view counted once: its uncertainty is not averaged.
-        rate = Uncertain.relative(rate.value, {source: math.sqrt(nets[0][1]) / nets[0][0]})
-    return rate / activity_mbq
+    if len(nets) > 1:
+        return rate
+    # One view counted once: its uncertainty is not averaged.
+    return Uncertain.relative(rate.value, {source: math.sqrt(nets[0][1]) / nets[0][0]})
+
+
+def slab_transmission(*, attenuation_per_cm: float, thickness_cm: float) -> float:
+    """Return the part of the photons that leaves a slab perpendicular to it: (1 − e^(−μt))/(μt) = e^(−μt/2)/f.
+
+    It is the same for one view and for the geometric mean of both.
+
+    Parameters
+    ----------
+    attenuation_per_cm, thickness_cm : float
+        Linear attenuation of the slab and its thickness along the view.
+
+    Raises
+    ------
+    CalibrationError
+        ``thickness-invalid`` if one is negative.
+
+    References
+    ----------
+    [Siegel1999]_, factor f of :func:`self_attenuation_factor`.
+    """
+    shape = self_attenuation_factor(attenuation_per_cm=attenuation_per_cm, thickness_cm=thickness_cm)
+    return math.exp(-attenuation_per_cm * thickness_cm / 2) / shape

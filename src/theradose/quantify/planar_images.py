@@ -7,6 +7,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -135,13 +136,10 @@ def primary_images(
     ----------
     [Siegel1999]_, [Ogawa1991]_
     """
-    peak, energy_kev, findings = _photopeak(pair, nuclide)
-    below, above = _neighbours(pair, peak)
-    chosen, scatter_findings = _method(method, below, above)
-    views = [_primary(chosen, stack, pair, peak, below, above, dew_factor) for stack in (pair.anterior, pair.posterior)]
-    live, dead_findings = _dead_time_factor(pair, peak, dead_time_us, dead_time_model)
+    choice, findings = choose_windows(pair.windows, nuclide=nuclide, method=method)
+    views = [choice.primary(stack, dew_factor=dew_factor) for stack in (pair.anterior, pair.posterior)]
+    live, dead_findings = _dead_time_factor(pair, choice, dead_time_us, dead_time_model)
     factor, delay_h, time_findings = _decay(pair, nuclide)
-    words = {"tew": f"triple energy window ({below}, {above})", "dew": f"dual energy window ({below})", "none": "none"}
     images = PrimaryImages(
         anterior=views[0].primary,
         posterior=views[1].primary,
@@ -151,19 +149,100 @@ def primary_images(
         dead_time_factor=live,
         delay_h=delay_h,
         exposure_s=pair.exposure_s,
-        energy_kev=energy_kev,
-        scatter=words[chosen],
+        energy_kev=choice.energy_kev,
+        scatter=choice.words,
     )
-    return images, (*findings, *scatter_findings, *dead_findings, *time_findings)
+    return images, (*findings, *dead_findings, *time_findings)
 
 
-def _photopeak(pair: PlanarPair, nuclide: Nuclide) -> tuple[EnergyWindow, float, tuple[Finding, ...]]:
+@dataclass(frozen=True, slots=True)
+class WindowChoice:
+    """Which energy windows of planar images are used, and for what.
+
+    Attributes
+    ----------
+    windows : tuple of EnergyWindow
+        All, in the order of the images.
+    method : {"tew", "dew", "none"}
+        How scattered photons are taken off.
+    peak : EnergyWindow
+        Photopeak.
+    below, above : EnergyWindow or None
+        Beside it.
+    energy_kev : float
+        Photons that are imaged.
+    """
+
+    windows: tuple[EnergyWindow, ...]
+    method: Literal["tew", "dew", "none"]
+    peak: EnergyWindow
+    below: EnergyWindow | None
+    above: EnergyWindow | None
+    energy_kev: float
+
+    @property
+    def words(self) -> str:
+        """How scattered photons are taken off, as text that begins with the method."""
+        return {
+            "tew": f"triple energy window ({self.below}, {self.above})",
+            "dew": f"dual energy window ({self.below})",
+            "none": "none",
+        }[self.method]
+
+    def peak_counts(self, stack: Array) -> float:
+        """Return the counts of a view in the photopeak window."""
+        return float(stack[self.windows.index(self.peak)].sum())
+
+    def primary(self, stack: Array, *, dew_factor: float | None) -> PrimaryCounts:
+        """Return the unscattered counts of a view, shape (windows, rows, columns).
+
+        Raises
+        ------
+        CalibrationError
+            ``scatter-factor``.
+        """
+        images = dict(zip(self.windows, stack, strict=True))
+        peak, below, above = self.peak, self.below, self.above
+        if self.method == "tew" and below is not None and above is not None:
+            return triple_energy_window(
+                peak_counts=images[peak], lower_counts=images[below], upper_counts=images[above],
+                peak=peak, lower=below, upper=above,
+            )  # fmt: skip
+        if self.method == "dew" and below is not None:
+            if dew_factor is None:
+                raise CalibrationError(
+                    "The dual energy window needs the factor of this camera: add 'planar: {dew_factor: …}' to the "
+                    "study, or --dew-factor to the calibration.",
+                    code="scatter-factor",
+                )
+            return dual_energy_window(peak_counts=images[peak], lower_counts=images[below], factor=dew_factor)
+        return without_scatter(peak_counts=images[peak])
+
+
+def choose_windows(
+    windows: Sequence[EnergyWindow], *, nuclide: Nuclide, method: ScatterMethod
+) -> tuple[WindowChoice, tuple[Finding, ...]]:
+    """Return the photopeak window and those beside it, and how scattered photons are taken off.
+
+    Raises
+    ------
+    CalibrationError
+        ``planar-photopeak`` if no window holds a gamma line of the nuclide, ``scatter-windows`` if the method needs
+        windows that are not there.
+    """
+    peak, energy_kev, findings = _photopeak(windows, nuclide)
+    below, above = _neighbours(windows, peak)
+    chosen, scatter_findings = _method(method, below, above)
+    return WindowChoice(tuple(windows), chosen, peak, below, above, energy_kev), (*findings, *scatter_findings)
+
+
+def _photopeak(windows: Sequence[EnergyWindow], nuclide: Nuclide) -> tuple[EnergyWindow, float, tuple[Finding, ...]]:
     found = [(window, imaged_energy_kev(nuclide, low_kev=window.low_kev, high_kev=window.high_kev))
-             for window in pair.windows]  # fmt: skip
+             for window in windows]  # fmt: skip
     lines = {line.energy_kev: line.intensity for line in nuclide.photon_lines}
     peaks = [(lines[energy], window, energy) for window, energy in found if energy is not None]
     if not peaks:
-        listed = ", ".join(map(str, pair.windows))
+        listed = ", ".join(map(str, windows))
         raise CalibrationError(
             f"No energy window of the planar image ({listed}) holds a gamma line of {nuclide.name}.",
             code="planar-photopeak",
@@ -175,9 +254,9 @@ def _photopeak(pair: PlanarPair, nuclide: Nuclide) -> tuple[EnergyWindow, float,
     return window, energy, (Finding("planar-window-assumed", "warning", message),)
 
 
-def _neighbours(pair: PlanarPair, peak: EnergyWindow) -> tuple[EnergyWindow | None, EnergyWindow | None]:
-    below = [window for window in pair.windows if window.centre_kev < peak.low_kev]
-    above = [window for window in pair.windows if window.centre_kev > peak.high_kev]
+def _neighbours(windows: Sequence[EnergyWindow], peak: EnergyWindow) -> tuple[EnergyWindow | None, EnergyWindow | None]:
+    below = [window for window in windows if window.centre_kev < peak.low_kev]
+    above = [window for window in windows if window.centre_kev > peak.high_kev]
     return max(below, default=None), min(above, default=None)
 
 
@@ -199,38 +278,13 @@ def _method(
             code="scatter-windows",
         )
     if method == "none":
-        message = "Scattered photons in the planar image were not taken off, as the study asks."
+        message = "Scattered photons in the planar image were not taken off, as was asked."
         return "none", (Finding("planar-scatter-not-corrected", "info", message),)
     return method, ()
 
 
-def _primary(
-    method: Literal["tew", "dew", "none"],
-    stack: Array,
-    pair: PlanarPair,
-    peak: EnergyWindow,
-    below: EnergyWindow | None,
-    above: EnergyWindow | None,
-    dew_factor: float | None,
-) -> PrimaryCounts:
-    images = dict(zip(pair.windows, stack, strict=True))
-    if method == "tew" and below is not None and above is not None:
-        return triple_energy_window(
-            peak_counts=images[peak], lower_counts=images[below], upper_counts=images[above],
-            peak=peak, lower=below, upper=above,
-        )  # fmt: skip
-    if method == "dew" and below is not None:
-        if dew_factor is None:
-            raise CalibrationError(
-                "The dual energy window needs the factor of this camera: add 'planar: {dew_factor: …}' to the study.",
-                code="scatter-factor",
-            )
-        return dual_energy_window(peak_counts=images[peak], lower_counts=images[below], factor=dew_factor)
-    return without_scatter(peak_counts=images[peak])
-
-
 def _dead_time_factor(
-    pair: PlanarPair, peak: EnergyWindow, dead_time_us: float | None, model: DeadTimeModel
+    pair: PlanarPair, choice: WindowChoice, dead_time_us: float | None, model: DeadTimeModel
 ) -> tuple[float | None, tuple[Finding, ...]]:
     if not dead_time_us:
         return None, ()
@@ -240,9 +294,7 @@ def _dead_time_factor(
             "patient: no correction was made."
         )
         return None, (Finding("dead-time-not-applied", "warning", message),)
-    position = pair.windows.index(peak)
-    counts = float(pair.anterior[position].sum() + pair.posterior[position].sum())
-    observed = counts / pair.exposure_s
+    observed = (choice.peak_counts(pair.anterior) + choice.peak_counts(pair.posterior)) / pair.exposure_s
     if observed == 0:
         return 1.0, ()
     return true_count_rate(observed_cps=observed, dead_time_us=dead_time_us, model=model) / observed, ()

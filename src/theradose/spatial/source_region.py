@@ -1,4 +1,4 @@
-"""Regions of calibration sources of known shape: cylinders and spheres, placed where the counts are."""
+"""Regions of calibration sources: cylinders and spheres placed where the counts are, and bright parts of views."""
 
 from __future__ import annotations
 
@@ -87,6 +87,28 @@ def grown_by_half_a_voxel(mask: Array, *, outwards: bool) -> Array:
     inside = mask >= 0.5
     moved = binary_dilation(inside) if outwards else binary_erosion(inside)
     return np.asarray((np.asarray(mask, float) + moved) / 2)
+
+
+def bright_part(image: Array, threshold: float) -> Array:
+    """Return the connected pixels around the brightest that are above a part of it, bool; empty without counts.
+
+    Each pixel stands for the mean over 3 by 3 of them, so that noise neither sets the level nor tears the part.
+
+    Parameters
+    ----------
+    image : ndarray, shape (rows, columns)
+        Counts of one view.
+    threshold : float
+        Part of the brightest.
+    """
+    from scipy.ndimage import label, uniform_filter
+
+    smooth = uniform_filter(np.asarray(image, float), size=3, mode="constant")
+    brightest = np.unravel_index(int(np.argmax(smooth)), smooth.shape)
+    if not smooth[brightest] > 0:
+        return np.zeros(smooth.shape, bool)
+    parts, _ = label(smooth >= threshold * smooth[brightest])
+    return np.asarray(parts == parts[brightest])
 
 
 def _fractions(grid: Grid, box: tuple[slice, slice, slice], inside: Callable[[Array], Array]) -> RegionVoxels:

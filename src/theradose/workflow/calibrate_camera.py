@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from theradose.errors import CalibrationError
 from theradose.formats.tables_calibration import read_known_sources
-from theradose.model.calibration import (
-    BudgetEntry,
-    CalibrationRecord,
-    Factor,
-    Reconstruction,
-)
+from theradose.model.calibration import Factor
 from theradose.model.counted_source import Counting, KnownSource
 from theradose.model.equipment import Equipment
-from theradose.model.finding import Finding
 from theradose.model.samples import CellOrigin
 from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
-from theradose.quantify.calibration_use import set_findings
-from theradose.quantify.source_factor import (
-    ACTIVITY_METER,
-    DEAD_TIME,
-    KnownDeadTime,
-    MeanFactor,
-    mean_factor,
-    source_factor,
-)
-from theradose.uncertainty import budget
+from theradose.quantify.source_factor import DEAD_TIME, mean_factor, source_factor
+from theradose.workflow.calibrate_planar import calibrate_planar
 from theradose.workflow.calibration_record import (
     Calibrated,
     RecordTarget,
@@ -38,51 +22,29 @@ from theradose.workflow.calibration_record import (
     open_record,
     store_sections,
 )
+from theradose.workflow.camera_factor import (
+    VOLUME_OF_INTEREST,
+    CameraOptions,
+    activity_findings,
+    dead_time_fields,
+    described_reconstruction,
+    known_activity,
+    known_dead_time,
+    measured_factor,
+    refuse_options,
+    with_set_findings,
+)
 from theradose.workflow.source_images import (
     CountedRegion,
-    RegionChoice,
     SourceImage,
     count_region,
     counting_u,
+    is_planar,
     load_counts,
     no_dead_time,
-    refuse_planar,
 )
 
-VOLUME_OF_INTEREST = "volume-of-interest"
 _TABLES = (".csv",)
-
-
-@dataclass(frozen=True, slots=True)
-class CameraOptions:
-    """How the sensitivity of a camera is measured.
-
-    Attributes
-    ----------
-    activity_mbq, activity_at : float or None, datetime or None
-        Reading of the activity meter and its moment; a table may state them in every row.
-    relative_u_activity : float or None
-        Relative standard uncertainty of the reading; ``None`` is not stated.
-    region : RegionChoice
-        Geometry of the source, and where its counts are summed.
-    background : Path or None
-        Image of the same acquisition without source.
-    dead_time : KnownDeadTime or None
-        Instead of the record's.
-    reconstruction : str or None
-        Description where the header says nothing.
-    timezone : str or None
-        IANA zone of times without offset.
-    """
-
-    region: RegionChoice
-    activity_mbq: float | None = None
-    activity_at: datetime | None = None
-    relative_u_activity: float | None = None
-    background: Path | None = None
-    dead_time: KnownDeadTime | None = None
-    reconstruction: str | None = None
-    timezone: str | None = None
 
 
 def calibrate_camera(path: Path, target: RecordTarget, options: CameraOptions) -> Calibrated:
@@ -91,7 +53,7 @@ def calibrate_camera(path: Path, target: RecordTarget, options: CameraOptions) -
     Parameters
     ----------
     path : Path
-        SPECT of the source in counts (DICOM), or a table of counts.
+        SPECT or planar images of the source in counts (DICOM), or a table of counts.
     target : RecordTarget
         Where it goes.
     options : CameraOptions
@@ -105,8 +67,13 @@ def calibrate_camera(path: Path, target: RecordTarget, options: CameraOptions) -
     nuclide = load_nuclide(canonical_nuclide(target.nuclide))
     if path.suffix.lower() in _TABLES:
         return _from_table(path, target, options, nuclide)
-    refuse_planar(path)
-    activity_mbq, activity_at = _known_activity(options)
+    if is_planar(path):
+        return calibrate_planar(path, target, options, nuclide)
+    refuse_options(
+        {"--planar": options.planar, "--scatter": options.scatter, "--dew-factor": options.dew_factor},
+        reason=f"'{path.name}' is no planar image",
+    )
+    activity_mbq, activity_at = known_activity(options)
     dead_time = known_dead_time(existing_record(target.path), options.dead_time)
     source, findings = load_counts(path, nuclide, dead_time, options.timezone, activity_at)
     target = replace(target, equipment=source.equipment)
@@ -127,7 +94,13 @@ def calibrate_camera(path: Path, target: RecordTarget, options: CameraOptions) -
     # Dead time is out of the counts already: it acts on all counts of the detectors, not on those of the region.
     factor, told = source_factor(known, nuclide=nuclide, timezone=options.timezone)
     mean, single = mean_factor([factor])
-    findings = (*findings, *noticed, *told, *single, *activity_findings(counting, mean))
+    findings = (
+        *findings,
+        *noticed,
+        *told,
+        *single,
+        *activity_findings(mean, with_background=counting.background_counts is not None),
+    )
     content = Factor(
         **dated(target, source.image.acquired_at, files, findings),
         **measured_factor(mean),
@@ -141,37 +114,14 @@ def calibrate_camera(path: Path, target: RecordTarget, options: CameraOptions) -
     return with_set_findings(store_sections(opened, target.path, {"factor": content}, findings))
 
 
-def known_dead_time(record: CalibrationRecord | None, stated: KnownDeadTime | None) -> KnownDeadTime | None:
-    """Return the dead time to correct: as stated, else the record's."""
-    if stated is not None or record is None or record.dead_time is None:
-        return stated
-    return KnownDeadTime(record.dead_time.value_us, record.dead_time.u_us, record.dead_time.model)
-
-
-def dead_time_fields(dead_time: KnownDeadTime | None) -> dict[str, Any]:
-    """Return the dead time for a factor's record."""
-    if dead_time is None:
-        return {}
-    return {"dead_time_us": dead_time.value_us, "dead_time_model": dead_time.model}
-
-
-def described_reconstruction(equipment: Equipment, stated: str | None) -> Reconstruction | None:
-    """Return the reconstruction by the header, or as stated where the header says nothing."""
-    if equipment.reconstruction:
-        return Reconstruction.of(equipment.reconstruction, description=stated)
-    return None if stated is None else Reconstruction.of({"stated": stated}, description=stated)
-
-
 def _from_table(path: Path, target: RecordTarget, options: CameraOptions, nuclide: Nuclide) -> Calibrated:
     opened = open_record(target)
     choice = options.region
-    unused = {"--region": choice.file, "--threshold": choice.threshold, "--margin": choice.margin_mm,
-              "--background": options.background}  # fmt: skip
-    stated = [name for name, value in unused.items() if value is not None]
-    if stated:
-        raise CalibrationError(
-            f"A table of counts has no voxels, but {stated[0]} was given: leave it out.", code="option-unused"
-        )
+    refuse_options(
+        {"--region": choice.file, "--threshold": choice.threshold, "--margin": choice.margin_mm,
+         "--background": options.background, "--scatter": options.scatter, "--dew-factor": options.dew_factor},
+        reason="A table of counts has no voxels and no windows",
+    )  # fmt: skip
     dead_time = known_dead_time(opened.record, options.dead_time)
     sources = read_known_sources(
         path,
@@ -188,11 +138,11 @@ def _from_table(path: Path, target: RecordTarget, options: CameraOptions, nuclid
     highest = max(result.rate.gross_cps for result, _ in results)
     if dead_time is None:
         findings = (*findings, no_dead_time(highest))
-    findings = (*findings, *activity_findings(sources[0].counting, mean))
+    findings = (*findings, *activity_findings(mean, with_background=sources[0].counting.background_counts is not None))
     content = Factor(
         **dated(target, sources[0].counting.measured_at, [path], findings),
         **measured_factor(mean),
-        measurement="counts",
+        measurement="planar" if options.planar else "counts",
         geometry=choice.geometry,
         reconstruction=described_reconstruction(Equipment(), options.reconstruction),
         **dead_time_fields(dead_time),
@@ -200,32 +150,9 @@ def _from_table(path: Path, target: RecordTarget, options: CameraOptions, nuclid
         highest_rate_cps=highest,
         largest_deviation=mean.largest_deviation,
     )
-    return with_set_findings(store_sections(opened, target.path, {"factor": content}, findings))
-
-
-def measured_factor(mean: MeanFactor) -> dict[str, Any]:
-    """Return value, uncertainty and budget of a factor for its record; an incomplete uncertainty stays stated."""
-    factor = mean.factor
-    return {
-        "value_cps_per_mbq": factor.value,
-        "u_cps_per_mbq": factor.u if factor.contributions and not factor.not_stated else None,
-        "budget": tuple(BudgetEntry(source=line.source, relative_u=line.relative_u) for line in budget(factor)),
-    }
-
-
-def with_set_findings(done: Calibrated) -> Calibrated:
-    """Add whether the factor and the recovery of a record belong together."""
-    return replace(done, findings=(*done.findings, *set_findings(done.record)))
-
-
-def _known_activity(options: CameraOptions) -> tuple[float, datetime]:
-    if options.activity_mbq is None or options.activity_at is None:
-        raise CalibrationError(
-            "The activity of the source is needed: give the reading of the activity meter with --activity and its "
-            "moment with --at.",
-            code="source-activity",
-        )
-    return options.activity_mbq, options.activity_at
+    return with_set_findings(
+        store_sections(opened, target.path, {"planar_factor" if options.planar else "factor": content}, findings)
+    )
 
 
 def _counting(
@@ -252,18 +179,3 @@ def _counting(
         u_counts=counting_u(source, region.counts),
     )
     return counting, files
-
-
-def activity_findings(counting: Counting, mean: MeanFactor) -> tuple[Finding, ...]:
-    """Return what a factor lacks: a background, and the uncertainty of the activity meter."""
-    findings = []
-    if counting.background_counts is None:
-        message = "No background was measured, and none was subtracted."
-        findings.append(Finding("calibration-without-background", "info", message))
-    if ACTIVITY_METER in mean.factor.not_stated:
-        message = (
-            "The uncertainty of the activity meter is not stated, so that the uncertainty of the factor is not either: "
-            "give it with --u."
-        )
-        findings.append(Finding("activity-u-not-stated", "warning", message))
-    return tuple(findings)

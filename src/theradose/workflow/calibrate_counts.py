@@ -22,14 +22,14 @@ from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
 from theradose.quantify.dead_time_fit import DeadTimeFit, fit_decaying_source, fit_known_ratios, solve_two_sources
 from theradose.quantify.source_factor import KnownDeadTime, mean_factor, source_factor
 from theradose.quantify.times import hours_since
-from theradose.workflow.calibrate_camera import (
+from theradose.workflow.calibration_record import Calibrated, RecordTarget, dated, open_record, store_sections
+from theradose.workflow.camera_factor import (
     activity_findings,
     dead_time_fields,
     known_dead_time,
     measured_factor,
     with_set_findings,
 )
-from theradose.workflow.calibration_record import Calibrated, RecordTarget, dated, open_record, store_sections
 
 _S_PER_H = 3600.0
 # Of counters and probes, as where a table of samples is counted without a record.
@@ -198,7 +198,11 @@ def _factor(
     ]
     mean, scattered = mean_factor([result for result, _ in results])
     told = [finding for _, found in results for finding in found]
-    findings = (*dict.fromkeys(told), *scattered, *activity_findings(sources[0].counting, mean))
+    findings = (
+        *dict.fromkeys(told),
+        *scattered,
+        *activity_findings(mean, with_background=sources[0].counting.background_counts is not None),
+    )
     content = Factor(
         **dated(target, sources[0].counting.measured_at, [path], findings),
         **measured_factor(mean),

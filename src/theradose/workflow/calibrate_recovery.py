@@ -35,7 +35,6 @@ from theradose.quantify.source_factor import KnownDeadTime
 from theradose.quantify.times import hours_since
 from theradose.quantify.volume import equivalent_diameter_mm
 from theradose.spatial.source_region import centre_of_source, counts_in, sphere_region
-from theradose.workflow.calibrate_camera import described_reconstruction, known_dead_time, with_set_findings
 from theradose.workflow.calibration_record import (
     Calibrated,
     RecordTarget,
@@ -44,6 +43,7 @@ from theradose.workflow.calibration_record import (
     open_record,
     store_sections,
 )
+from theradose.workflow.camera_factor import described_reconstruction, known_dead_time, with_set_findings
 from theradose.workflow.source_images import SourceImage, counting_u, load_counts, refuse_planar
 
 _TABLES = (".csv",)

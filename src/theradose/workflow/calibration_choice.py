@@ -13,7 +13,7 @@ from theradose.formats.calibration_record import is_calibration_record, read_cal
 from theradose.model.calibration import CalibrationRecord
 from theradose.model.equipment import Equipment
 from theradose.model.finding import Finding
-from theradose.model.study import CameraCalibration
+from theradose.model.study import CameraCalibration, PlanarChoice, Study
 from theradose.provenance import hash_file
 from theradose.quantify.calibration_use import (
     differing_collimator,
@@ -44,6 +44,8 @@ class RecordUse:
         The record's, unless the study names points of its own.
     sensitivity_from : str
         Where the sensitivity comes from.
+    planar : bool
+        Whether the planar sensitivity is the record's.
     """
 
     record: CalibrationRecord
@@ -51,6 +53,7 @@ class RecordUse:
     stated: CameraCalibration | None
     recovery: RecoveryCurve | None
     sensitivity_from: str
+    planar: bool = False
 
 
 def choose_calibration(study_file: StudyFile, nuclide: str) -> tuple[StudyFile, RecordUse | None, tuple[Finding, ...]]:
@@ -58,6 +61,7 @@ def choose_calibration(study_file: StudyFile, nuclide: str) -> tuple[StudyFile, 
 
     ``calibration.record`` names a record; without it the folder ``calibration`` beside the study is searched for the
     record of the images' camera, nuclide and collimator. What the study states itself goes before the record.
+    Its planar sensitivity is completed likewise.
 
     Raises
     ------
@@ -85,8 +89,12 @@ def choose_calibration(study_file: StudyFile, nuclide: str) -> tuple[StudyFile, 
             code="record-kind",
         )
     effective, use, overridden = _combine(record, stated)
-    use, noticed = replace(use, sha256=hash_file(path)), (*noticed, *overridden, *_record_findings(record, name))
-    study = study_file.study.model_copy(update={"calibration": effective.model_copy(update={"record": name})})
+    planar, from_record, replaced = _combine_planar(record, study_file.study)
+    use = replace(use, sha256=hash_file(path), planar=from_record)
+    noticed = (*noticed, *overridden, *replaced, *_record_findings(record, name))
+    study = study_file.study.model_copy(
+        update={"calibration": effective.model_copy(update={"record": name}), "planar": planar}
+    )
     return StudyFile(study, study_file.path), use, noticed
 
 
@@ -102,8 +110,11 @@ def _combine(
         values |= {"sensitivity": record.factor.value_cps_per_mbq, "u": record.factor.relative_u}
     if record.dead_time is not None:
         values |= {"dead_time": record.dead_time.value_us, "dead_time_model": record.dead_time.model}
-    elif record.factor is not None and record.factor.dead_time_us is not None:
-        values |= {"dead_time": record.factor.dead_time_us, "dead_time_model": record.factor.dead_time_model}
+    else:
+        # A factor holds beside the dead time that was corrected when it was measured.
+        corrected = [f for f in (record.factor, record.planar_factor) if f is not None and f.dead_time_us is not None]
+        if corrected:
+            values |= {"dead_time": corrected[0].dead_time_us, "dead_time_model": corrected[0].dead_time_model}
     if "dead_time" in given:
         values.pop("dead_time_model", None)
     base = CameraCalibration() if stated is None else stated
@@ -112,6 +123,25 @@ def _combine(
     # A study that only names the record states no calibration of its own.
     own = stated if set(given) - {"record"} else None
     return effective, RecordUse(record, "", own, recovery, source), _overridden(record, given)
+
+
+def _combine_planar(record: CalibrationRecord, study: Study) -> tuple[PlanarChoice, bool, tuple[Finding, ...]]:
+    """Return the study's planar quantification with the record's sensitivity where the study states none.
+
+    Also whether it is the record's, and a finding for each value of the record that the study replaces.
+    """
+    stated, factor = study.planar, record.planar_factor
+    if factor is None or not study.planar_timepoints:
+        return stated, False, ()
+    if stated.sensitivity is not None:
+        ours, theirs = f"{stated.sensitivity:g} cps/MBq", f"{factor.value_cps_per_mbq:.5g} cps/MBq"
+        return stated, False, _replaced([("planar.sensitivity", ours, theirs)])
+    values: dict[str, Any] = {"sensitivity": factor.value_cps_per_mbq, "u": factor.relative_u}
+    if stated.u is None:
+        return stated.model_copy(update=values), True, ()
+    known = "not stated" if factor.relative_u is None else f"{factor.relative_u:.2%}"
+    findings = _replaced([("planar.u", f"{stated.u:.2%}", known)])
+    return stated.model_copy(update={**values, "u": stated.u}), True, findings
 
 
 def _overridden(record: CalibrationRecord, given: dict[str, Any]) -> tuple[Finding, ...]:
@@ -129,20 +159,30 @@ def _overridden(record: CalibrationRecord, given: dict[str, Any]) -> tuple[Findi
         replaced.append(("recovery", str(given["recovery"]), f"the set '{recovery.name}'"))
     if "camera" in given and given["camera"] != record.instrument.name:
         replaced.append(("camera", str(given["camera"]), record.instrument.name))
+    return _replaced([(f"calibration.{key}", ours, theirs) for key, ours, theirs in replaced])
+
+
+def _replaced(values: Sequence[tuple[str, str, str]]) -> tuple[Finding, ...]:
+    """Return findings for keys of the study that replace values of the record."""
     return tuple(
         Finding(
             "calibration-overridden",
             "warning",
-            f"The study states 'calibration.{key}' as {ours}, which was used instead of the record's {theirs}.",
+            f"The study states '{key}' as {ours}, which was used instead of the record's {theirs}.",
         )
-        for key, ours, theirs in replaced
+        for key, ours, theirs in values
     )
 
 
 def _record_findings(record: CalibrationRecord, name: str) -> tuple[Finding, ...]:
     parts = [
         text
-        for text, section in (("factor", record.factor), ("dead time", record.dead_time), ("recovery", record.recovery))
+        for text, section in (
+            ("factor", record.factor),
+            ("planar factor", record.planar_factor),
+            ("dead time", record.dead_time),
+            ("recovery", record.recovery),
+        )  # fmt: skip
         if section is not None
     ]
     message = f"The calibration of '{record.instrument.name}' comes from {name} ({', '.join(parts) or 'empty'})."

@@ -22,10 +22,11 @@ from theradose.model.arrays import Array
 from theradose.model.curve import TimeActivityCurve
 from theradose.model.finding import Finding
 from theradose.model.grid import DensityMap, Grid
-from theradose.model.planar import PlanarAlignment, PlanarRegion, PlanarTimepoint
+from theradose.model.planar import PlanarAlignment, PlanarPair, PlanarRegion, PlanarTimepoint
 from theradose.model.region import Segmentation
 from theradose.model.study import Timepoint
 from theradose.quantify.attenuation import mass_attenuation
+from theradose.quantify.calibration_use import planar_findings
 from theradose.quantify.hybrid import PlanarRate, hybrid_curve
 from theradose.quantify.planar_images import PrimaryImages, primary_images
 from theradose.quantify.regions import WHOLE_FIELD
@@ -194,7 +195,7 @@ def _prepare(case: Case, timepoint: Timepoint, model: EmissionModel, grid: Grid)
             f"The image was acquired {-t_h:.4g} h before the start of the administration: correct one of the times.",
             code="acquired-before-administration",
         )
-    noticed = [*findings, *corrected, *timed]
+    noticed = [*findings, *corrected, *timed, *_record_findings(case, pair, images)]
     water = _water_per_cm(case, images)
     resolution = _blur_mm(case)
 
@@ -220,6 +221,16 @@ def _prepare(case: Case, timepoint: Timepoint, model: EmissionModel, grid: Grid)
         alignment=alignment,
     )
     return _Prepared(item, images, project(model, alignment.shift_mm)), noticed
+
+
+def _record_findings(case: Case, pair: PlanarPair, images: PrimaryImages) -> tuple[Finding, ...]:
+    """Return how a pair fits the record of the camera, if the planar sensitivity is the record's."""
+    if case.record is None or not case.record.planar:
+        return ()
+    return planar_findings(
+        case.record.record, pair.equipment, nuclide=case.nuclide.name, acquired_at=pair.acquired_at,
+        scatter=images.scatter,
+    )  # fmt: skip
 
 
 def _water_per_cm(case: Case, images: PrimaryImages) -> float:

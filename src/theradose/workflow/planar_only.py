@@ -45,7 +45,8 @@ def planar_only_outcomes(
         if case.study.planar.sensitivity is None:
             raise StudyError(
                 f"'{name}' is on planar images only, which gives an activity only with 'planar: {{sensitivity: … "
-                "cps/MBq, u: … %}' of one view in air: add it, or outline the region on the SPECT/CT.",
+                "cps/MBq, u: … %}' of one view in air: add it, measure it with 'theradose calibrate camera', or "
+                "outline the region on the SPECT/CT.",
                 code="planar-sensitivity-missing",
             )
         if mass is None:

@@ -155,20 +155,24 @@ def counting_u(source: SourceImage, counts: float) -> float:
     return counts / math.sqrt(max(source.detected_counts * counts / total, 1.0)) if total > 0 else math.inf
 
 
+def is_planar(path: Path) -> bool:
+    """Return whether a file or folder holds planar images and no reconstructed ones."""
+    sources, _ = find_sources(path)
+    contents = {source.content for source in sources}
+    return Content.PLANAR in contents and Content.EMISSION not in contents
+
+
 def refuse_planar(path: Path) -> None:
-    """Refuse planar images, whose counts are not read here.
+    """Refuse planar images where a volume is needed.
 
     Raises
     ------
     CalibrationError
         ``planar-counts``.
     """
-    sources, _ = find_sources(path)
-    contents = {source.content for source in sources}
-    if Content.PLANAR in contents and Content.EMISSION not in contents:
+    if is_planar(path):
         raise CalibrationError(
-            f"'{path.name}' is a planar image: read its counts off the workstation and give them as a table with "
-            "'measured_at,counts,counting_s'.",
+            f"'{path.name}' is a planar image, on which spheres cannot be told apart: give the SPECT.",
             code="planar-counts",
         )
 

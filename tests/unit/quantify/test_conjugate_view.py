@@ -18,8 +18,9 @@ from theradose.quantify.conjugate_view import (
     conjugate_view_activity,
     geometric_mean_rate,
     net_counts,
-    planar_sensitivity,
     self_attenuation_factor,
+    slab_transmission,
+    source_view_rate,
 )
 from theradose.uncertainty import Uncertain
 
@@ -99,17 +100,21 @@ def test_sensitivity_of_a_source_in_air():
     """50 MBq ± 2 % over 300 s at 5 cps/MBq and view, 0.2 background counts per pixel."""
     gross = RegionCounts(75_000 + 0.2 * 400, 75_080.0, 400.0)
     background = RegionCounts(0.2 * 1000, 200.0, 1000.0)
+    net = net_counts(gross, background, fraction=1.0, name="c", fraction_relative_u=0.0)
     activity = Uncertain.relative(50.0, {"dose-calibrator": 0.02})
-    found = planar_sensitivity(
-        anterior=gross, posterior=gross, background=background, exposure_s=300.0, activity_mbq=activity, source="c"
-    )
-    one = planar_sensitivity(
-        anterior=gross, posterior=None, background=background, exposure_s=300.0, activity_mbq=activity, source="c"
-    )
+    found = source_view_rate(nets=[net, net], exposure_s=300.0, source="c") / activity
+    one = source_view_rate(nets=[net], exposure_s=300.0, source="c") / activity
     assert found.value == pytest.approx(5.0) and one.value == pytest.approx(5.0)
     # One view counts half as much as two: √2 more from counting.
     assert one.contributions["c"] == pytest.approx(math.sqrt(2) * found.contributions["c"], rel=1e-9)
     assert found.relative_u == pytest.approx(math.hypot(0.02, found.contributions["c"] / 5.0))
+
+
+@given(st.floats(1e-3, 5.0))
+def test_transmission_of_a_slab_by_its_integral(thickness_cm):
+    """Mean of e^(−μx) over the slab, and of the geometric mean of two opposite views."""
+    found = slab_transmission(attenuation_per_cm=MU, thickness_cm=thickness_cm)
+    assert found == pytest.approx((1 - math.exp(-MU * thickness_cm)) / (MU * thickness_cm), rel=1e-9)
 
 
 def test_attenuation_of_water():
