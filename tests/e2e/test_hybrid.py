@@ -6,16 +6,23 @@ import json
 
 import jsonschema
 import numpy as np
+import pydicom
 import pytest
 import yaml
 
+from dicom_images import assign
 from main_job import FinishedRun, finish, theradose
+from planar_sources import ACTIVITY_MBQ, READ_AT, SENSITIVITY, simulated, written
+from theradose.data import load_yaml
+from theradose.model.planar import EnergyWindow
 from theradose.report.schema import result_schema
 from theradose.simulate.hybrid import simulate_hybrid_study
+from theradose.simulate.planar import PLANAR
 from theradose.store.steps import StepStore
 from theradose.workflow.case import hash_inputs, open_case
 from theradose.workflow.doses import reference_density
 from theradose.workflow.planar import measure_planar
+from theradose.workflow.planar_document import planar_results
 from theradose.workflow.planar_only import planar_only_outcomes
 from theradose.workflow.regions import segment_timepoints
 from theradose.workflow.study_file import read_study
@@ -156,6 +163,42 @@ def test_a_region_on_planar_images_only(hybrid):
     assert {"planar-only", "override"} <= {finding.code for finding in findings}
     assert {"attenuation:spleen-drawn", "mass:spleen-drawn"} <= found.dose.dose_gy.not_stated
     assert found.tia.value.contributions["planar-sensitivity"] == pytest.approx(0.03 * found.tia.value.value, rel=1e-6)
+
+
+def test_the_planar_sensitivity_of_a_measured_record(hybrid):
+    """A disc of known activity on the same camera, calibrated by the command: the study states no sensitivity then.
+
+    The activity that each region has by the planar images alone is that of the study with the true sensitivity, but for
+    the deviation of the measured one, which stays within its uncertainty.
+    """
+    folder, record = hybrid.folder, hybrid.folder / "planar-record.yaml"
+    windows = tuple(EnergyWindow(*load_yaml(PLANAR)["windows_kev"][name]) for name in ("lower", "peak", "upper"))
+    timepoints = yaml.safe_load((folder / "study.yaml").read_text())["timepoints"]
+    (image,) = list((folder / timepoints[3]["planar"]).rglob("*.dcm"))
+    serial = pydicom.dcmread(image, stop_before_pixels=True).DeviceSerialNumber
+    source = written(folder / "source.dcm", simulated("disc", windows=windows), assign(DeviceSerialNumber=serial))
+    done = theradose(
+        "calibrate", "camera", source, "--record", record, "--nuclide", "Lu-177", "--geometry", "large-field",
+        "--activity", f"{ACTIVITY_MBQ:g} MBq", "--at", READ_AT.isoformat(), "--u", "1 %", "--threshold", "2 %",
+        "--dead-time", "4 us", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    factor = json.loads(done.stdout)["record"]["planar_factor"]
+    stated = yaml.safe_load((folder / "study.yaml").read_text())["calibration"]
+    case, reference, segmentation, density = prepared(
+        folder, planar={}, calibration={**stated, "record": record.name}, timepoints=[timepoints[0], timepoints[3]]
+    )
+    planar, findings = measure_planar(case, reference, segmentation, density)
+    ratio = SENSITIVITY / factor["value_cps_per_mbq"]
+    assert abs(ratio - 1) < factor["u_cps_per_mbq"] / factor["value_cps_per_mbq"]
+    (found,) = planar_results(case, planar.timepoints)
+    (before,) = [entry for entry in hybrid.result["planar"] if entry["timepoint"] == found.timepoint]
+    known = {region["region"]: region["activity_mbq"] for region in before["regions"]}
+    for region in found.regions:
+        assert region.activity_mbq.value == pytest.approx(ratio * known[region.region]["value"], rel=1e-6)
+    compared = {finding.code for finding in findings if finding.code.startswith("calibration-")}
+    # The simulated camera names no collimator.
+    assert compared == {"calibration-not-comparable"}
 
 
 @pytest.mark.parametrize(

@@ -297,13 +297,19 @@ def test_images_in_activity_calibrate_nothing(command, tmp_path):
     assert (answer.code, "[calibration-in-activity]" in answer.err) == (2, True), answer.err
 
 
-def test_planar_images_are_counted_elsewhere(command, tmp_path):
+def test_spheres_are_not_told_apart_on_planar_images(command, tmp_path):
+    record = tmp_path / "r.yaml"
+    assert calibrate(command, "camera", EXAMPLES / "counts.csv", record, "--geometry", "point", "--name", "A").code == 0
     image = write_nm(tmp_path / "nm.dcm", assign(ImageType=["ORIGINAL", "PRIMARY", "STATIC", "EMISSION"]))
-    answer = command(
-        "calibrate", "camera", image, "--record", tmp_path / "r.yaml", "--nuclide", "Lu-177", "--geometry", "point",
-        "--activity", "1 GBq", "--at", "2026-03-03T08:00", "--name", "A",
-    )  # fmt: skip
+    arguments = ("--spheres", EXAMPLES / "spheres.csv", "--concentration", "1.5 MBq/mL", "--at", AT)
+    answer = command("calibrate", "recovery", image, "--record", record, "--nuclide", "Lu-177", *arguments)
     assert (answer.code, "[planar-counts]" in answer.err) == (2, True), answer.err
+
+
+def test_options_of_planar_images_mean_nothing_for_others(command, phantoms, tmp_path):
+    for path, option in ((phantoms[0].image, "--planar"), (EXAMPLES / "counts.csv", "--scatter=tew")):
+        answer = calibrate(command, "camera", path, tmp_path / "r.yaml", *CYLINDER, *ACTIVITY, option, "--name", "A")
+        assert (answer.code, "[option-unused]" in answer.err) == (2, True), answer.err
 
 
 def test_spheres_need_a_factor_and_a_table(command, phantoms, tmp_path):

@@ -21,6 +21,7 @@ from theradose.quantify.calibration_use import (
     camera_findings,
     counter_calibration,
     differing_instrument,
+    planar_findings,
     record_recovery,
     set_findings,
 )
@@ -240,3 +241,54 @@ def test_counter_record_that_cannot_be_used(of, nuclide, code):
     with pytest.raises(CalibrationError) as caught:
         counter_calibration(of, nuclide, USED)
     assert caught.value.code == code
+
+
+PLANAR_WINDOWS = ((175.0, 187.6), (187.6, 229.2), (229.2, 241.8))
+TEW = "triple energy window (175 to 187.6 keV, 229.2 to 241.8 keV)"
+
+
+def used_on_planar(equipment=None, *, at=USED, scatter=TEW, **changes):
+    """Findings of a planar image by a record whose planar factor has windows of its own."""
+    values = {"measurement": "planar", "energy_windows_kev": PLANAR_WINDOWS, "scatter": TEW, "reconstruction": None,
+              **changes}  # fmt: skip
+    equipment = equipment or changed(energy_windows_kev=PLANAR_WINDOWS, reconstruction={})
+    of = record(planar_factor=factor(**values), recovery=recovery())
+    return planar_findings(of, equipment, nuclide="Lu-177", acquired_at=at, scatter=scatter)
+
+
+def test_planar_images_are_compared_with_the_planar_factor():
+    """Its windows, not those of the SPECT; recovery and reconstruction are the SPECT's."""
+    assert codes(used_on_planar()) == []
+    spect_windows = changed(reconstruction={})
+    assert codes(used_on_planar(spect_windows)) == ["calibration-windows-differ"]
+    other = changed(serial="124", energy_windows_kev=PLANAR_WINDOWS, reconstruction={})
+    assert codes(used_on_planar(other)) == ["calibration-camera-differs"]
+    assert planar_findings(record(), EQUIPMENT, nuclide="Lu-177", acquired_at=USED, scatter="none") == ()
+
+
+def test_another_scatter_correction_is_a_warning():
+    (finding,) = used_on_planar(scatter="none")
+    assert (finding.code, finding.severity) == ("calibration-scatter-differs", "warning")
+    # A record made from a table does not say it.
+    assert codes(used_on_planar(scatter="none", **{"energy_windows_kev": PLANAR_WINDOWS})) == [finding.code]
+
+
+def test_an_expired_planar_factor_is_named():
+    found = used_on_planar(at=MEASURED + timedelta(days=400))
+    messages = [finding.message for finding in found if finding.code == "calibration-expired"]
+    assert len(messages) == 1 and messages[0].startswith("The planar factor of 'NM670-A'")
+
+
+def test_dead_time_of_the_planar_factor_belongs_to_the_record():
+    planar = factor(measurement="planar", reconstruction=None, dead_time_us=None, dead_time_model=None)
+    found = set_findings(record(planar_factor=planar, dead_time=dead_time()))
+    differing = [finding.message for finding in found if finding.code == "factor-dead-time-differs"]
+    # That of the SPECT was measured without dead time as well.
+    assert [message.partition(" of ")[0] for message in differing] == ["The factor", "The planar factor"]
+
+
+def test_factors_stand_in_their_places():
+    """The model refuses what would double or halve every activity."""
+    for place, measurement in (("factor", "planar"), ("planar_factor", "spect")):
+        with pytest.raises(ValueError, match="planar_factor"):
+            record(**{place: factor(measurement=measurement)})

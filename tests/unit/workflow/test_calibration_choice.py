@@ -215,3 +215,69 @@ def test_header_excludes_the_only_record(tmp_path):
 @pytest.fixture(scope="module")
 def tiny_result(tmp_path_factory):
     return run_study(write_tiny_study(tmp_path_factory.mktemp("stated"))).result
+
+
+WINDOWS = ((175.0, 187.6), (187.6, 229.2), (229.2, 241.8))
+
+
+def planar_factor(**changes):
+    values = {**STAMP, "value_cps_per_mbq": 4.6, "u_cps_per_mbq": 0.092, "budget": (), "measurement": "planar",
+              "geometry": POINT, "energy_windows_kev": WINDOWS, "views": 2, **changes}  # fmt: skip
+    return Factor(**{"scatter": "triple energy window", **values})
+
+
+def hybrid(folder, planar=None):
+    """The smallest study with a planar time point and the record that it names."""
+    study = content()
+    study["calibration"] = {"record": "r.yaml"}
+    study["timepoints"].append({"id": "p1", "planar": "planar.dcm"})
+    if planar is not None:
+        study["planar"] = planar
+    path = write_tiny_study(folder)
+    path.write_text(yaml.safe_dump(study), encoding="utf-8")
+    return open_case(read_study(path))
+
+
+def test_planar_sensitivity_comes_from_the_record(tmp_path):
+    """Beside the factor of the SPECT, with which it is not exchanged; other choices of the study stay."""
+    write_record(tmp_path / "r.yaml", planar_factor=planar_factor())
+    case = hybrid(tmp_path, {"background": "adjacent"})
+    assert (case.study.planar.sensitivity, case.study.planar.u) == (4.6, pytest.approx(0.02))
+    assert case.study.planar.background == "adjacent" and case.study.calibration.sensitivity == SENSITIVITY
+    assert case.record.planar and "planar factor" in case.calibration_findings[-1].message
+    assert codes(case.calibration_findings) == {"calibration-record"}
+
+
+def test_a_planar_factor_is_no_sensitivity_of_a_spect(tmp_path):
+    write_record(tmp_path / "r.yaml", factor=None, planar_factor=planar_factor(dead_time_us=4.0,
+                 dead_time_model="paralysable"))  # fmt: skip
+    case = hybrid(tmp_path)
+    assert (case.study.calibration.sensitivity, case.study.planar.sensitivity) == (None, 4.6)
+    # The factor holds beside the dead time that was corrected when it was measured.
+    assert case.study.calibration.dead_time == 4.0
+
+
+@pytest.mark.parametrize(
+    ("stated", "used", "from_record", "overridden"),
+    [
+        ({"sensitivity": "5 cps/MBq", "u": "3 %"}, (5.0, 0.03), False, "'planar.sensitivity' as 5 cps/MBq"),
+        ({"sensitivity": "5 cps/MBq"}, (5.0, None), False, "'planar.sensitivity' as 5 cps/MBq"),
+        ({"u": "5 %"}, (4.6, 0.05), True, "'planar.u' as 5.00%"),
+    ],
+)
+def test_a_stated_planar_sensitivity_goes_before_the_record(tmp_path, stated, used, from_record, overridden):
+    write_record(tmp_path / "r.yaml", planar_factor=planar_factor())
+    case = hybrid(tmp_path, stated)
+    assert (case.study.planar.sensitivity, case.study.planar.u) == used
+    assert case.record.planar is from_record
+    (finding,) = [f for f in case.calibration_findings if f.code == "calibration-overridden"]
+    assert finding.severity == "warning" and overridden in finding.message
+
+
+def test_without_planar_images_or_planar_factor_nothing_changes(tmp_path):
+    write_record(tmp_path / "r.yaml", planar_factor=planar_factor())
+    case = opened(tmp_path, {"record": "r.yaml"})
+    assert case.study.planar.sensitivity is None and not case.record.planar
+    write_record(tmp_path / "r.yaml")
+    case = hybrid(tmp_path)
+    assert case.study.planar.sensitivity is None and not case.record.planar
