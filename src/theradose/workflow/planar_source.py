@@ -111,7 +111,7 @@ def count_view(
         return net_counts(region(weights), background(weights), fraction=1.0, name=name, fraction_relative_u=0.0)
 
     counts, variance = net(mask.astype(float))
-    words = "whole image" if threshold is None else f"pixels above {threshold:.2g} of the brightest"
+    words = "whole image" if threshold is None else f"pixels above {100 * threshold:g} % of the brightest"
     beside = "image without source" if empty is not None else "ring beside it" if ring is not None else "no"
     words = f"{words}, {beside} as background"
     if threshold is None:
@@ -155,8 +155,8 @@ def lost_in_source(
 ) -> tuple[float, float, tuple[Finding, ...]]:
     """Return the part of the photons that leaves the source towards a view, its relative uncertainty, and findings.
 
-    That of a cylinder along the view is that of a slab of water. Where the source has a thickness along the view that
-    is not known, nothing is corrected and a finding says how much it may be.
+    A large field, and a cylinder along the view, is a slab of water. Where the thickness along the view is not known,
+    nothing is corrected and a finding says how much it may be.
 
     References
     ----------
@@ -164,7 +164,8 @@ def lost_in_source(
     """
     if geometry.shape in _WITHOUT_THICKNESS:
         return 1.0, 0.0, ()
-    thickness_mm = geometry.height_mm if geometry.shape == "cylinder" and axis == _VIEW_AXIS else None
+    flat = geometry.shape == "large-field" or (geometry.shape == "cylinder" and axis == _VIEW_AXIS)
+    thickness_mm = geometry.height_mm if flat else None
     if thickness_mm is not None:
         transmission = _transmission(thickness_mm, energy_kev)
         share = float(load_yaml("calibration.yaml")["source_attenuation_u"]["value"])
@@ -174,7 +175,8 @@ def lost_in_source(
         )
         info = Finding("planar-source-attenuation", "info", message)
         return transmission, share * (1 - transmission) / transmission, (info,)
-    sizes = [size for size in (geometry.diameter_mm, geometry.height_mm) if size is not None]
+    across = None if flat else geometry.diameter_mm
+    sizes = [size for size in (across, geometry.height_mm) if size is not None]
     if geometry.volume_ml is not None and geometry.shape == "sphere":
         sizes.append(equivalent_diameter_mm(geometry.volume_ml))
     most = f" (about {1 - _transmission(min(sizes), energy_kev):.1%} in {min(sizes):.3g} mm of water)" if sizes else ""

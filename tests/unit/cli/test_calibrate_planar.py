@@ -6,10 +6,12 @@ import json
 import math
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+import yaml
 
 from dicom_images import assign
 from planar_sources import (
@@ -26,6 +28,7 @@ from planar_sources import (
 )
 from theradose.formats.dicom.planar_write import PlanarEncoding
 
+EXAMPLES = Path(__file__).parents[3] / "docs" / "formats" / "examples" / "calibration"
 ACTIVITY = ("--activity", f"{ACTIVITY_MBQ:g} MBq", "--at", READ_AT.isoformat(), "--u", "1 %")
 
 
@@ -249,3 +252,27 @@ def test_what_is_asked_of_a_pair(command, tmp_path):
     ):
         answer = calibrate(command, source, tmp_path / "r.yaml", *arguments, nuclide=nuclide)
         assert (answer.code, f"[{code}]" in answer.err) == (2, True), answer.err
+
+
+def test_the_documented_record_is_what_is_written(command, tmp_path):
+    """A disc of 100 mm with 5 mm of water: (1 − e^(−0.0675))/0.0675 = 0.9670 leave it."""
+    (tmp_path / "planar").mkdir()
+    path = written(tmp_path / "planar" / "disc.dcm", simulated("disc", transmission=0.9670))
+    answer = calibrate(
+        command, path, tmp_path / "r.yaml", *ACTIVITY, "--threshold", "2 %", "--diameter", "100 mm", "--height", "5 mm",
+        "--axis", "y", "--name", "NM670-A", "--collimator", "MEGP", geometry="cylinder",
+    )  # fmt: skip
+    documented = yaml.safe_load((EXAMPLES / "planar.yaml").read_text(encoding="utf-8"))
+    found = answer.document["record"]
+    for record in (documented, found):
+        for changing in ("made_at", "software", "inputs"):
+            record["planar_factor"].pop(changing)
+        record["instrument"].pop("serial")
+    for key in ("value_cps_per_mbq", "u_cps_per_mbq"):
+        assert documented["planar_factor"].pop(key) == pytest.approx(found["planar_factor"].pop(key), rel=1e-6)
+    for entry, other in zip(
+        documented["planar_factor"].pop("budget"), found["planar_factor"].pop("budget"), strict=True
+    ):
+        assert entry["source"] == other["source"]
+        assert entry["relative_u"] == pytest.approx(other["relative_u"], rel=1e-6)
+    assert documented == found

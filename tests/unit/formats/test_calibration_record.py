@@ -11,7 +11,7 @@ from theradose.formats.calibration_record import is_calibration_record, read_cal
 EXAMPLES = Path(__file__).parents[3] / "docs" / "formats" / "examples" / "calibration"
 
 
-@pytest.mark.parametrize("name", ["nm670.yaml", "well.yaml"])
+@pytest.mark.parametrize("name", ["nm670.yaml", "planar.yaml", "well.yaml"])
 def test_documented_examples_survive_a_round_trip(name, tmp_path):
     record = read_calibration_record(EXAMPLES / name)
     copy = tmp_path / name
