@@ -1,8 +1,9 @@
 """Bounded nonlinear least squares with the linear amplitudes eliminated (variable projection).
 
 For given rates the best amplitudes follow from linear least squares, non-negative where the model asks for it.
-What remains is a problem in one to three bounded variables, which is scanned on a grid and then refined by a
-damped Gauss-Newton iteration from the best separate starts. Everything is deterministic.
+What remains is a problem in one to four bounded variables, which is scanned on a grid and then refined by a
+damped Gauss-Newton iteration in the logarithms of the rates, a few steps from each of the best separate starts and to
+the end from the lowest of them. Everything is deterministic.
 
 References
 ----------
@@ -250,11 +251,7 @@ def _refine(
         by_logarithm = curve_jacobian(problem, current) * current.nonlinear
         by_logarithm -= current.span @ (current.span.T @ by_logarithm)
         logarithmic = current.unit_jacobian / current.nonlinear[:, None]
-        jacobian = by_logarithm @ logarithmic
-        descent = jacobian.T @ current.residual
-        free = ~(((current.unit <= 0) & (descent <= 0)) | ((current.unit >= 1) & (descent >= 0)))
-        # A variable whose own Gauss-Newton step is below rounding is at its minimum.
-        free &= np.abs(descent) > _STEP_TOLERANCE * np.sum(jacobian**2, axis=0)
+        free = _free(current, by_logarithm, logarithmic)
         if held is not None:
             free &= ~held
         if not free.any():
@@ -267,6 +264,27 @@ def _refine(
         if gain <= _UNSEEN_GAIN * current.chi_squared:
             break
     return current
+
+
+def _free(current: Solution, by_logarithm: Array, logarithmic: Array) -> Array:
+    """Return which coordinates may move: all inside the cube, and those on a bound that the data pull off it.
+
+    A variable whose own Gauss-Newton step is below rounding is at its minimum and does not move.
+    """
+    # Behind a rate at the end of its range nothing is left to move in.
+    has_room = np.diag(logarithmic) > 0
+    inside = (current.unit > 0) & (current.unit < 1) & has_room
+    free = np.zeros_like(inside)
+    for k in np.flatnonzero(has_room):
+        moving = inside.copy()
+        moving[k] = True
+        direction = _directions(logarithmic, moving)[:, int(moving[:k].sum())]
+        by_step = by_logarithm @ direction
+        pull = float(by_step @ current.residual)
+        free[k] = abs(pull) > _STEP_TOLERANCE * float(by_step @ by_step)
+        if not inside[k]:
+            free[k] &= pull > 0 if current.unit[k] <= 0 else pull < 0
+    return free
 
 
 def _is_near(solution: Solution, minimum: Solution) -> bool:
