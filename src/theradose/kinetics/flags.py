@@ -56,7 +56,7 @@ _FINDINGS: dict[str, tuple[Severity, str]] = {
         "info",
         "The slowest phase of '{model}' leaves by physical decay alone (half-life {half_life:.1f} h); "
         "its rate is on that bound, where the integral is the largest that physics allows for these points; "
-        "the result is the mean over that bound and faster clearance, and the uncertainty covers both.",
+        "of several phases the result is the mean over that bound and faster clearance; the uncertainty covers both.",
     ),
     "clearance-slower-than-decay": (
         "warning",
