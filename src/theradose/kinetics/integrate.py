@@ -20,7 +20,7 @@ import numpy as np
 from theradose.errors import FitError
 from theradose.kinetics.evaluate import bound_form, half_life, half_life_gradient
 from theradose.kinetics.fit import check_curve, faster_clearance, fit_model
-from theradose.kinetics.flags import SLOWER_THAN_DECAY, flag_findings
+from theradose.kinetics.flags import INTEGRAL_UNSUPPORTED, SLOWER_THAN_DECAY, flag_findings
 from theradose.kinetics.infusion import points_after_infusion
 from theradose.kinetics.models import curve_gradient, curve_integral, curve_integral_gradient
 from theradose.kinetics.select import Basis, support_weights, weigh_fits
@@ -176,6 +176,8 @@ def _averages(
     for source, relative in curve.common.items():
         stated = None if relative is None else relative * mean[0]
         integral = integral.with_contribution(source, stated)
+    if any(INTEGRAL_UNSUPPORTED in fit.flags for fit in used):
+        integral = integral.with_contribution(f"before-first-point:{curve.region}", None)
     return integral, last
 
 

@@ -235,3 +235,18 @@ def test_every_fit_in_the_table_can_be_evaluated():
         value, u = evaluate_fit(fit, np.array([0.0, 10.0, 300.0]))
         assert (value >= 0).all()
         assert (u >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("times", "activity"), [([24, 48], [10, 1e-6]), ([24, 48, 72], [10, 0, 0]), ([24, 96], [10, 0])]
+)
+def test_an_integral_before_the_first_point_that_nothing_measured_supports(times, activity):
+    """A fall to background between two late points, extrapolated back to the administration."""
+    points = TimeActivityCurve(
+        "kidney", np.array(times, float), np.array(activity, float), np.full(len(times), 0.5), {}, "table"
+    )
+    tia, findings = integrate_curve(points, nuclide=LUTETIUM)
+    assert tia.before_first_fraction > 0.5
+    severity = {finding.code: finding.severity for finding in findings}
+    assert severity["integral-unsupported"] == "critical"
+    assert "before-first-point:kidney" in tia.value.not_stated
