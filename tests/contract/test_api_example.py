@@ -29,5 +29,6 @@ def test_curve_to_dose(tmp_path):
     printed = re.search(r"^dose +([0-9.]+) ± ([0-9.]+) Gy", output, flags=re.MULTILINE)
     assert float(printed[1]) == pytest.approx(dose_gy, rel=0.01)
     shares = [float(share) for share in re.findall(r"(\d+)% of the variance", output)]
-    assert len(shares) == 3
-    assert sum(shares) == pytest.approx(100, abs=1.5)  # three numbers rounded to whole per cent
+    # Fit, calibration, volume, and the dose constant.
+    assert len(shares) == 4
+    assert sum(shares) == pytest.approx(100, abs=1.5)  # numbers rounded to whole per cent

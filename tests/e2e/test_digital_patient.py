@@ -77,12 +77,12 @@ def shares(region):
 
 
 def test_what_leads_the_budget(simulated):
-    """R1: in large organs the curve fit, beside the stated calibration; in small lesions volume and recovery."""
+    """R1: in large organs the curve fit, in small lesions volume and recovery; the calibration is known to 1.4 %."""
     found = by_name(simulated.result["regions"])
     for name in ORGANS:
         assert found[name]["outlined_on"] == "ct"
         share = shares(found[name])
-        assert share["fit"] > max(share["volume"], share["recovery"])
+        assert max(share, key=share.get) == "fit"
     small = [row for row in found.values() if row["kind"] == "lesion" and row["volume_ml"]["value"] < 10]
     assert small
     for lesion in small:

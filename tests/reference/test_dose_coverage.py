@@ -1,7 +1,7 @@
 """Stated uncertainties of doses on digital patients: they hold the truth, and the right sources lead them.
 
 200 patients, each with a kidney and a lesion below 10 mL, through the functions that real images go through;
-`bench/coverage.py` runs more patients and all regions.
+`bench/dose_coverage.py` runs more patients and all regions.
 """
 
 from __future__ import annotations

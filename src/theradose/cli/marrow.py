@@ -137,7 +137,7 @@ def blood_command(
     if profile is ProfileName.AS_PUBLISHED:
         from theradose.workflow.marrow_published import published_analysis
 
-        document["as_published"] = published_analysis(results, record, method=method)
+        document["as_published"] = published_analysis(results, record)
     print_marrow_findings([*noticed, *(finding for result in results for finding in result.findings)])
     if as_json:
         print_json(document)
@@ -224,6 +224,6 @@ def _whole_body(
     if tia_mbq_h is not None or administered_mbq is None:
         problem = "excludes --whole-body-tia" if tia_mbq_h is not None else "needs --activity to calibrate the probe"
         raise StudyError(f"The option --probe {problem}: change the options.", code="probe-option")
-    options = ProbeOptions(administered_mbq, start=start, timezone=timezone)
-    body = whole_body_by_probe(probe, nuclide=nuclide, options=options, infusion_h=infusion_h)
+    options = ProbeOptions(administered_mbq, start=start, timezone=timezone, infusion_h=infusion_h)
+    body = whole_body_by_probe(probe, nuclide=nuclide, options=options)
     return body.tia.value, body.findings

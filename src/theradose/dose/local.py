@@ -79,7 +79,7 @@ def local_dose(request: DoseRequest) -> tuple[DoseMap, tuple[Finding, ...]]:
             "density": request.density.method,
         },
     )
-    findings = [_photon_finding(request.nuclide)]
+    findings = [photon_finding(request.nuclide)]
     if in_air > 0.01:
         findings.append(
             Finding(
@@ -93,7 +93,8 @@ def local_dose(request: DoseRequest) -> tuple[DoseMap, tuple[Finding, ...]]:
     return result, tuple(findings)
 
 
-def _photon_finding(nuclide: Nuclide) -> Finding:
+def photon_finding(nuclide: Nuclide) -> Finding:
+    """Return what leaving out photons means for this nuclide."""
     electrons, photons = nuclide.electron_energy_kev.value, nuclide.photon_energy_kev.value
     penetrating = photons > load_yaml("dose.yaml")["penetrating_ratio"]["value"] * electrons
     consequence = (

@@ -11,24 +11,20 @@ import numpy as np
 from theradose.errors import StudyError
 from theradose.formats.tables import TableRow, read_table
 from theradose.model.curve import TimeActivityCurve
-from theradose.model.finding import Finding
 
 CURVE_COLUMNS = ("subject", "cycle", "region", "t_h", "activity_mbq", "u_mbq")
 _NEEDED = ("subject", "region", "t_h", "activity_mbq")
 # Steps of the prefixes of units; a measured activity is not a thousand times what its neighbours tell.
 _UNIT_STEP = 1000.0
 _NEAR_UNIT_STEP = 3.0
-# Fewer rows out of order are rows that were added later.
-_SERIES = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SubjectCurve:
-    """The curve of one region of one subject, with what was noticed while reading it."""
+    """The curve of one region of one subject."""
 
     subject: str
     curve: TimeActivityCurve
-    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,9 @@ class _Point:
 
 
 def read_curves(path: Path, *, relative_u: float | None = None) -> tuple[SubjectCurve, ...]:
-    """Read every curve of a table, in the order of first appearance; rows may be in any order.
+    """Read every curve of a table, in the order of first appearance.
+
+    Curves may alternate; the rows of one curve are in order of time.
 
     Parameters
     ----------
@@ -53,9 +51,9 @@ def read_curves(path: Path, *, relative_u: float | None = None) -> tuple[Subject
     ------
     StudyError
         With file, line and column: ``table-cell-empty``, ``table-number``, ``curve-time`` before the administration,
-        ``curve-duplicate`` for one time twice in a curve, ``curve-two-cycles`` for times that start again or two
-        cycles of one subject and region, ``curve-units`` for an activity that rises a thousandfold,
-        ``uncertainty-missing``, ``uncertainty-invalid``, and the refusals of
+        ``curve-duplicate`` for one time twice in a curve, ``curve-order`` for times that go back, ``curve-two-cycles``
+        for two cycles of one subject and region, ``curve-not-positive``, ``curve-units`` for an activity that rises a
+        thousandfold, ``uncertainty-missing``, ``uncertainty-invalid``, and the refusals of
         :func:`theradose.formats.tables.read_table`.
     """
     points: dict[tuple[str, str], list[_Point]] = {}
@@ -68,39 +66,17 @@ def read_curves(path: Path, *, relative_u: float | None = None) -> tuple[Subject
 
 
 def _curve(file: str, subject: str, region: str, points: list[_Point]) -> SubjectCurve:
-    _check_one_series(file, subject, region, points)
-    ordered = sorted(points, key=lambda point: point.t_h)
-    for before, after in pairwise(ordered):
-        if before.t_h == after.t_h:
-            first, second = sorted((before.line, after.line))
-            raise StudyError(
-                f"{file}, line {second}: 't_h' {after.t_h:g} of subject '{subject}', region '{region}' occurs already "
-                f"in line {first}: keep one of the two rows, or give them their own subjects.",
-                code="curve-duplicate",
-            )
-    _check_units(file, ordered)
-    where = f"{subject}: {region}"
-    findings: list[Finding] = []
-    if ordered != points:
-        line = next(after.line for before, after in pairwise(points) if after.t_h < before.t_h)
-        message = f"The times 't_h' of the curve are not in order (line {line} goes back); its points were sorted."
-        findings.append(Finding("points-sorted", "info", message, where))
-    for point in ordered:
-        if point.activity_mbq <= 0:
-            message = (
-                f"{file}, line {point.line}: 'activity_mbq' is {point.activity_mbq:g}, which is not positive and "
-                "enters the fit as measured: leave the row out if nothing was measured."
-            )
-            findings.append(Finding("non-positive-activity", "warning", message, where))
+    _check_order(file, subject, region, points)
+    _check_units(file, points)
     curve = TimeActivityCurve(
         region,
-        np.array([point.t_h for point in ordered]),
-        np.array([point.activity_mbq for point in ordered]),
-        np.array([point.u_mbq for point in ordered]),
+        np.array([point.t_h for point in points]),
+        np.array([point.activity_mbq for point in points]),
+        np.array([point.u_mbq for point in points]),
         {},
         "table",
     )
-    return SubjectCurve(subject, curve, tuple(findings))
+    return SubjectCurve(subject, curve)
 
 
 def _check_cycle(row: TableRow, first: TableRow) -> None:
@@ -114,19 +90,23 @@ def _check_cycle(row: TableRow, first: TableRow) -> None:
         )
 
 
-def _check_one_series(file: str, subject: str, region: str, points: list[_Point]) -> None:
-    """Refuse times that start again: two series in one curve would be fitted as one."""
-    descents = [index for index, (before, after) in enumerate(pairwise(points), 1) if after.t_h < before.t_h]
-    if len(descents) != 1:
-        return
-    earlier, later = points[: descents[0]], points[descents[0] :]
-    if min(len(earlier), len(later)) >= _SERIES and later[-1].t_h > earlier[0].t_h and later[0].t_h < earlier[-1].t_h:
-        raise StudyError(
-            f"{file}, line {later[0].line}: 't_h' of subject '{subject}', region '{region}' goes back from "
-            f"{earlier[-1].t_h:g} to {later[0].t_h:g} and rises again: give each cycle its own subject, or sort the "
-            "rows if they are of one.",
-            code="curve-two-cycles",
-        )
+def _check_order(file: str, subject: str, region: str, points: list[_Point]) -> None:
+    """Refuse a time that occurs twice or goes back: the rows may be of two cycles."""
+    for before, after in pairwise(points):
+        if after.t_h == before.t_h or after.t_h in [point.t_h for point in points[: points.index(after)]]:
+            first = next(point for point in points if point.t_h == after.t_h)
+            raise StudyError(
+                f"{file}, line {after.line}: 't_h' {after.t_h:g} of subject '{subject}', region '{region}' occurs "
+                f"already in line {first.line}: keep one of the two rows, or give them their own subjects.",
+                code="curve-duplicate",
+            )
+        if after.t_h < before.t_h:
+            raise StudyError(
+                f"{file}, line {after.line}: 't_h' of subject '{subject}', region '{region}' goes back from "
+                f"{before.t_h:g} to {after.t_h:g}: sort the rows if they are of one cycle, otherwise give each cycle "
+                "its own subject.",
+                code="curve-order",
+            )
 
 
 def _check_units(file: str, points: list[_Point]) -> None:
@@ -167,6 +147,12 @@ def _point(row: TableRow, relative_u: float | None) -> _Point:
             f"{row.file}, line {row.line}: 't_h' is {t_h:g}, before the administration: times are hours after its "
             "start.",
             code="curve-time",
+        )
+    if activity <= 0:
+        raise StudyError(
+            f"{row.file}, line {row.line}: 'activity_mbq' is {activity:g}, which is not positive: leave the row out if "
+            "nothing could be measured, or correct background and unit.",
+            code="curve-not-positive",
         )
     return _Point(t_h, activity, _uncertainty(row, activity, relative_u), row.line)
 

@@ -10,6 +10,8 @@ Flags
     The data pull the rate below physical decay: they fall slower than physics allows, or rise.
 ``rate-saturated``
     A rate sits on its upper bound: the phase is faster than the first sample can see.
+``integral-unsupported``
+    A rate sits on its upper bound and much of the integral lies before the first point: nothing measured supports it.
 ``amplitude-at-zero``
     The model collapsed to one with fewer phases.
 ``collinear``
@@ -42,6 +44,7 @@ from theradose.model.curve import CurveFit, TimeActivityCurve
 from theradose.model.finding import Finding, Severity
 
 SLOWER_THAN_DECAY = "clearance-slower-than-decay"
+INTEGRAL_UNSUPPORTED = "integral-unsupported"
 # One-sided 5 % level of the normal distribution.
 _SIGNIFICANT = 1.645
 _ROUNDING = 1e-9
@@ -56,7 +59,7 @@ _FINDINGS: dict[str, tuple[Severity, str]] = {
         "info",
         "The slowest phase of '{model}' leaves by physical decay alone (half-life {half_life:.1f} h); "
         "its rate is on that bound, where the integral is the largest that physics allows for these points; "
-        "the result is the mean over that bound and faster clearance, and the uncertainty covers both.",
+        "of several phases the result is the mean over that bound and faster clearance; the uncertainty covers both.",
     ),
     "clearance-slower-than-decay": (
         "warning",
@@ -68,6 +71,12 @@ _FINDINGS: dict[str, tuple[Severity, str]] = {
         "warning",
         "The fastest phase of '{model}' is faster than the first point at {first:.3g} h can show; {before:.0%} of "
         "the integral lies before that point.",
+    ),
+    INTEGRAL_UNSUPPORTED: (
+        "critical",
+        "{before:.0%} of the integral of '{model}' lies before the first point at {first:.3g} h, in a phase too fast "
+        "for the points to show: it rests on nothing measured, and its uncertainty is not known. Measure earlier, or "
+        "leave out points at background.",
     ),
     "amplitude-at-zero": ("info", "One phase of '{model}' has no amplitude: the data show fewer phases."),
     "negative-curve": ("critical", "The fitted curve of '{model}' is negative in places, which no activity can be."),
@@ -96,6 +105,8 @@ def fit_flags(fit: CurveFit, problem: Problem, solution: Solution, *, settings: 
         "no-degrees-of-freedom": n_parameters == n_points,
         "aicc-undefined": n_parameters == n_points - 1,
         **_bound_flags(problem, solution, settings=settings),
+        INTEGRAL_UNSUPPORTED: fit.before_first_fraction > settings.unsupported_early_fraction
+        and bool(_at_fastest(problem, solution).any()),
         "amplitude-at-zero": problem.form.nonnegative and not solution.linear.all(),
         "collinear": _largest_correlation(fit.covariance) >= settings.correlation_level,
         "parameter-uncertain": largest_cv(fit) >= settings.parameter_cv_level,
@@ -169,13 +180,18 @@ def _bound_flags(problem: Problem, solution: Solution, *, settings: KineticsSett
     rates = solution.nonlinear
     matters = np.linalg.norm(curve_jacobian(problem, solution), axis=0) > 0
     at_slowest = matters & (rates == problem.bounds.slowest_per_h) & settings.physical_decay_bound
-    at_fastest = matters & np.isclose(rates, problem.bounds.fastest_per_h, rtol=_ROUNDING)
     slower = bool(at_slowest.any()) and _pulled_below_decay(problem, solution, int(np.argmax(at_slowest)))
     return {
         "rate-at-physical-decay": bool(at_slowest.any()),
         SLOWER_THAN_DECAY: slower,
-        "rate-saturated": bool(at_fastest.any()),
+        "rate-saturated": bool(_at_fastest(problem, solution).any()),
     }
+
+
+def _at_fastest(problem: Problem, solution: Solution) -> Array:
+    """Return which rates that matter for the curve are on their upper bound."""
+    matters = np.linalg.norm(curve_jacobian(problem, solution), axis=0) > 0
+    return np.asarray(matters & np.isclose(solution.nonlinear, problem.bounds.fastest_per_h, rtol=_ROUNDING))
 
 
 def _pulled_below_decay(problem: Problem, solution: Solution, position: int) -> bool:

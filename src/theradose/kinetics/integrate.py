@@ -20,7 +20,7 @@ import numpy as np
 from theradose.errors import FitError
 from theradose.kinetics.evaluate import bound_form, half_life, half_life_gradient
 from theradose.kinetics.fit import check_curve, faster_clearance, fit_model
-from theradose.kinetics.flags import SLOWER_THAN_DECAY, flag_findings
+from theradose.kinetics.flags import INTEGRAL_UNSUPPORTED, SLOWER_THAN_DECAY, flag_findings
 from theradose.kinetics.infusion import points_after_infusion
 from theradose.kinetics.models import curve_gradient, curve_integral, curve_integral_gradient
 from theradose.kinetics.select import Basis, support_weights, weigh_fits
@@ -176,6 +176,8 @@ def _averages(
     for source, relative in curve.common.items():
         stated = None if relative is None else relative * mean[0]
         integral = integral.with_contribution(source, stated)
+    if any(INTEGRAL_UNSUPPORTED in fit.flags for fit in used):
+        integral = integral.with_contribution(f"before-first-point:{curve.region}", None)
     return integral, last
 
 
@@ -185,14 +187,16 @@ def _pair_moments(fit: CurveFit) -> tuple[np.ndarray, np.ndarray]:
     A rate that physical decay holds is somewhere between the bound and faster clearance: with s the root of the rise
     of chi-squared, likely values are half-normal, s ≥ 0, with the mean √(2/π) and the variance 1 − 2/π. The fit is the
     end of that range and its covariance the second moment about the end; here is the middle, with the spread about it.
-    The fit stays as it is where the points contradict it because they fall even slower than physical decay, and where
-    they allow that there is no activity at all.
+    The fit stays as it is for a single phase, which then is retention without clearance (microspheres, many lesions)
+    and not the poorly known tail of another phase; where the points contradict it because they fall even slower than
+    physical decay; and where they allow that there is no activity at all.
     """
     form, parameters = bound_form(fit)
     gradient = np.stack([curve_integral_gradient(form, parameters), half_life_gradient(fit)])
     pair = np.array([fit.tia_mbq_h, fit.effective_half_life_h])
     contradicted = {SLOWER_THAN_DECAY, "poor-fit"} <= set(fit.flags)
-    if not len(fit.faster) or contradicted or not curve_integral(form, fit.faster) > 0:
+    single = len(parameters) - form.n_linear == 1
+    if not len(fit.faster) or single or contradicted or not curve_integral(form, fit.faster) > 0:
         return pair, gradient @ fit.covariance @ gradient.T
     end = faster_clearance(form, parameters, fit.faster)
     covariance = gradient @ (fit.covariance - np.outer(end, end)) @ gradient.T

@@ -22,6 +22,9 @@ class KineticsSettings:
         Magnitude of a correlation of two parameters from which ``collinear`` is flagged.
     half_lives_in_first_sample_time : float
         Half-lives of the fastest biological phase that fit into the time of the first sample.
+    unsupported_early_fraction : float
+        Share of the integral before the first point, in a phase that the points cannot show, above which
+        ``integral-unsupported`` is flagged.
     half_lives_in_sampling_gap : float
         Biological half-lives of a single phase that fit between two samples.
     minimum_rate_ratio : float
@@ -41,6 +44,7 @@ class KineticsSettings:
     parameter_cv_level: float
     correlation_level: float
     half_lives_in_first_sample_time: float
+    unsupported_early_fraction: float
     half_lives_in_sampling_gap: float
     minimum_rate_ratio: float
     rejection_probability: float

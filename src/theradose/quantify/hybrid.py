@@ -92,9 +92,10 @@ def hybrid_curve(
     kept = [rate for rate in ordered if np.abs(spect.t_h - rate.t_h).min() > same_session_h]
     own_u = spect.u_independent_mbq.copy()
     common = dict(spect.common)
-    if len(spect.t_h) == 1:
-        common[f"spect:{spect.region}"] = float(own_u[at]) / activity
-        own_u[at] = relative_u * activity
+    # Every scaled point carries the uncertainty of the SPECT that scales it; other SPECT points then have it too, which
+    # is on the safe side.
+    common[f"spect:{spect.region}"] = float(own_u[at]) / activity
+    own_u[at] = relative_u * activity
     common[f"planar-scale:{spect.region}"] = relative_u
     times = np.concatenate([spect.t_h, [rate.t_h for rate in kept]])
     values = np.concatenate([spect.activity_mbq, [scale * rate.rate_cps for rate in kept]])

@@ -44,6 +44,8 @@ class ProbeOptions:
         Relative standard uncertainty of one reading besides counting (position); ``None`` takes the packaged one.
     administered_u : float or None
         Relative standard uncertainty of the administered activity; ``None`` is not stated.
+    infusion_h : float
+        Length of the infusion, during which not all of the activity is in the body.
     """
 
     administered_mbq: float
@@ -51,6 +53,7 @@ class ProbeOptions:
     timezone: str | None = None
     repeatability_u: float | None = None
     administered_u: float | None = None
+    infusion_h: float = 0.0
 
 
 def net_rate(
@@ -131,6 +134,7 @@ def probe_curve(
     """
     rows = [StatedTime(item.origin, item.t_h, item.measured_at, "measured_at") for item in readings]
     times, findings = elapsed_times(rows, start=options.start, timezone=options.timezone)
+    _check_infusion(readings, times, options.infusion_h)
     rates, u_counting = np.array([_rate(reading, readings[0]) for reading in readings]).T
     decay = np.array([decay_factor(decay_constant_per_h=nuclide.decay_constant_per_h, elapsed_h=t_h) for t_h in times])
     before = np.array([reading.before_void for reading in readings])
@@ -153,6 +157,19 @@ def probe_curve(
     )
     noticed = [*findings, *_findings(readings, times, retained - 1, u_reading, options, assumed)]
     return ProbeCurve(curve, fraction, 1 - retained), tuple(noticed)
+
+
+def _check_infusion(readings: Sequence[ProbeReading], times: Sequence[float], infusion_h: float) -> None:
+    """Refuse a calibrating reading during the infusion."""
+    for reading, t_h in zip(readings, times, strict=True):
+        if reading.before_void and t_h < infusion_h:
+            raise refuse_cell(
+                reading.origin,
+                "before_void",
+                f"the reading at {t_h:.3g} h lies within the infusion of {infusion_h:.3g} h, when not all of the "
+                "activity is in the body: mark only readings after its end.",
+                "probe-during-infusion",
+            )
 
 
 def _rate(reading: ProbeReading, first: ProbeReading) -> tuple[float, float]:

@@ -148,12 +148,12 @@ def _fit(
 ) -> CurvePage:
     if single is not None and len(item.curve.t_h) == 1:
         tia, findings = integrate_single_point(item.curve, nuclide=nuclide, method=single.method, given=single.given)
-        return CurvePage(item.subject, tia, (*item.findings, *findings))
+        return CurvePage(item.subject, tia, findings)
     prescribed = models[0] if models is not None and len(models) == 1 else None
     tia, findings = integrate_curve(
         item.curve, nuclide=nuclide, models=models, force_model=prescribed, infusion_h=infusion_h
     )
-    return CurvePage(item.subject, tia, (*item.findings, *findings))
+    return CurvePage(item.subject, tia, findings)
 
 
 def _write(

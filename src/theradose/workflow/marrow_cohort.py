@@ -74,7 +74,7 @@ def weighted_doses(method: MarrowMethodName, results: Sequence[Measured]) -> tup
 
 
 def published_doses(
-    method: MarrowMethodName, results: Sequence[Measured], fits: PublishedFits, nuclide: Nuclide, marrow_method: str
+    method: MarrowMethodName, results: Sequence[Measured], fits: PublishedFits, nuclide: Nuclide
 ) -> tuple[ModelDoses, ...]:
     """Return the doses of the unweighted, unbounded fits for every model."""
     doses = []
@@ -83,7 +83,7 @@ def published_doses(
         left_out: dict[str, str] = {}
         for result, fit in zip(results, fits.whole[model], strict=True):
             name = treatment_name(result)
-            dose = _published_dose(result, fit, nuclide, marrow_method)
+            dose = _published_dose(result, fit, nuclide)
             if dose is not None:
                 found[name] = dose
             elif _per_activity(result) is None:
@@ -252,9 +252,9 @@ def _model_doses(
     )
 
 
-def _published_dose(result: Measured, fit: UnweightedFit | None, nuclide: Nuclide, marrow_method: str) -> float | None:
+def _published_dose(result: Measured, fit: UnweightedFit | None, nuclide: Nuclide) -> float | None:
     if isinstance(result, BloodMarrow):
-        return published_dose(result, fit, nuclide, marrow_method)
+        return published_dose(result, fit, nuclide)
     factor = _per_activity(result)
     if fit is None or not fit.physical or factor is None:
         return None

@@ -167,8 +167,8 @@ def _published(
     nuclide: Nuclide,
     blood_method: str,
 ) -> tuple[Analysis, tuple[Finding, ...]]:
-    blood = published_doses("blood", by_blood, blood_fits, nuclide, blood_method)
-    image = published_doses("image", by_image, image_fits, nuclide, blood_method)
+    blood = published_doses("blood", by_blood, blood_fits, nuclide)
+    image = published_doses("image", by_image, image_fits, nuclide)
     late = (
         *published_late("blood", by_blood, early_blood, blood_fits, blood),
         *published_late("image", by_image, early_image, image_fits, image),

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from theradose.dose.marrow import MarrowRequest, marrow_from_specimen, marrow_methods
+from theradose.dose.marrow import MarrowRequest, marrow_dose_by_s_value, marrow_from_specimen
 from theradose.kinetics.published import UnweightedFit
 from theradose.nuclides import Nuclide
 from theradose.uncertainty import Uncertain
@@ -29,11 +29,12 @@ ASSUMPTIONS = (
     "unweighted least squares without bounds",
     "no infusion correction",
     "the specimen is taken as whole blood, whatever it is",
+    "marrow and blood are alike (ratio 1), dose factor of the reference adult",
     "self dose alone",
 )
 
 
-def published_analysis(results: Sequence[BloodMarrow], nuclide: Nuclide, *, method: str) -> dict[str, Any]:
+def published_analysis(results: Sequence[BloodMarrow], nuclide: Nuclide) -> dict[str, Any]:
     """Return the published tables for this cohort, each beside the weighted, bounded fits.
 
     Parameters
@@ -42,8 +43,6 @@ def published_analysis(results: Sequence[BloodMarrow], nuclide: Nuclide, *, meth
         The cohort.
     nuclide : Nuclide
         Of all treatments.
-    method : str
-        Marrow method that turns areas into self doses.
     """
     early = [early_samples(result.tia.curve) for result in results]
     fits = published_fits([result.tia.curve for result in results], early)
@@ -67,7 +66,7 @@ def published_analysis(results: Sequence[BloodMarrow], nuclide: Nuclide, *, meth
                 [
                     dose
                     for result, fit in zip(results, fits.whole[model], strict=True)
-                    if (dose := published_dose(result, fit, nuclide, method)) is not None
+                    if (dose := published_dose(result, fit, nuclide)) is not None
                 ]
             )
             | {"non_physical": sum(fit is not None and not fit.physical for fit in fits.whole[model])}
@@ -91,16 +90,16 @@ def published_analysis(results: Sequence[BloodMarrow], nuclide: Nuclide, *, meth
     }
 
 
-def published_dose(result: BloodMarrow, fit: UnweightedFit | None, nuclide: Nuclide, method: str) -> float | None:
+def published_dose(result: BloodMarrow, fit: UnweightedFit | None, nuclide: Nuclide) -> float | None:
     """Return the self dose per activity of a published fit, mGy/GBq; ``None`` without a finite positive area."""
     activity = result.treatment.activity_mbq
     if fit is None or not fit.physical or activity is None:
         return None
     concentration = marrow_from_specimen(
-        specimen_tia_mbq_h_per_l=Uncertain(fit.area), specimen="blood", haematocrit=None, ratio=result.ratio.value
+        specimen_tia_mbq_h_per_l=Uncertain(fit.area), specimen="blood", haematocrit=None, ratio=Uncertain(1.0)
     )
     request = MarrowRequest(concentration.marrow, nuclide, result.treatment.sex or "M")
-    return marrow_methods.get(method)(request)[0].self_gy.value * _MGY_PER_GY * _MBQ_PER_GBQ / activity
+    return marrow_dose_by_s_value(request)[0].self_gy.value * _MGY_PER_GY * _MBQ_PER_GBQ / activity
 
 
 def distribution(values: Sequence[float]) -> dict[str, Any]:

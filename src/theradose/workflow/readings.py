@@ -11,7 +11,7 @@ import numpy as np
 from theradose.acquire.blood import read_blood
 from theradose.acquire.uptake import read_uptake
 from theradose.data import load_yaml
-from theradose.dose.local import region_dose
+from theradose.dose.local import mass_range_findings, photon_finding, region_dose
 from theradose.dose.marrow import DEFAULT_METHOD
 from theradose.dose.marrow_image import RestOfBody
 from theradose.dose.svalues import TOTAL_BODY, Sex
@@ -111,10 +111,10 @@ def rest_of_body(readings: Readings, tias: Mapping[str, TimeIntegratedActivity])
 def _whole_body(case: Case) -> WholeBodyByProbe | None:
     if case.study.probe is None:
         return None
-    options = ProbeOptions(case.net_activity_mbq, start=case.start, timezone=case.study.timezone)
-    return whole_body_by_probe(
-        case.study_file.resolve(case.study.probe), nuclide=case.nuclide, options=options, infusion_h=infusion_of(case)
+    options = ProbeOptions(
+        case.net_activity_mbq, start=case.start, timezone=case.study.timezone, infusion_h=infusion_of(case)
     )
+    return whole_body_by_probe(case.study_file.resolve(case.study.probe), nuclide=case.nuclide, options=options)
 
 
 def _compared(body: TimeIntegratedActivity, field: TimeIntegratedActivity) -> list[Finding]:
@@ -245,6 +245,8 @@ def _thyroid(case: Case) -> tuple[ThyroidUptake | None, list[Finding]]:
         message = "The mass of the thyroid is not stated ('thyroid: {mass: 25 g}'), so that there is no dose."
         findings.append(Finding("thyroid-mass-missing", "warning", message, THYROID))
         return ThyroidUptake(uptake, tia, None), findings
+    findings += _placed((photon_finding(case.nuclide),), THYROID)
+    findings += mass_range_findings(THYROID, mass_g=mass_g)
     mass = Uncertain.relative(mass_g, {f"mass:{THYROID}": case.study.thyroid.u})
     return ThyroidUptake(uptake, tia, region_dose(tia=tia, mass_g=mass, nuclide=case.nuclide)), findings
 

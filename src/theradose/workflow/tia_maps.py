@@ -19,6 +19,7 @@ from theradose.spatial.averages import average_volume
 from theradose.spatial.resample import resample_activity
 from theradose.uncertainty import Uncertain
 from theradose.workflow.case import Case
+from theradose.workflow.curves import infusion_of
 from theradose.workflow.timepoints import LoadedTimepoint
 
 
@@ -39,7 +40,7 @@ class ReferenceTia:
     relative_u: Volume | None = None
 
 
-_OF_THE_TIME_COURSE = ("fit", "counting", "model", "single-time-point")
+_OF_THE_TIME_COURSE = ("fit", "counting", "model", "single-time-point", "before-first-point")
 # Share of a voxel that must lie within an image for its value to count as measured there.
 _COVERED = 0.999
 
@@ -77,6 +78,8 @@ def reference_tia(
         f"the time course of its region; {1 - covered.mean():.1%} of the voxels, which some image does not show, keep "
         "that. Doses of regions are those of their own curves."
     )
+    if infusion_of(case) > 0:
+        message += " Fits of voxels take the infusion for a bolus, which makes the area of fast phases too large."
     tia = np.where(covered, fits.tia.data, by_region.data)
     relative_u = np.full(tia.shape, np.nan, np.float32)
     np.divide(fits.u_tia.data, fits.tia.data, out=relative_u, where=covered & (fits.tia.data > 0))

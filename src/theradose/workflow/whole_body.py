@@ -23,9 +23,7 @@ class WholeBodyByProbe:
     findings: tuple[Finding, ...]
 
 
-def whole_body_by_probe(
-    path: Path, *, nuclide: Nuclide, options: ProbeOptions, infusion_h: float = 0.0
-) -> WholeBodyByProbe:
+def whole_body_by_probe(path: Path, *, nuclide: Nuclide, options: ProbeOptions) -> WholeBodyByProbe:
     """Read probe readings and integrate the activity in the whole body.
 
     Raises
@@ -34,5 +32,5 @@ def whole_body_by_probe(
         One sentence with line and column for the first reading that cannot be used.
     """
     probe, measured = probe_curve(read_probe(path), nuclide=nuclide, options=options)
-    tia, fitted = integrate_curve(probe.curve, nuclide=nuclide, infusion_h=infusion_h)
+    tia, fitted = integrate_curve(probe.curve, nuclide=nuclide, infusion_h=options.infusion_h)
     return WholeBodyByProbe(probe, tia, (*measured, *fitted))

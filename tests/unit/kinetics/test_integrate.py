@@ -97,20 +97,32 @@ def test_the_uncertainty_covers_a_model_that_the_small_sample_term_rejects():
     assert tia.value.contributions["model:kidney"] ** 2 > 0.9 * expected
 
 
-def test_a_rate_that_happens_to_be_on_the_bound_is_taken_in_the_middle_of_what_the_points_allow():
+def test_a_single_phase_without_clearance_keeps_its_integral():
+    """Pure physical decay: A0/λ, whatever the rounding; the uncertainty covers faster clearance."""
+    times = np.array([4.0, 24.0, 96.0, 168.0])
+    decay = LUTETIUM.decay_constant_per_h
+    for rate in (decay, decay * (1 - 1e-9), decay * (1 + 1e-9)):
+        tia, _ = integrate_curve(curve(times, 100 * np.exp(-rate * times)), nuclide=LUTETIUM)
+        assert tia.value.value == pytest.approx(100 / decay, rel=1e-6)
+        assert 0.03 < tia.value.relative_u < 0.08
+
+
+def test_a_rate_of_several_on_the_bound_is_taken_in_the_middle_of_what_the_points_allow():
     """Half-normal in the root of the rise of chi-squared: mean 0.798 and standard deviation 0.603 of the distance."""
-    times = np.array([4.0, 24.0, 72.0])
-    activity = 100 * np.exp(-LUTETIUM.decay_constant_per_h * times) * np.array([0.97, 1.01, 1.0])
-    tia, findings = integrate_curve(curve(times, activity), nuclide=LUTETIUM, force_model="mono")
+    times = np.array([1.0, 4.0, 24.0, 72.0, 120.0])
+    decay = LUTETIUM.decay_constant_per_h
+    activity = 100 * np.exp(-0.3 * times) + 20 * np.exp(-decay * times) * np.array([1.0, 1.0, 0.97, 1.01, 1.01])
+    tia, findings = integrate_curve(curve(times, activity), nuclide=LUTETIUM, force_model="bi")
     fit = tia.fits[0]
     assert "rate-at-physical-decay" in codes(findings)
-    amplitude, rate = fit.faster
-    distance = amplitude / rate - fit.tia_mbq_h
+    first, second, slow, fast = fit.faster
+    distance = first / slow + second / fast - fit.tia_mbq_h
     assert distance < 0
     assert tia.value.value == pytest.approx(fit.tia_mbq_h + math.sqrt(2 / math.pi) * distance, rel=1e-9)
     own = fit.u_tia_mbq_h**2 - distance**2
     assert tia.value.u**2 == pytest.approx(own + (1 - 2 / math.pi) * distance**2, rel=1e-6)
-    chi = np.sum(((amplitude * np.exp(-rate * times) - activity) / (0.05 * activity)) ** 2)
+    model = first * np.exp(-slow * times) + second * np.exp(-fast * times)
+    chi = np.sum(((model - activity) / (0.05 * activity)) ** 2)
     assert chi - fit.chi_squared == pytest.approx(1.0, abs=0.02)
 
 
@@ -223,3 +235,18 @@ def test_every_fit_in_the_table_can_be_evaluated():
         value, u = evaluate_fit(fit, np.array([0.0, 10.0, 300.0]))
         assert (value >= 0).all()
         assert (u >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("times", "activity"), [([24, 48], [10, 1e-6]), ([24, 48, 72], [10, 0, 0]), ([24, 96], [10, 0])]
+)
+def test_an_integral_before_the_first_point_that_nothing_measured_supports(times, activity):
+    """A fall to background between two late points, extrapolated back to the administration."""
+    points = TimeActivityCurve(
+        "kidney", np.array(times, float), np.array(activity, float), np.full(len(times), 0.5), {}, "table"
+    )
+    tia, findings = integrate_curve(points, nuclide=LUTETIUM)
+    assert tia.before_first_fraction > 0.5
+    severity = {finding.code: finding.severity for finding in findings}
+    assert severity["integral-unsupported"] == "critical"
+    assert "before-first-point:kidney" in tia.value.not_stated

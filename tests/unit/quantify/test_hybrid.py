@@ -44,11 +44,19 @@ def test_uncertainty_is_common_or_independent():
     assert curve.u_independent_mbq / curve.activity_mbq == pytest.approx(np.full(4, 0.02))
 
 
-def test_several_spects_keep_their_own_uncertainty():
-    curve, _ = hybrid_curve(spect(24.0, 96.0), planar(1, 24, 95, 168), scale_t_h=24.0, same_session_h=4)
-    assert curve.t_h.tolist() == [1.0, 24.0, 96.0, 168.0]
-    assert "spect:left-kidney" not in curve.common
-    assert curve.u_independent_mbq / curve.activity_mbq == pytest.approx([0.02, 0.05, 0.05, 0.02])
+def test_the_scaling_spect_is_common_to_what_it_scales():
+    """An error of the scaling SPECT moves every planar point: the stated uncertainty of each holds it."""
+    first, _ = hybrid_curve(spect(24.0, 96.0), planar(1, 24, 95, 168), scale_t_h=24.0, same_session_h=4)
+    assert first.t_h.tolist() == [1.0, 24.0, 96.0, 168.0]
+    assert first.common["spect:left-kidney"] == pytest.approx(0.05)
+    assert first.u_independent_mbq / first.activity_mbq == pytest.approx([0.02, 0.02, 0.05, 0.02])
+    original = spect(24.0, 96.0)
+    raised = TimeActivityCurve(
+        original.region, original.t_h, original.activity_mbq * [1.05, 1.0], original.u_independent_mbq,
+        original.common, "image",
+    )  # fmt: skip
+    moved, _ = hybrid_curve(raised, planar(1, 24, 95, 168), scale_t_h=24.0, same_session_h=4)
+    assert moved.activity_mbq / first.activity_mbq == pytest.approx([1.05, 1.05, 1.0, 1.05])
 
 
 def test_a_spect_between_planar_images_is_interpolated():

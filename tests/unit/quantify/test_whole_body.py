@@ -84,3 +84,11 @@ def test_refusals_say_where(curve, rows, code, words):
         curve(rows)
     assert caught.value.code == code
     assert words in str(caught.value)
+
+
+def test_a_reading_during_the_infusion_calibrates_nothing(curve):
+    rows = "0.25,1000,640,20,60,200,yes\n24,300,220,20,60,200,no\n"
+    assert curve(rows)[0].curve.activity_mbq[0] == pytest.approx(1000, rel=0.01)
+    with pytest.raises(StudyError, match="line 2, column 'before_void': .* within the infusion of 0.5 h") as refusal:
+        curve(rows, infusion_h=0.5)
+    assert refusal.value.code == "probe-during-infusion"

@@ -16,13 +16,20 @@ def test_values_come_from_the_result(result):
     values = by_name(result)
     assert values["administered-activity"] == "7340 MBq"
     assert values["residual-activity"] == "60 MBq"
-    assert values["calibration-factor"] == "9.3 cps/MBq, u 3.0 %"
+    # The images of the example are in Bq/mL: the stated sensitivity was not used.
+    assert values["calibration-factor"] == "by the scanner (Bq/mL), u 3.0 %"
     assert values["imaging-times"] == "4.1 h, 24.2 h, 96.5 h, 167.9 h"
     assert values["region-responsible"] == "4 of 7 regions verified by Dr. B. Example"
     assert values["absorbed-dose"].startswith("lesion-liver-1 ")
     assert values["absorbed-dose"].endswith("and 3 more")
     assert "not stated: density" in values["uncertainty-budget"]
     assert values["deviations"] == "liver: biliary phase"
+
+
+def test_the_sensitivity_is_that_of_count_images(result):
+    counted = [image.model_copy(update={"unit_found": "counts"}) for image in result.images]
+    values = by_name(result.model_copy(update={"images": tuple(counted)}))
+    assert values["calibration-factor"] == "9.3 cps/MBq, u 3.0 %"
 
 
 @pytest.mark.parametrize("name", ["dose-calibrator", "collimator", "reconstruction", "bed", "marrow"])

@@ -228,3 +228,9 @@ def test_the_counter_may_be_a_calibration_record(tmp_path):
     assert source == f"counter:{record['instrument']['name']}"
     with pytest.raises(StudyError, match="keep one of the two"):
         blood_of_record(tmp_path, record="well.yaml", efficiency="500 cps/kBq")
+
+
+def test_the_thyroid_dose_says_that_photons_are_left_out(iodine):
+    codes = {finding.code for finding in iodine.result.findings if finding.where == "thyroid"}
+    assert "photon-dose-neglected" in codes
+    assert "local-outside-mass-range" not in codes

@@ -3,7 +3,7 @@
 Digital patients of `data/simulation/cohort.yaml`, each organ and lesion by itself: outlined with error, imaged at four
 times with a camera and a recovery curve of the patient's own, and taken through curve, integral and dose.
 
-Usage: python bench/coverage.py [patients]
+Usage: python bench/dose_coverage.py [patients]
 """
 
 from __future__ import annotations
