@@ -189,6 +189,7 @@ def test_the_planar_sensitivity_of_a_measured_record(hybrid):
         folder, planar={}, calibration={**stated, "record": record.name}, timepoints=[timepoints[0], timepoints[3]]
     )
     planar, findings = measure_planar(case, reference, segmentation, density)
+    # The simulated study states the true sensitivity, which the simulated source has too.
     ratio = SENSITIVITY / factor["value_cps_per_mbq"]
     assert abs(ratio - 1) < factor["u_cps_per_mbq"] / factor["value_cps_per_mbq"]
     (found,) = planar_results(case, planar.timepoints)
