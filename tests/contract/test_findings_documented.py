@@ -119,9 +119,17 @@ def codes_in_sources():
     return codes, places
 
 
+def rows():
+    cells = [line.split("|")[1] for line in DOCUMENT.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    return [code for cell in cells for code in re.findall(r"`([a-z0-9-]+)`", cell)]
+
+
 def documented_codes():
-    rows = [line.split("|")[1] for line in DOCUMENT.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
-    return {code for row in rows for code in re.findall(r"`([a-z0-9-]+)`", row)}
+    return set(rows())
+
+
+def test_a_finding_is_documented_once():
+    assert len(rows()) == len(set(rows()))
 
 
 def test_there_are_findings():
