@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from main_job import FinishedRun, simulate_and_finish
+from tiny_study import write_tiny_study
+
+if TYPE_CHECKING:
+    from theradose.workflow.run import Run
 
 SHARED_DATA = Path(os.environ.get("THERADOSE_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -32,3 +37,11 @@ def shared_data() -> Path:
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     """One run of the main job on one digital patient, for all tests that need it."""
     return simulate_and_finish(tmp_path_factory.mktemp("patient"))
+
+
+@pytest.fixture(scope="session")
+def tiny_study_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """One run of the main job on the unchanged smallest study, with its report; not to be written into."""
+    from theradose.workflow.run import run_study
+
+    return run_study(write_tiny_study(tmp_path_factory.mktemp("tiny")))

@@ -8,15 +8,34 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from theradose.simulate.write import simulate_study
+
+if TYPE_CHECKING:
+    from theradose.workflow.run import Run
 
 
 def theradose(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
     command = [sys.executable, "-m", "theradose", *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def run_without_report(study: Path, *, results: Path | None = None) -> Run:
+    """Run the main job in this process without PDF and HTML, whose pictures take most of the time of a small study.
+
+    For tests that read the numbers of a result; ``tables/`` and everything that is no report are written.
+    """
+    from theradose.report.exporters import exporters
+    from theradose.workflow.run import run_study
+
+    kept = tuple(entry for entry in exporters if entry.name not in ("pdf", "html"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("theradose.workflow.run.exporters", kept)
+        return run_study(study, results=results)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from main_job import run_without_report
 from theradose.cli import main
-from theradose.workflow.run import run_study
 from tiny_study import SENSITIVITY, write_tiny_study
 
 
@@ -48,13 +48,13 @@ def command(monkeypatch, capsys):
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tmp_path_factory) -> Path:
+def tiny_run(tiny_study_run) -> Path:
     """Run folder of the smallest study."""
-    return run_study(write_tiny_study(tmp_path_factory.mktemp("tiny"))).folder
+    return tiny_study_run.folder
 
 
 @pytest.fixture(scope="session")
 def other_sensitivity_run(tmp_path_factory) -> Path:
     """The same with a sensitivity that is 3 % higher: all activities are lower by that factor."""
     calibration = {"camera": "A", "sensitivity": f"{1.03 * SENSITIVITY:g} cps/MBq", "u": "3 %"}
-    return run_study(write_tiny_study(tmp_path_factory.mktemp("other"), {"calibration": calibration})).folder
+    return run_without_report(write_tiny_study(tmp_path_factory.mktemp("other"), {"calibration": calibration})).folder

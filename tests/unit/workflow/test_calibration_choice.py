@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from dicom_images import assign, detector, write_nm
+from main_job import run_without_report
 from theradose.errors import CalibrationError, StudyError
 from theradose.formats.calibration_record import record_text
 from theradose.model.calibration import (
@@ -22,7 +23,6 @@ from theradose.model.calibration import (
 from theradose.store.steps import StepStore
 from theradose.workflow.calibration_choice import choose_calibration
 from theradose.workflow.case import hash_inputs, open_case
-from theradose.workflow.run import run_study
 from theradose.workflow.study_file import StudyFile, read_study
 from theradose.workflow.timepoints import load_timepoints
 from tiny_study import SENSITIVITY, content, write_tiny_study
@@ -69,12 +69,12 @@ def codes(findings):
     return {finding.code for finding in findings}
 
 
-def test_a_record_gives_the_doses_of_its_values(tmp_path, tiny_result):
+def test_a_record_gives_the_doses_of_its_values(tmp_path, tiny_study_run):
     """The record holds what the other study states: 10 cps/MBq with 3 %, camera A."""
     write_record(tmp_path / "calibration" / "a.yaml")
     study = write_tiny_study(tmp_path, {"calibration": {"record": "calibration/a.yaml"}})
-    run = run_study(study)
-    for ours, stated in zip(run.result.regions, tiny_result.regions, strict=True):
+    run = run_without_report(study)
+    for ours, stated in zip(run.result.regions, tiny_study_run.result.regions, strict=True):
         assert (ours.name, ours.dose_gy) == (stated.name, stated.dose_gy)
         assert ours.budget == stated.budget
     found = {finding.code for finding in run.result.findings}
@@ -84,7 +84,7 @@ def test_a_record_gives_the_doses_of_its_values(tmp_path, tiny_result):
     assert {line.source for line in evidence} <= {"calibration record of A"}
     # The record is an input: a changed one is another run.
     write_record(tmp_path / "calibration" / "a.yaml", factor=factor(9.0))
-    assert not run_study(study).reused
+    assert not run_without_report(study).reused
 
 
 def test_record_beside_the_study_is_found(tmp_path):
@@ -210,11 +210,6 @@ def test_header_excludes_the_only_record(tmp_path):
     case = open_case(read_study(dicom_study(tmp_path)))
     assert case.record is None
     assert codes(case.calibration_findings) == {"calibration-record-none"}
-
-
-@pytest.fixture(scope="module")
-def tiny_result(tmp_path_factory):
-    return run_study(write_tiny_study(tmp_path_factory.mktemp("stated"))).result
 
 
 WINDOWS = ((175.0, 187.6), (187.6, 229.2), (229.2, 241.8))

@@ -4,13 +4,11 @@ import pytest
 
 from theradose.report.document import read_result, write_result_json
 from theradose.workflow.compare import compare_results
-from theradose.workflow.run import run_study
-from tiny_study import write_tiny_study
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory):
-    return read_result(run_study(write_tiny_study(tmp_path_factory.mktemp("compared"))).folder / "result.json")
+def result(tiny_study_run):
+    return read_result(tiny_study_run.folder / "result.json")
 
 
 @pytest.fixture

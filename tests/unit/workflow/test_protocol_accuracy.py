@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from theradose.kinetics.integrate import integrate_curve
 from theradose.workflow.protocol_accuracy import planned_visits, relative_u, simulate_accuracy
 from theradose.workflow.protocol_expectations import accuracies, compute_expectations, ranking_quantity
 from theradose.workflow.protocols import load_expectations, load_protocol
@@ -26,14 +27,23 @@ def test_one_image_of_trapped_activity_is_as_good_as_the_image():
 
 
 def test_two_points_on_a_single_phase_by_propagation():
-    """Whole body of one phase, read at 0 to 0.5 h and near 24 h with 5 %, half-life 15 h.
+    """Whole body of one phase, read before the first void and at 18 to 30 h, each with u = 5 %.
 
-    To first order the area A0/λ has the relative variance 2u² ... through the rate: the standard deviation lies
-    between that of one reading, 5 %, over √2 and twice it.
+    The area is A0/k with k = ln(A1/A2)/(t2 - t1). To first order ln(area) deviates by (1 - c) e1 + c e2, where e1 and
+    e2 are the deviations of the readings and c = (1/k - t1)/(t2 - t1), so that its variance is u² E[1 - 2c + 2c²]. The
+    first reading is within half an hour of the start and taken at t1 = 0. The mean life 1/k is log-normal as the
+    half-life is, t2 uniform: E[1/t2] = ln(30/18)/12 and E[1/t2²] = 1/(18·30).
     """
-    found = accuracy("i131-dtc/probe-1", "whole-body", patients=60)
-    assert 0.05 / math.sqrt(2) < found.sd < 0.10
-    assert abs(found.bias) < 0.03
+    patients, u = 200, 0.05
+    spread = 1 + 0.17**2
+    mean_life = 15.2 / math.log(2)
+    c = mean_life * math.sqrt(spread) * math.log(30 / 18) / 12
+    c_squared = (mean_life * spread) ** 2 / (18 * 30)
+    expected = u * math.sqrt(1 - 2 * c + 2 * c_squared)
+    assert expected == pytest.approx(0.0498, abs=1e-4)
+    found = accuracy("i131-dtc/probe-1", "whole-body", patients=patients)
+    assert found.sd == pytest.approx(expected, rel=4 / math.sqrt(2 * patients))
+    assert abs(found.bias) <= 4 * expected / math.sqrt(patients)
 
 
 def test_a_seed_gives_one_number_and_another_seed_another():
@@ -44,12 +54,39 @@ def test_a_seed_gives_one_number_and_another_seed_another():
     assert first != other
 
 
-def test_more_patients_begin_with_the_same_ones():
-    """A visit keeps its deviations when others are left out: the change is that of the visit alone."""
-    protocol = load_protocol("lu177-dotatate/spect-2tp")
-    visits = planned_visits(protocol)
-    reordered = accuracy("lu177-dotatate/spect-2tp", "kidneys", patients=20, visits=visits[::-1])
-    assert reordered == accuracy("lu177-dotatate/spect-2tp", "kidneys", patients=20)
+@pytest.fixture
+def measured(monkeypatch):
+    """Return a function that simulates four time points and returns times and activities of each patient."""
+
+    def simulate(*, patients, visits=None):
+        points = []
+
+        def integrate(curve, **known):
+            points.append((curve.t_h.tolist(), curve.activity_mbq.tolist()))
+            return integrate_curve(curve, **known)
+
+        monkeypatch.setattr("theradose.workflow.protocol_accuracy.integrate_curve", integrate)
+        accuracy("lu177-dotatate/spect-4tp", "kidneys", patients=patients, visits=visits)
+        return points
+
+    return simulate
+
+
+def test_more_patients_begin_with_the_same_ones(measured):
+    few, more = measured(patients=3), measured(patients=6)
+    assert (len(few), len(more)) == (3, 6)
+    assert more[:3] == few
+    assert more[3] not in few
+
+
+def test_a_visit_keeps_its_deviations_when_another_is_left_out(measured):
+    """The change is that of the visit alone: the others have the same times and the same readings, in any order."""
+    visits = planned_visits(load_protocol("lu177-dotatate/spect-4tp"))
+    whole, without = measured(patients=3), measured(patients=3, visits=(visits[3], visits[0], visits[2]))
+    for (t_h, activity), (kept_t_h, kept_activity) in zip(whole, without, strict=True):
+        assert len(t_h) == 4
+        assert kept_t_h == [t_h[0], t_h[2], t_h[3]]
+        assert kept_activity == [activity[0], activity[2], activity[3]]
 
 
 def test_two_points_beat_one():

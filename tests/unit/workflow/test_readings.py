@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from main_job import run_without_report
 from theradose.errors import StudyError, TheradoseError
 from theradose.workflow.case import open_case
 from theradose.workflow.readings import evaluate_readings
@@ -54,7 +55,7 @@ def iodine(tmp_path_factory):
         administrations=IODINE,
         thyroid={"mass": "25 g", "u": "15 %"},
     )
-    return run_study(path)
+    return run_without_report(path)
 
 
 def test_the_whole_body_is_that_of_the_probe(lutetium):
@@ -104,18 +105,18 @@ def test_the_dose_to_the_thyroid_follows_from_integral_and_mass(iodine):
 
 def test_without_a_mass_there_is_no_dose(tmp_path):
     path = write_study(tmp_path, tables={"uptake": "uptake/uptake.csv"}, administrations=IODINE)
-    result = run_study(path).result
+    result = run_without_report(path).result
     assert result.thyroid.dose_gy.value is None
     assert "thyroid-mass-missing" in {finding.code for finding in result.findings}
 
 
 def test_an_unchanged_study_is_not_run_again_but_a_changed_table_is(tmp_path):
     path = write_study(tmp_path, tables={"uptake": "uptake/uptake.csv"}, administrations=IODINE)
-    first = run_study(path)
-    assert run_study(path).reused
+    first = run_without_report(path)
+    assert run_without_report(path).reused
     table = tmp_path / "uptake.csv"
     table.write_text(table.read_text(encoding="utf-8").replace("345200", "345201"), encoding="utf-8")
-    assert run_study(path).folder != first.folder
+    assert run_without_report(path).folder != first.folder
 
 
 def test_images_and_probe_stand_side_by_side(tmp_path):
@@ -123,7 +124,7 @@ def test_images_and_probe_stand_side_by_side(tmp_path):
     rows = "".join(f"{t},{1000 * 0.5 ** (t / 40):.4f},no\n" for t in (20, 60, 100))
     path = write_tiny_study(tmp_path, {"probe": "probe.csv"})
     (tmp_path / "probe.csv").write_text("t_h,anterior_cps,before_void\n0,1000,yes\n" + rows, encoding="utf-8")
-    result = run_study(path).result
+    result = run_without_report(path).result
     assert result.whole_body.scope == "whole body by probe"
     assert result.whole_body.tia_mbq_h.value == pytest.approx(2000 * 40 / math.log(2), rel=0.02)
     assert result.field_of_view.tia_mbq_h.value < result.whole_body.tia_mbq_h.value
@@ -135,7 +136,7 @@ def test_images_above_the_probe_are_a_finding(tiny_case, tmp_path):
     rows = "".join(f"{t},{10 * 0.5 ** (t / 40):.4f},no\n" for t in (20, 60, 100))
     table = case.study_file.folder / "probe.csv"
     table.write_text("t_h,anterior_cps,before_void\n0,1000,yes\n" + rows, encoding="utf-8")
-    result = run_study(case.study_file.path).result
+    result = run_without_report(case.study_file.path).result
     assert "field-exceeds-whole-body" in {finding.code for finding in result.findings}
 
 
@@ -144,7 +145,7 @@ def test_organs_of_the_images_are_sources_of_their_own(tmp_path):
     shutil.copy(EXAMPLES / "blood/probe.csv", tmp_path / "probe.csv")
     blood = "t_h,concentration_mbq_l,specimen\n0.5,60,blood\n2,30,blood\n8,8,blood\n24,4,blood\n"
     (tmp_path / "blood.csv").write_text(blood, encoding="utf-8")
-    components = run_study(study).result.marrow["blood"]["components_gy"]
+    components = run_without_report(study).result.marrow["blood"]["components_gy"]
     assert set(components) == {"red-marrow", "liver", "remainder"}
 
 

@@ -2,16 +2,19 @@
 
 import json
 import re
+import shutil
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 
 import pytest
 
+from main_job import run_without_report
 from theradose.acquire.blood import read_blood
 from theradose.acquire.probe import read_probe
 from theradose.acquire.uptake import read_uptake
 from theradose.errors import StudyError
 from theradose.workflow.protocols import load_protocol, protocol_names
-from theradose.workflow.run import run_study
 from theradose.workflow.schedule import schedule_protocol
 from theradose.workflow.schedule_files import acquisition_sheet, tube_sheet, write_schedule
 from theradose.workflow.starter_study import starter_study
@@ -20,6 +23,29 @@ from theradose.workflow.study_file import missing_values, read_study, require_co
 
 def dated(name):
     return schedule_protocol(name, start=datetime.fromisoformat("2026-03-02T10:00"), timezone="Europe/Paris")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Return a function that writes the files of a protocol once and returns their folder."""
+
+    @cache
+    def write(name):
+        folder = tmp_path_factory.mktemp("schedule") / "out"
+        write_schedule(dated(name), folder)
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def editable(written, tmp_path):
+    """Return a function that copies these files into the test's own folder, where they may be filled in."""
+
+    def copy(name):
+        return Path(shutil.copytree(written(name), tmp_path, dirs_exist_ok=True))
+
+    return copy
 
 
 def filled(text, row_of):
@@ -40,24 +66,21 @@ def test_files_of_blood_and_probe(tmp_path):
     assert json.loads((tmp_path / "out" / "schedule.json").read_text())["protocol"] == "i131-dtc/blood-probe-3"
 
 
-def test_sheets_are_one_page_each(tmp_path):
+def test_sheets_are_one_page_each(written):
     """The protocol with most tubes and the one with most acquisitions."""
     for name, sheet in (("lu177-dotatate/blood-9", "tube-sheet"), ("i131-mibg/spect-probe", "acquisition-sheet")):
-        write_schedule(dated(name), tmp_path / name)
-        document = (tmp_path / name / f"{sheet}.pdf").read_bytes()
+        document = (written(name) / f"{sheet}.pdf").read_bytes()
         assert len(re.findall(rb"/Type\s*/Page\b", document)) == 1
 
 
-def test_an_unfinished_blood_table_is_refused_with_its_row(tmp_path):
-    write_schedule(dated("lu177-dotatate/blood-9"), tmp_path)
+def test_an_unfinished_blood_table_is_refused_with_its_row(written):
     with pytest.raises(StudyError, match="line 3, column 'drawn_at'") as refusal:
-        read_blood(tmp_path / "blood.csv")
+        read_blood(written("lu177-dotatate/blood-9") / "blood.csv")
     assert refusal.value.code == "table-moment"
 
 
-def test_a_filled_blood_table_is_read(tmp_path):
-    write_schedule(dated("lu177-dotatate/blood-9"), tmp_path)
-    path = tmp_path / "blood.csv"
+def test_a_filled_blood_table_is_read(editable):
+    path = editable("lu177-dotatate/blood-9") / "blood.csv"
 
     def row(number, line):
         cells = line.split(",")
@@ -74,9 +97,8 @@ def test_a_filled_blood_table_is_read(tmp_path):
     assert series.samples[-1].drawn_at.isoformat() == "2026-03-08T10:31:00+01:00"
 
 
-def test_a_filled_probe_table_is_read(tmp_path):
-    write_schedule(dated("i131-mibg/probe"), tmp_path)
-    path = tmp_path / "probe.csv"
+def test_a_filled_probe_table_is_read(editable):
+    path = editable("i131-mibg/probe") / "probe.csv"
 
     def row(number, line):
         cells = line.split(",")
@@ -90,18 +112,17 @@ def test_a_filled_probe_table_is_read(tmp_path):
     assert readings[-1].measured_at.isoformat() == "2026-03-07T10:00:00+01:00"
 
 
-def test_what_may_have_been_filled_in_is_not_overwritten(tmp_path):
-    write_schedule(dated("i131-mibg/probe"), tmp_path)
-    (tmp_path / "probe.csv").write_text("mine")
+def test_what_may_have_been_filled_in_is_not_overwritten(editable):
+    folder = editable("i131-mibg/probe")
+    (folder / "probe.csv").write_text("mine")
     with pytest.raises(StudyError) as refusal:
-        write_schedule(dated("i131-mibg/probe"), tmp_path)
+        write_schedule(dated("i131-mibg/probe"), folder)
     assert refusal.value.code == "schedule-exists"
-    assert (tmp_path / "probe.csv").read_text() == "mine"
+    assert (folder / "probe.csv").read_text() == "mine"
 
 
-def test_a_filled_uptake_table_is_read(tmp_path):
-    write_schedule(dated("i131-benign-thyroid/probe-2"), tmp_path)
-    path = tmp_path / "uptake.csv"
+def test_a_filled_uptake_table_is_read(editable):
+    path = editable("i131-benign-thyroid/probe-2") / "uptake.csv"
 
     def row(number, line):
         cells = line.split(",")
@@ -117,9 +138,9 @@ def test_a_filled_uptake_table_is_read(tmp_path):
     assert second.measured_at.isoformat() == "2026-03-07T10:10:00+01:00"
 
 
-def test_the_study_of_a_filled_schedule_runs(tmp_path):
+def test_the_study_of_a_filled_schedule_runs(editable):
     """Whole body by probe alone: filled in as the sheet says, the study needs nothing else."""
-    write_schedule(dated("i131-mibg/probe"), tmp_path)
+    folder = editable("i131-mibg/probe")
 
     def row(number, line):
         cells = line.split(",")
@@ -129,11 +150,11 @@ def test_the_study_of_a_filled_schedule_runs(tmp_path):
         cells[2:6] = [f"{rate + 2:.6g}", f"{rate + 2:.6g}", "2", "300"]
         return ",".join(cells)
 
-    probe, study = tmp_path / "probe.csv", tmp_path / "study.yaml"
+    probe, study = folder / "probe.csv", folder / "study.yaml"
     probe.write_text(filled(probe.read_text(), row))
     text = re.sub(r"activity: null.*", "activity: 7.4 GBq", study.read_text())
     study.write_text(re.sub(r"start: null.*", "start: 2026-03-02T10:00:00+01:00", text))
-    result = run_study(study).result
+    result = run_without_report(study).result
     assert result.whole_body.effective_half_life_h.value == pytest.approx(20, rel=0.1)
     outside = [finding for finding in result.findings if finding.code == "visit-outside-tolerance"]
     assert outside == []
@@ -181,13 +202,19 @@ def test_every_measurement_is_on_one_sheet(name):
         assert all(len(row) == len(sheet.columns) for row in sheet.rows)
 
 
-@pytest.mark.parametrize("name", ["blood.csv", "probe.csv", "schedule.json"])
-def test_the_documented_example_is_what_is_written(tmp_path, request, name):
-    """Given two days before clocks go forward: 96 h later it is an hour later on the clock."""
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    """Files of a schedule two days before clocks go forward: 96 h later it is an hour later on the clock."""
+    folder = tmp_path_factory.mktemp("example")
     start = datetime.fromisoformat("2026-03-27T10:00")
-    write_schedule(schedule_protocol("i131-dtc/blood-probe-3", start=start, timezone="Europe/Paris"), tmp_path)
+    write_schedule(schedule_protocol("i131-dtc/blood-probe-3", start=start, timezone="Europe/Paris"), folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["blood.csv", "probe.csv", "schedule.json"])
+def test_the_documented_example_is_what_is_written(example, request, name):
     documented = request.config.rootpath / "docs/formats/examples/protocols" / name
-    assert (tmp_path / name).read_text() == documented.read_text()
+    assert (example / name).read_text() == documented.read_text()
 
 
 def test_the_documented_protocol_is_the_packaged_one(request):

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from main_job import run_without_report
 from theradose.formats.nifti import read_nifti
 from theradose.nuclides import load_nuclide
-from theradose.workflow.run import run_study
 from tiny_study import BLOCKS, content, write_tiny_study
 
 ENERGY = load_nuclide("Lu-177").electron_energy_kev
@@ -20,7 +20,7 @@ def finished(tmp_path_factory):
 
     def run(**changes):
         folder = tmp_path_factory.mktemp("study")
-        done = run_study(write_tiny_study(folder, changes))
+        done = run_without_report(write_tiny_study(folder, changes))
         return done.folder, json.loads((done.folder / "result.json").read_text(encoding="utf-8"))
 
     return run
