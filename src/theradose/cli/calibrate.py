@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from theradose.cli.options import parsed_day, parsed_moment, parsed_positive
 from theradose.cli.output import JsonOption, print_json, print_message, print_table
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
-
     from theradose.model.calibration import Kind
     from theradose.quantify.source_factor import KnownDeadTime
     from theradose.workflow.calibration_record import Calibrated, RecordTarget
@@ -101,28 +100,29 @@ def camera_command(
 ) -> None:
     """Find the sensitivity of a gamma camera from a source of known activity."""
     from theradose.model.calibration import SourceGeometry
+    from theradose.units import parse_quantity
     from theradose.workflow.calibrate_camera import CameraOptions, calibrate_camera
     from theradose.workflow.source_images import RegionChoice
 
     choice = RegionChoice(
         geometry=SourceGeometry(
             shape=geometry.value,
-            diameter_mm=_positive(diameter, "mm", "--diameter"),
-            height_mm=_positive(height, "mm", "--height"),
-            volume_ml=_positive(volume, "mL", "--volume"),
+            diameter_mm=parsed_positive(diameter, "mm", "--diameter"),
+            height_mm=parsed_positive(height, "mm", "--height"),
+            volume_ml=parsed_positive(volume, "mL", "--volume"),
             distance_cm=_centimetres(distance),
         ),
         file=region,
         name=region_name,
-        threshold=_fraction(threshold, "--threshold"),
-        margin_mm=None if margin is None else _parse(margin, "mm"),
+        threshold=parsed_positive(threshold, "1", "--threshold"),
+        margin_mm=None if margin is None else parse_quantity(margin, "mm"),
         axis=axis.value,
     )
     options = CameraOptions(
         region=choice,
-        activity_mbq=_positive(activity, "MBq", "--activity"),
-        activity_at=_moment(at, "--at"),
-        relative_u_activity=_fraction(u, "--u"),
+        activity_mbq=parsed_positive(activity, "MBq", "--activity"),
+        activity_at=parsed_moment(at, "--at"),
+        relative_u_activity=parsed_positive(u, "1", "--u"),
         background=background,
         dead_time=_dead_time(dead_time, model, ModelName.PARALYSABLE),
         reconstruction=reconstruction,
@@ -159,10 +159,10 @@ def recovery_command(
 
     options = RecoveryOptions(
         spheres=spheres,
-        concentration_mbq_ml=_positive(concentration, "MBq/mL", "--concentration"),
-        activity_at=_moment(at, "--at"),
-        relative_u_activity=_fraction(u, "--u"),
-        measured_at=_moment(measured_at, "--measured-at"),
+        concentration_mbq_ml=parsed_positive(concentration, "MBq/mL", "--concentration"),
+        activity_at=parsed_moment(at, "--at"),
+        relative_u_activity=parsed_positive(u, "1", "--u"),
+        measured_at=parsed_moment(measured_at, "--measured-at"),
         name=set_name,
         reconstruction=reconstruction,
         dead_time=_dead_time(dead_time, model, ModelName.PARALYSABLE),
@@ -224,10 +224,10 @@ def counter_command(
     from theradose.workflow.calibrate_counts import StandardOptions, calibrate_counter
 
     options = StandardOptions(
-        activity_mbq=_positive(activity, "MBq", "--activity"),
-        activity_at=_moment(at, "--at"),
-        relative_u_activity=_fraction(u, "--u"),
-        volume_ml=_positive(tube, "mL", "--tube"),
+        activity_mbq=parsed_positive(activity, "MBq", "--activity"),
+        activity_at=parsed_moment(at, "--at"),
+        relative_u_activity=parsed_positive(u, "1", "--u"),
+        volume_ml=parsed_positive(tube, "mL", "--tube"),
         dead_time=_dead_time(dead_time, model, ModelName.NON_PARALYSABLE),
         fit_dead_time=fit_dead_time,
         dead_time_model=None if model is None else model.value,
@@ -257,9 +257,9 @@ def probe_command(
     from theradose.workflow.calibrate_counts import StandardOptions, calibrate_probe
 
     options = StandardOptions(
-        activity_mbq=_positive(activity, "MBq", "--activity"),
-        activity_at=_moment(at, "--at"),
-        relative_u_activity=_fraction(u, "--u"),
+        activity_mbq=parsed_positive(activity, "MBq", "--activity"),
+        activity_at=parsed_moment(at, "--at"),
+        relative_u_activity=parsed_positive(u, "1", "--u"),
         distance_cm=_centimetres(distance),
         dead_time=_dead_time(dead_time, model, ModelName.NON_PARALYSABLE),
         timezone=timezone,
@@ -290,9 +290,9 @@ def check_command(
     options = CheckOptions(
         source=source,
         nuclide=nuclide,
-        measured_at=_moment(at, "--at"),
-        relative_u=_fraction(u, "--u"),
-        tolerance=_fraction(tolerance, "--tolerance"),
+        measured_at=parsed_moment(at, "--at"),
+        relative_u=parsed_positive(u, "1", "--u"),
+        tolerance=parsed_positive(tolerance, "1", "--tolerance"),
         as_reference=reference,
         timezone=timezone,
     )
@@ -398,78 +398,24 @@ def _target(
     from theradose.workflow.calibration_record import RecordTarget
 
     return RecordTarget(
-        path=record, kind=kind, nuclide=nuclide, name=name, collimator=collimator, valid_until=_day(valid_until)
+        path=record,
+        kind=kind,
+        nuclide=nuclide,
+        name=name,
+        collimator=collimator,
+        valid_until=parsed_day(valid_until, "--valid-until"),
     )
 
 
 def _dead_time(text: str | None, model: ModelName | None, usual: ModelName) -> KnownDeadTime | None:
     from theradose.quantify.source_factor import KnownDeadTime
 
-    value = _positive(text, "us", "--dead-time")
+    value = parsed_positive(text, "us", "--dead-time")
     return None if value is None else KnownDeadTime(value, None, (model or usual).value)
-
-
-def _parse(text: str, unit: str) -> float:
-    from theradose.units import parse_quantity
-
-    return parse_quantity(text, unit)
-
-
-def _positive(text: str | None, unit: str, option: str) -> float | None:
-    from theradose.errors import CalibrationError
-
-    if text is None:
-        return None
-    value = _parse(text, unit)
-    if not value > 0:
-        raise CalibrationError(f"'{text}' of {option} is not a positive quantity: correct it.", code="option-range")
-    return value
 
 
 def _centimetres(text: str | None) -> float | None:
     from theradose.units import conversion_factor
 
-    value = _positive(text, "mm", "--distance")
+    value = parsed_positive(text, "mm", "--distance")
     return None if value is None else value * conversion_factor("mm", "cm")
-
-
-def _fraction(text: str | None, option: str) -> float | None:
-    from theradose.errors import CalibrationError
-
-    value = _positive(text, "1", option)
-    if value is not None and value >= 1:
-        raise CalibrationError(
-            f"'{text}' of {option} is not a fraction below 1: write for example '2 %'.", code="option-range"
-        )
-    return value
-
-
-def _moment(text: str | None, option: str) -> datetime | None:
-    from datetime import datetime
-
-    from theradose.errors import CalibrationError
-
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise CalibrationError(
-            f"'{text}' of {option} is not a date and time: write it as 2026-03-02T10:00, with an offset if known.",
-            code="option-moment",
-        ) from None
-
-
-def _day(text: str | None) -> date | None:
-    from datetime import date
-
-    from theradose.errors import CalibrationError
-
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise CalibrationError(
-            f"'{text}' of --valid-until is not a day: write it as 2027-02-28.", code="option-moment"
-        ) from None

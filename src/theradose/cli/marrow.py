@@ -32,9 +32,8 @@ from theradose.cli.marrow_options import (
     TimezoneOption,
     TreatmentsOption,
     parsed_counter,
-    parsed_moment,
-    parsed_positive,
 )
+from theradose.cli.options import parsed_positive, parsed_start
 from theradose.cli.output import JsonOption, print_json, print_message, print_table
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def blood_command(
     record = load_nuclide(nuclide)
     administered = parsed_positive(activity, "MBq", "--activity")
     infusion_h = parse_quantity(infusion, "h")
-    moment = parsed_moment(start)
+    moment = parsed_start(start, "--start")
     whole_body, noticed = _whole_body(
         whole_body_tia,
         probe,

@@ -31,9 +31,8 @@ from theradose.cli.marrow_options import (
     TimezoneOption,
     TreatmentsOption,
     parsed_counter,
-    parsed_moment,
-    parsed_positive,
 )
+from theradose.cli.options import parsed_positive, parsed_start
 from theradose.cli.output import JsonOption, print_json, print_message, print_table
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def compare_marrow_command(
     from theradose.workflow.marrow_vois import VoiMarrowOptions
     from theradose.workflow.treatments import TreatmentDefaults
 
-    moment, administered = parsed_moment(start), parsed_positive(activity, "MBq", "--activity")
+    moment, administered = parsed_start(start, "--start"), parsed_positive(activity, "MBq", "--activity")
     infusion_h = parse_quantity(infusion, "h")
     named, noticed = _nuclide(nuclide)
     calibration, checked = parsed_counter(

@@ -10,7 +10,6 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from theradose.model.finding import Finding
     from theradose.model.samples import CounterCalibration
@@ -80,37 +79,6 @@ MeasurementUOption = Annotated[
 ProfileOption = Annotated[
     ProfileName | None, typer.Option("--profile", help="Repeat a published analysis beside this one.")
 ]
-
-
-def parsed_moment(text: str | None) -> datetime | None:
-    """Return the date and time of --start."""
-    from datetime import datetime
-
-    from theradose.errors import StudyError
-
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise StudyError(
-            f"'{text}' of --start is not a date and time: write it as 2026-03-02T10:00, with an offset if known.",
-            code="administration-start",
-        ) from None
-
-
-def parsed_positive(text: str | None, unit: str, option: str) -> float | None:
-    """Return a positive quantity in a unit; in the unit 1 it is a fraction below 1."""
-    from theradose.errors import StudyError
-    from theradose.units import parse_quantity
-
-    if text is None:
-        return None
-    value = parse_quantity(text, unit)
-    if value <= 0 or (unit == "1" and value >= 1):
-        valid = "a fraction between 0 and 1" if unit == "1" else "a positive quantity"
-        raise StudyError(f"'{text}' of {option} is not {valid}: correct it.", code="option-range")
-    return value
 
 
 def parsed_counter(

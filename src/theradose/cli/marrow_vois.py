@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from theradose.cli.marrow import print_marrow_findings
-from theradose.cli.marrow_options import parsed_moment, parsed_positive
+from theradose.cli.options import parsed_positive, parsed_start
 from theradose.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def print_voi_table(
             "A table of volumes of interest does not name the nuclide: add --nuclide, for example Lu-177.",
             code="marrow-option",
         )
-    moment = parsed_moment(start)
+    moment = parsed_start(start, "--start")
     options = VoiMarrowOptions(
         nuclide,
         vois=VoiOptions(start=moment, timezone=timezone),
