@@ -315,9 +315,7 @@ def _report(done: Calibrated, as_json: bool, *, checks_from: int | None = None) 
             "path": str(done.path),
             "record": content,
             "replaced": list(done.replaced),
-            "findings": [
-                {"code": f.code, "severity": f.severity, "message": f.message, "where": f.where} for f in done.findings
-            ],
+            "findings": [finding.to_json() for finding in done.findings],
         }
         if checks_from is not None:
             document["checks"] = content["constancy"][checks_from:]
