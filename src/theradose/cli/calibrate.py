@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from theradose.cli.options import parsed_day, parsed_moment, parsed_positive
-from theradose.cli.output import JsonOption, print_json, print_message, print_table
+from theradose.cli.output import JsonOption, print_findings, print_json, print_table
 
 if TYPE_CHECKING:
     from theradose.model.calibration import Kind
@@ -307,8 +307,7 @@ def _number_of_checks(path: Path) -> int:
 
 
 def _report(done: Calibrated, as_json: bool, *, checks_from: int | None = None) -> None:
-    for finding in done.findings:
-        print_message(f"{finding.severity}: {finding.message} [{finding.code}]")
+    print_findings(done.findings, with_info=True)
     content = done.record.model_dump(mode="json", by_alias=True)
     if as_json:
         document: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,7 +35,7 @@ from theradose.cli.marrow_options import (
     parsed_counter,
 )
 from theradose.cli.options import parsed_positive, parsed_start
-from theradose.cli.output import JsonOption, print_json, print_message, print_table
+from theradose.cli.output import JsonOption, print_findings, print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,11 +151,10 @@ def print_marrow_findings(findings: Sequence[Finding]) -> None:
     """Print each kind of finding that limits a result once, with one example."""
     found: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
-        if finding.severity != "info":
-            found.setdefault((finding.severity, finding.code), []).append(finding)
-    for (severity, code), alike in found.items():
+        found.setdefault((finding.severity, finding.code), []).append(finding)
+    for alike in found.values():
         where = alike[0].where if len(alike) == 1 else f"{len(alike)} times, for example {alike[0].where}"
-        print_message(f"{severity}: {where}: {alike[0].message} [{code}]")
+        print_findings([replace(alike[0], where=where)])
 
 
 def _print_results(results: tuple[BloodMarrow, ...]) -> None:

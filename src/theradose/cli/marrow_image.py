@@ -16,7 +16,7 @@ from theradose.cli.marrow_options import (
     TreatmentsOption,
 )
 from theradose.cli.marrow_vois import print_voi_table
-from theradose.cli.output import JsonOption, print_json, print_message, print_table, step_progress
+from theradose.cli.output import JsonOption, print_findings, print_json, print_table, step_progress
 
 if TYPE_CHECKING:
     from theradose.uncertainty import Uncertain
@@ -63,12 +63,12 @@ def image_command(
 
     with step_progress() as on_step:
         result = marrow_of_study(study, on_step=on_step)
-    for finding in result.findings:
-        # Of the rest of the study only what makes numbers wrong: 'theradose run' lists it all.
-        if finding.severity == "critical" or (
-            finding.severity == "warning" and finding.where.startswith(MARROW_VOLUME)
-        ):
-            print_message(f"{finding.severity}: {finding.where}: {finding.message} [{finding.code}]")
+    # Of the rest of the study only what makes numbers wrong: 'theradose run' lists it all.
+    print_findings(
+        finding
+        for finding in result.findings
+        if finding.severity == "critical" or finding.where.startswith(MARROW_VOLUME)
+    )
     if as_json:
         print_json(result.to_json())
         return

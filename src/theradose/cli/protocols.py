@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from theradose.cli.options import parsed_start
-from theradose.cli.output import JsonOption, print_json, print_message, print_table, step_progress
+from theradose.cli.output import JsonOption, print_findings, print_json, print_message, print_table, step_progress
 
 if TYPE_CHECKING:
     from theradose.model.accuracy import Accuracy
@@ -104,10 +104,7 @@ def _schedule(
             name, start=start, timezone=timezone, opening=parse_opening(opening, closed), on_step=on_step
         )
     files = () if out is None else write_schedule(dated, out)
-    for finding in dated.findings:
-        if finding.severity != "info":
-            where = f"{finding.where}: " if finding.where else ""
-            print_message(f"{finding.severity}: {where}{finding.message} [{finding.code}]")
+    print_findings(dated.findings)
     if as_json:
         print_json({**dated.to_json(), "files": [str(path) for path in files]})
     else:
