@@ -12,7 +12,9 @@ from theradose.cli.options import parsed_day, parsed_moment, parsed_positive
 from theradose.cli.output import JsonOption, print_findings, print_json, print_table
 
 if TYPE_CHECKING:
-    from theradose.model.calibration import Kind
+    from collections.abc import Sequence
+
+    from theradose.model.calibration import ConstancyCheck, Kind
     from theradose.quantify.source_factor import KnownDeadTime
     from theradose.workflow.calibration_record import Calibrated, RecordTarget
 
@@ -286,7 +288,6 @@ def check_command(
     """Compare a long-lived sealed source with its reference reading and append the check; 0 even if it fails."""
     from theradose.workflow.calibrate_check import CheckOptions, check_record
 
-    before = _number_of_checks(record)
     options = CheckOptions(
         source=source,
         nuclide=nuclide,
@@ -296,34 +297,26 @@ def check_command(
         as_reference=reference,
         timezone=timezone,
     )
-    done = check_record(record, reading, options)
-    _report(done, as_json, checks_from=before)
+    _report(check_record(record, reading, options), as_json)
 
 
-def _number_of_checks(path: Path) -> int:
-    from theradose.formats.calibration_record import read_calibration_record
-
-    return len(read_calibration_record(path).constancy)
-
-
-def _report(done: Calibrated, as_json: bool, *, checks_from: int | None = None) -> None:
+def _report(done: Calibrated, as_json: bool) -> None:
     print_findings(done.findings, with_info=True)
-    content = done.record.model_dump(mode="json", by_alias=True)
     if as_json:
         document: dict[str, Any] = {
             "path": str(done.path),
-            "record": content,
+            "record": done.record.model_dump(mode="json", by_alias=True),
             "replaced": list(done.replaced),
             "findings": [finding.to_json() for finding in done.findings],
         }
-        if checks_from is not None:
-            document["checks"] = content["constancy"][checks_from:]
+        if done.checks:
+            document["checks"] = [check.model_dump(mode="json", by_alias=True) for check in done.checks]
         print_json(document)
         return
-    if checks_from is None:
-        _print_sections(done)
+    if done.checks:
+        _print_checks(done.checks)
     else:
-        _print_checks(done, checks_from)
+        _print_sections(done)
     print(done.path)
 
 
@@ -365,9 +358,9 @@ def _print_sections(done: Calibrated) -> None:
         print(f"\nIn the history now: the former {', '.join(done.replaced).replace('_', ' ')}.")
 
 
-def _print_checks(done: Calibrated, first: int) -> None:
+def _print_checks(checks: Sequence[ConstancyCheck]) -> None:
     rows = []
-    for check in done.record.constancy[first:]:
+    for check in checks:
         verdict = "reference" if check.passed is None else "pass" if check.passed else "FAIL"
         rows.append(
             [

@@ -82,12 +82,15 @@ class Calibrated:
         Sections that went to the history.
     findings : tuple of Finding
         What to be careful about.
+    checks : tuple of ConstancyCheck
+        Those that were appended.
     """
 
     path: Path
     record: CalibrationRecord
     replaced: tuple[str, ...]
     findings: tuple[Finding, ...]
+    checks: tuple[ConstancyCheck, ...] = ()
 
 
 def existing_record(path: Path) -> CalibrationRecord | None:
@@ -156,9 +159,10 @@ def append_check(
     opened: OpenRecord, path: Path, checks: Iterable[ConstancyCheck], findings: Iterable[Finding] = ()
 ) -> Calibrated:
     """Append constancy checks to a record and save it."""
-    record = opened.record.model_copy(update={"constancy": (*opened.record.constancy, *checks)})
+    added = tuple(checks)
+    record = opened.record.model_copy(update={"constancy": (*opened.record.constancy, *added)})
     _save(opened, record, path)
-    return Calibrated(path, record, (), tuple(findings))
+    return Calibrated(path, record, (), tuple(findings), added)
 
 
 def reopen_record(path: Path) -> OpenRecord:

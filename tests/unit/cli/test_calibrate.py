@@ -209,8 +209,10 @@ def test_constancy_passes_fails_and_is_appended(command, tmp_path):
     assert (good.code, good.document["checks"][0]["passed"]) == (0, True)
     bad = command("calibrate", "check", record, "8000 cps", *source, "--at", "2026-11-20T12:00")
     assert bad.code == 0 and "FAIL" in bad.out and "[constancy-failed]" in bad.err
+    assert "2026-11-20" in bad.out and "2026-08-20" not in bad.out  # only the check that was added
     stored = yaml.safe_load(record.read_text(encoding="utf-8"))["constancy"]
     assert [check["passed"] for check in stored] == [None, True, True, False]
+    assert good.document["checks"] == stored[2:3]
     # Three quarters of a year of Cs-137 (30.05 years).
     assert stored[-1]["expected_cps"] == pytest.approx(8736.3 * 2 ** (-273 / 365.242 / 30.05), rel=1e-4)
 
@@ -220,6 +222,7 @@ def test_constancy_from_a_table(command, tmp_path):
     calibrate(command, "counter", EXAMPLES / "standards.csv", record, "--name", "well-1")
     answer = command("calibrate", "check", record, EXAMPLES / "constancy.csv", "--json")
     assert [check["passed"] for check in answer.document["checks"]] == [None, True]
+    assert answer.document["checks"] == answer.document["record"]["constancy"]
     again = command("calibrate", "check", record, EXAMPLES / "constancy.csv")
     assert (again.code, "[constancy-twice]" in again.err) == (2, True)
 
