@@ -119,7 +119,7 @@ def blood_command(
             timezone=timezone,
             calibration=calibration,
             instrument=instrument.value,
-            repeatability_u=None if measurement_u is None else parse_quantity(measurement_u, "1"),
+            repeatability_u=parsed_positive(measurement_u, "1", "--measurement-u"),
         ),
         activity_mbq=administered,
         infusion_h=infusion_h,

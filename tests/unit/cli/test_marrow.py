@@ -46,6 +46,7 @@ def test_options_that_cannot_be(command):
     for arguments, code in (
         (("--haematocrit", "42"), "option-range"),
         (("--activity", "0 MBq"), "option-range"),
+        (("--measurement-u", "-3 %"), "option-range"),
         (("--start", "yesterday"), "administration-start"),
         (("--probe", EXAMPLES / "probe.csv"), "probe-option"),
         (("--rmblr", "forrer"), "marrow-ratio"),
