@@ -33,6 +33,7 @@ from theradose.cli.marrow_options import (
     TimezoneOption,
     TreatmentsOption,
     parsed_counter,
+    parsed_infusion,
 )
 from theradose.cli.options import parsed_positive, parsed_start
 from theradose.cli.output import JsonOption, print_findings, print_json, print_table
@@ -61,7 +62,7 @@ def blood_command(
     activity: ActivityOption = None,
     start: StartOption = None,
     timezone: TimezoneOption = None,
-    infusion: InfusionOption = "0 h",
+    infusion: InfusionOption = None,
     treatments: TreatmentsOption = None,
     specimen: SpecimenOption = None,
     haematocrit: HaematocritOption = None,
@@ -91,13 +92,12 @@ def blood_command(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from theradose.nuclides import load_nuclide
     from theradose.quantify.samples import SampleOptions
-    from theradose.units import parse_quantity
     from theradose.workflow.marrow import BloodMarrowOptions, blood_marrow
     from theradose.workflow.marrow_document import blood_document
 
     record = load_nuclide(nuclide)
     administered = parsed_positive(activity, "MBq", "--activity")
-    infusion_h = parse_quantity(infusion, "h")
+    infusion_h = parsed_infusion(infusion)
     moment = parsed_start(start, "--start")
     whole_body, noticed = _whole_body(
         whole_body_tia,

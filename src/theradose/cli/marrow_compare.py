@@ -31,6 +31,7 @@ from theradose.cli.marrow_options import (
     TimezoneOption,
     TreatmentsOption,
     parsed_counter,
+    parsed_infusion,
 )
 from theradose.cli.options import parsed_positive, parsed_start
 from theradose.cli.output import JsonOption, print_json, print_message, print_table
@@ -54,7 +55,7 @@ def compare_marrow_command(
     activity: ActivityOption = None,
     start: StartOption = None,
     timezone: TimezoneOption = None,
-    infusion: InfusionOption = "0 h",
+    infusion: InfusionOption = None,
     treatments: TreatmentsOption = None,
     specimen: SpecimenOption = None,
     haematocrit: HaematocritOption = None,
@@ -93,7 +94,6 @@ def compare_marrow_command(
     from theradose.dose.marrow_image import ImageMarrowOptions, voi_recovery
     from theradose.quantify.samples import SampleOptions
     from theradose.quantify.vois import VoiOptions
-    from theradose.units import parse_quantity
     from theradose.workflow.marrow import BloodMarrowOptions
     from theradose.workflow.marrow_compare import compare_marrow
     from theradose.workflow.marrow_compare_document import comparison_document
@@ -102,7 +102,7 @@ def compare_marrow_command(
     from theradose.workflow.treatments import TreatmentDefaults
 
     moment, administered = parsed_start(start, "--start"), parsed_positive(activity, "MBq", "--activity")
-    infusion_h = parse_quantity(infusion, "h")
+    infusion_h = parsed_infusion(infusion)
     named, noticed = _nuclide(nuclide)
     calibration, checked = parsed_counter(
         counter, efficiency, efficiency_u, dead_time, record=counter_record, samples=samples, nuclide=named

@@ -30,7 +30,7 @@ def image_command(
     activity: ActivityOption = None,
     start: StartOption = None,
     timezone: TimezoneOption = None,
-    infusion: InfusionOption = "0 h",
+    infusion: InfusionOption = None,
     treatments: TreatmentsOption = None,
     sex: SexOption = None,
     as_json: JsonOption = False,
@@ -52,11 +52,16 @@ def image_command(
             as_json=as_json,
         )
         return
-    if any(option is not None for option in (nuclide, activity, start, timezone, treatments, sex)):
+    of_tables = {
+        "--nuclide": nuclide, "--activity": activity, "--start": start, "--timezone": timezone, "--infusion": infusion,
+        "--treatments": treatments, "--sex": sex,
+    }  # fmt: skip
+    if unused := [name for name, value in of_tables.items() if value is not None]:
         from theradose.errors import StudyError
 
         raise StudyError(
-            "A study states nuclide, activity and times itself: leave out the options of tables.", code="marrow-option"
+            f"A study states nuclide, activity and times itself: leave out {unused[0]}, which is for tables.",
+            code="marrow-option",
         )
     from theradose.spatial.marrow import MARROW_VOLUME
     from theradose.workflow.marrow_study import marrow_of_study

@@ -48,7 +48,7 @@ NuclideOption = Annotated[str, typer.Option("--nuclide", help="For example Lu-17
 ActivityOption = Annotated[str | None, typer.Option("--activity", help="Administered activity, '7.4 GBq'.")]
 StartOption = Annotated[str | None, typer.Option("--start", help="Start of the administration, ISO 8601.")]
 TimezoneOption = Annotated[str | None, typer.Option("--timezone", help="IANA zone of times without offset.")]
-InfusionOption = Annotated[str, typer.Option("--infusion", help="Length of the infusion, '30 min'.")]
+InfusionOption = Annotated[str | None, typer.Option("--infusion", help="Length of the infusion, '30 min'.")]
 TreatmentsOption = Annotated[
     Path | None, typer.Option("--treatments", help="Table with activity, start, sex … of each treatment.")
 ]
@@ -79,6 +79,13 @@ MeasurementUOption = Annotated[
 ProfileOption = Annotated[
     ProfileName | None, typer.Option("--profile", help="Repeat a published analysis beside this one.")
 ]
+
+
+def parsed_infusion(text: str | None) -> float:
+    """Return the length of the infusion in h; a bolus where nothing is stated."""
+    from theradose.units import parse_quantity
+
+    return 0.0 if text is None else parse_quantity(text, "h")
 
 
 def parsed_counter(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from theradose.cli.marrow import print_marrow_findings
+from theradose.cli.marrow_options import parsed_infusion
 from theradose.cli.options import parsed_positive, parsed_start
 from theradose.cli.output import print_json, print_table
 
@@ -21,7 +22,7 @@ def print_voi_table(
     activity: str | None,
     start: str | None,
     timezone: str | None,
-    infusion: str,
+    infusion: str | None,
     treatments: Path | None,
     sex: Sex | None,
     as_json: bool,
@@ -31,7 +32,6 @@ def print_voi_table(
     from theradose.errors import StudyError
     from theradose.nuclides import load_nuclide
     from theradose.quantify.vois import VoiOptions
-    from theradose.units import parse_quantity
     from theradose.workflow.marrow_vois import VoiMarrowOptions, image_marrow_table
     from theradose.workflow.marrow_vois_document import voi_document
     from theradose.workflow.treatments import TreatmentDefaults
@@ -48,7 +48,7 @@ def print_voi_table(
         treatment=TreatmentDefaults(
             activity_mbq=parsed_positive(activity, "MBq", "--activity"),
             start=moment,
-            infusion_h=parse_quantity(infusion, "h"),
+            infusion_h=parsed_infusion(infusion),
             sex=sex,
         ),
     )

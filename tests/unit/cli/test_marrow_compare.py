@@ -48,6 +48,7 @@ def test_image_table(command):
 
 
 def test_options_of_tables_and_of_studies_are_kept_apart(command, tmp_path):
-    for arguments in ((VOIS,), (tmp_path / "study.yaml", "--nuclide", "Lu-177")):
+    study = tmp_path / "study.yaml"
+    for arguments in ((VOIS,), (study, "--nuclide", "Lu-177"), (study, "--infusion", "0 h")):
         answer = command("marrow", "image", *arguments)
         assert (answer.code, "[marrow-option]" in answer.err) == (2, True)
