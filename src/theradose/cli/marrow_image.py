@@ -9,7 +9,11 @@ import typer
 
 from theradose.cli.marrow_options import (
     ActivityOption,
+    CalibrationUOption,
+    DensityOption,
+    ImageUOption,
     InfusionOption,
+    RecoveryOption,
     SexOption,
     StartOption,
     TimezoneOption,
@@ -33,6 +37,10 @@ def image_command(
     infusion: InfusionOption = None,
     treatments: TreatmentsOption = None,
     sex: SexOption = None,
+    recovery: RecoveryOption = None,
+    density: DensityOption = None,
+    image_u: ImageUOption = None,
+    calibration_u: CalibrationUOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compute the red marrow dose from images: of a study, or of a table of volumes of interest.
@@ -49,18 +57,23 @@ def image_command(
             infusion=infusion,
             treatments=treatments,
             sex=None if sex is None else sex.value,
+            recovery=recovery,
+            density=density,
+            image_u=image_u,
+            calibration_u=calibration_u,
             as_json=as_json,
         )
         return
     of_tables = {
         "--nuclide": nuclide, "--activity": activity, "--start": start, "--timezone": timezone, "--infusion": infusion,
-        "--treatments": treatments, "--sex": sex,
+        "--treatments": treatments, "--sex": sex, "--recovery": recovery, "--density": density, "--image-u": image_u,
+        "--calibration-u": calibration_u,
     }  # fmt: skip
     if unused := [name for name, value in of_tables.items() if value is not None]:
         from theradose.errors import StudyError
 
         raise StudyError(
-            f"A study states nuclide, activity and times itself: leave out {unused[0]}, which is for tables.",
+            f"A study states nuclide, activity, times and recovery itself: leave out {unused[0]}, which is for tables.",
             code="marrow-option",
         )
     from theradose.spatial.marrow import MARROW_VOLUME

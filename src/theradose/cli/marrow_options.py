@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theradose.cli.options import parsed_positive
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
+    from theradose.dose.marrow_image import ImageMarrowOptions
     from theradose.model.finding import Finding
     from theradose.model.samples import CounterCalibration
+    from theradose.quantify.vois import VoiOptions
 
 
 class SpecimenName(StrEnum):
@@ -76,6 +81,16 @@ InstrumentOption = Annotated[InstrumentName, typer.Option("--instrument", help="
 MeasurementUOption = Annotated[
     str | None, typer.Option("--measurement-u", help="Repeatability of one sample besides counting, '3 %'.")
 ]
+RecoveryOption = Annotated[
+    str | None, typer.Option("--recovery", help="Of the marrow volume: santoro2018 or a number; none by default.")
+]
+DensityOption = Annotated[
+    str | None, typer.Option("--density", help="Of the marrow volume where the table is silent, '1.12 g/mL'.")
+]
+ImageUOption = Annotated[
+    str | None, typer.Option("--image-u", help="Repeatability of one image where the table is silent, '5 %'.")
+]
+CalibrationUOption = Annotated[str | None, typer.Option("--calibration-u", help="Common to all images, '3 %'.")]
 ProfileOption = Annotated[
     ProfileName | None, typer.Option("--profile", help="Repeat a published analysis beside this one.")
 ]
@@ -86,6 +101,34 @@ def parsed_infusion(text: str | None) -> float:
     from theradose.units import parse_quantity
 
     return 0.0 if text is None else parse_quantity(text, "h")
+
+
+def parsed_vois(
+    image_u: str | None,
+    calibration_u: str | None,
+    density: str | None,
+    *,
+    start: datetime | None,
+    timezone: str | None,
+) -> VoiOptions:
+    """Return how rows of volumes of interest become a curve."""
+    from theradose.quantify.vois import VoiOptions
+
+    return VoiOptions(
+        start=start,
+        timezone=timezone,
+        repeatability_u=parsed_positive(image_u, "1", "--image-u"),
+        calibration_u=parsed_positive(calibration_u, "1", "--calibration-u"),
+        density_g_per_ml=parsed_positive(density, "g/mL", "--density"),
+    )
+
+
+def parsed_recovery(text: str | None) -> ImageMarrowOptions:
+    """Return how the volume becomes red marrow, with the stated recovery or none."""
+    from theradose.dose.marrow_image import ImageMarrowOptions, voi_recovery
+
+    recovery, constant = voi_recovery(text)
+    return ImageMarrowOptions(recovery=recovery, constants=() if constant is None else (constant,))
 
 
 def parsed_counter(
