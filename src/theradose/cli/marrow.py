@@ -78,7 +78,7 @@ def blood_command(
         Path | None, typer.Option("--probe", help="Whole-body probe readings (CSV), instead of --whole-body-tia.")
     ] = None,
     counter_record: CounterRecordOption = None,
-    counter: CounterOption = "counter",
+    counter: CounterOption = None,
     efficiency: EfficiencyOption = None,
     efficiency_u: EfficiencyUOption = None,
     dead_time: DeadTimeOption = None,

@@ -74,7 +74,7 @@ def compare_marrow_command(
     recovery: RecoveryOption = None,
     density: DensityOption = None,
     counter_record: CounterRecordOption = None,
-    counter: CounterOption = "counter",
+    counter: CounterOption = None,
     efficiency: EfficiencyOption = None,
     efficiency_u: EfficiencyUOption = None,
     dead_time: DeadTimeOption = None,

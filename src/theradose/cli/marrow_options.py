@@ -69,7 +69,7 @@ MethodOption = Annotated[str, typer.Option("--method", help="One of the marrow m
 CounterRecordOption = Annotated[
     Path | None, typer.Option("--counter-record", help="Calibration record of the counter (YAML).")
 ]
-CounterOption = Annotated[str, typer.Option("--counter", help="Name of the counter.")]
+CounterOption = Annotated[str | None, typer.Option("--counter", help="Name of the counter, for budgets.")]
 EfficiencyOption = Annotated[
     str | None, typer.Option("--efficiency", help="Of the counter for this nuclide and tube, '95 cps/kBq'.")
 ]
@@ -132,7 +132,7 @@ def parsed_recovery(text: str | None) -> ImageMarrowOptions:
 
 
 def parsed_counter(
-    name: str,
+    name: str | None,
     efficiency: str | None,
     relative_u: str | None,
     dead_time: str | None,
@@ -142,24 +142,14 @@ def parsed_counter(
     nuclide: str,
 ) -> tuple[CounterCalibration | None, tuple[Finding, ...]]:
     """Return how counts become activity: by the stated efficiency, a record, or neither; and how the record fits."""
-    from theradose.errors import StudyError
-    from theradose.model.samples import CounterCalibration
-    from theradose.units import parse_quantity
-    from theradose.workflow.counter_record import counter_of_samples
+    from theradose.workflow.counter_record import CounterWords, StatedCounter, calibration_of_samples
 
-    if record is not None:
-        if efficiency is not None:
-            raise StudyError(
-                "The options --counter-record and --efficiency exclude each other: keep one of them.",
-                code="counter-option",
-            )
-        return counter_of_samples(record, samples, nuclide=nuclide)
-    if efficiency is None:
-        return None, ()
-    calibration = CounterCalibration(
-        name=name,
-        efficiency_cps_per_mbq=parse_quantity(efficiency, "cps/MBq"),
-        relative_u=None if relative_u is None else parse_quantity(relative_u, "1"),
-        dead_time_us=None if dead_time is None else parse_quantity(dead_time, "us"),
+    stated = StatedCounter(
+        record,
+        name,
+        efficiency_cps_per_mbq=parsed_positive(efficiency, "cps/MBq", "--efficiency"),
+        relative_u=parsed_positive(relative_u, "1", "--efficiency-u"),
+        dead_time_us=parsed_positive(dead_time, "us", "--dead-time"),
     )
-    return calibration, ()
+    words = CounterWords("--counter-record", "--counter", "--efficiency", "--efficiency-u", "--dead-time")
+    return calibration_of_samples(stated, samples, nuclide=nuclide, words=words)

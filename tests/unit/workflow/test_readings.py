@@ -228,3 +228,19 @@ def test_the_counter_may_be_a_calibration_record(tmp_path):
     assert source == f"counter:{record['instrument']['name']}"
     with pytest.raises(StudyError, match="keep one of the two"):
         blood_of_record(tmp_path, record="well.yaml", efficiency="500 cps/kBq")
+
+
+@pytest.mark.parametrize(
+    ("counter", "key"),
+    [
+        ({"record": "well.yaml", "dead_time": "4 us"}, "counter.dead_time"),
+        ({"record": "well.yaml", "u": "2 %"}, "counter.u"),
+        ({"record": "well.yaml", "name": "WIZARD"}, "counter.name"),
+        ({"dead_time": "4 us"}, "counter.dead_time"),
+        ({"u": "2 %"}, "counter.u"),
+    ],
+)
+def test_keys_of_a_counter_that_mean_nothing(tmp_path, counter, key):
+    with pytest.raises(StudyError, match=f"'{key}'") as refused:
+        blood_of_record(tmp_path, **counter)
+    assert refused.value.code == "counter-option"
