@@ -82,7 +82,9 @@ def camera_command(
     margin: Annotated[
         str | None, typer.Option("--margin", help="Sum the counts of the geometry grown by this, '30 mm'.")
     ] = None,
-    axis: Annotated[AxisName, typer.Option("--axis", help="Along which the cylinder lies (LPS).")] = AxisName.Z,
+    axis: Annotated[
+        AxisName | None, typer.Option("--axis", help="Along which the cylinder lies (LPS), z by default.")
+    ] = None,
     threshold: Annotated[
         str | None, typer.Option("--threshold", help="Sum the counts of voxels above this part of the brightest.")
     ] = None,
@@ -118,7 +120,7 @@ def camera_command(
         name=region_name,
         threshold=parsed_positive(threshold, "1", "--threshold"),
         margin_mm=None if margin is None else parse_quantity(margin, "mm"),
-        axis=axis.value,
+        stated_axis=None if axis is None else axis.value,
     )
     options = CameraOptions(
         region=choice,
@@ -230,7 +232,7 @@ def counter_command(
         activity_at=parsed_moment(at, "--at"),
         relative_u_activity=parsed_positive(u, "1", "--u"),
         volume_ml=parsed_positive(tube, "mL", "--tube"),
-        dead_time=_dead_time(dead_time, model, ModelName.NON_PARALYSABLE),
+        dead_time=_dead_time(dead_time, None if fit_dead_time else model, ModelName.NON_PARALYSABLE),
         fit_dead_time=fit_dead_time,
         dead_time_model=None if model is None else model.value,
         timezone=timezone,
@@ -399,9 +401,13 @@ def _target(
 
 def _dead_time(text: str | None, model: ModelName | None, usual: ModelName) -> KnownDeadTime | None:
     from theradose.quantify.source_factor import KnownDeadTime
+    from theradose.workflow.calibration_record import refuse_options
 
     value = parsed_positive(text, "us", "--dead-time")
-    return None if value is None else KnownDeadTime(value, None, (model or usual).value)
+    if value is None:
+        refuse_options({"--model": model}, reason="No dead time was stated (--dead-time)")
+        return None
+    return KnownDeadTime(value, None, (model or usual).value)
 
 
 def _centimetres(text: str | None) -> float | None:

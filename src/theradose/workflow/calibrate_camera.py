@@ -36,6 +36,7 @@ from theradose.workflow.calibration_record import (
     dated,
     existing_record,
     open_record,
+    refuse_options,
     store_sections,
 )
 from theradose.workflow.source_images import (
@@ -165,13 +166,11 @@ def described_reconstruction(equipment: Equipment, stated: str | None) -> Recons
 def _from_table(path: Path, target: RecordTarget, options: CameraOptions, nuclide: Nuclide) -> Calibrated:
     opened = open_record(target)
     choice = options.region
-    unused = {"--region": choice.file, "--threshold": choice.threshold, "--margin": choice.margin_mm,
-              "--background": options.background}  # fmt: skip
-    stated = [name for name, value in unused.items() if value is not None]
-    if stated:
-        raise CalibrationError(
-            f"A table of counts has no voxels, but {stated[0]} was given: leave it out.", code="option-unused"
-        )
+    refuse_options(
+        {"--region": choice.file, "--region-name": choice.name, "--threshold": choice.threshold,
+         "--margin": choice.margin_mm, "--axis": choice.stated_axis, "--background": options.background},
+        reason="A table of counts has no voxels",
+    )  # fmt: skip
     dead_time = known_dead_time(opened.record, options.dead_time)
     sources = read_known_sources(
         path,

@@ -29,7 +29,14 @@ from theradose.workflow.calibrate_camera import (
     measured_factor,
     with_set_findings,
 )
-from theradose.workflow.calibration_record import Calibrated, RecordTarget, dated, open_record, store_sections
+from theradose.workflow.calibration_record import (
+    Calibrated,
+    RecordTarget,
+    dated,
+    open_record,
+    refuse_options,
+    store_sections,
+)
 
 _S_PER_H = 3600.0
 # Of counters and probes, as where a table of samples is counted without a record.
@@ -104,6 +111,8 @@ def calibrate_counter(path: Path, target: RecordTarget, options: StandardOptions
     TheradoseError
         One sentence with line and column for what cannot be used.
     """
+    if options.fit_dead_time:
+        refuse_options({"--dead-time": options.dead_time}, reason="The dead time is found by --fit-dead-time")
     opened = open_record(target)
     nuclide = load_nuclide(canonical_nuclide(target.nuclide))
     sources = _sources(path, options, nuclide)

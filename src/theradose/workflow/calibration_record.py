@@ -195,6 +195,26 @@ def dated(
     }
 
 
+def refuse_options(stated: Mapping[str, Any], *, reason: str) -> None:
+    """Refuse options that mean nothing for what was given, so that none is ignored.
+
+    Parameters
+    ----------
+    stated : mapping of str to object
+        Value by name of the option; ``None`` and ``False`` were not given.
+    reason : str
+        What was given and why it does not go with them, as the beginning of a sentence.
+
+    Raises
+    ------
+    CalibrationError
+        ``option-unused``.
+    """
+    unused = [name for name, value in stated.items() if value is not None and value is not False]
+    if unused:
+        raise CalibrationError(f"{reason}, but {unused[0]} was given: leave it out.", code="option-unused")
+
+
 def hash_inputs(files: Iterable[Path]) -> dict[str, str]:
     """Return the SHA-256 of files, by folder and name."""
     return {f"{file.resolve().parent.name}/{file.name}": hash_file(file) for file in files}
