@@ -221,15 +221,6 @@ def blood_of_record(folder, **counter):
     return evaluate_readings(open_case(read_study(path)), tias={}, field_of_view=None)
 
 
-def test_the_counter_may_be_a_calibration_record(tmp_path):
-    readings = blood_of_record(tmp_path, record="well.yaml")
-    record = yaml.safe_load((tmp_path / "well.yaml").read_text(encoding="utf-8"))
-    (source,) = readings.blood.curve.curve.common
-    assert source == f"counter:{record['instrument']['name']}"
-    with pytest.raises(StudyError, match="keep one of the two"):
-        blood_of_record(tmp_path, record="well.yaml", efficiency="500 cps/kBq")
-
-
 @pytest.mark.parametrize(
     ("counter", "key"),
     [
@@ -244,3 +235,12 @@ def test_keys_of_a_counter_that_mean_nothing(tmp_path, counter, key):
     with pytest.raises(StudyError, match=f"'{key}'") as refused:
         blood_of_record(tmp_path, **counter)
     assert refused.value.code == "counter-option"
+
+
+def test_the_counter_may_be_a_calibration_record(tmp_path):
+    readings = blood_of_record(tmp_path, record="well.yaml")
+    record = yaml.safe_load((tmp_path / "well.yaml").read_text(encoding="utf-8"))
+    (source,) = readings.blood.curve.curve.common
+    assert source == f"counter:{record['instrument']['name']}"
+    with pytest.raises(StudyError, match="keep one of the two"):
+        blood_of_record(tmp_path, record="well.yaml", efficiency="500 cps/kBq")
