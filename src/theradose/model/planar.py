@@ -129,6 +129,8 @@ class PlanarRegion:
         Background region; no pixel if none was subtracted.
     method : str
         Background method.
+    activity_mbq : Uncertain or None
+        Activity by planar images alone; ``None`` without a planar sensitivity.
     """
 
     region: str
@@ -141,6 +143,7 @@ class PlanarRegion:
     mask: Array
     background: Array
     method: str
+    activity_mbq: Uncertain | None = None
 
     def __post_init__(self) -> None:
         for name in ("mask", "background"):
