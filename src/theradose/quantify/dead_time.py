@@ -9,11 +9,9 @@ References
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 from theradose.errors import CalibrationError
-
-DeadTimeModel = Literal["paralysable", "non-paralysable"]
+from theradose.model.calibration import DeadTimeModel
 
 
 def true_count_rate(*, observed_cps: float, dead_time_us: float, model: DeadTimeModel = "paralysable") -> float:

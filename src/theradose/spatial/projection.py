@@ -18,11 +18,11 @@ from theradose.model.grid import DensityMap, Grid, Volume
 from theradose.model.planar import PlanarAlignment
 from theradose.model.region import RegionKind, Segmentation
 from theradose.quantify.attenuation import linear_attenuation
+from theradose.quantify.remainder import REMAINDER
 from theradose.quantify.volume import FWHM_PER_SIGMA
 from theradose.spatial.averages import average_volume
 from theradose.spatial.resample import resample_segmentation
 
-REMAINDER = "remainder"
 _MM_PER_CM = 10.0
 _SMOOTH_MM = 12.0
 """Width (standard deviation) over which the remainder beside the regions is carried under them."""
