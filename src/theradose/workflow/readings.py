@@ -121,7 +121,7 @@ def _whole_body(case: Case) -> WholeBodyByProbe | None:
 
 def _compared(body: TimeIntegratedActivity, field: TimeIntegratedActivity) -> list[Finding]:
     """Say where the images show more activity than the whole body holds by the probe."""
-    limit = float(load_yaml("samples.yaml")["background_multiple"]["value"])
+    limit = float(load_yaml("samples.yaml")["contradiction_multiple"]["value"])
     by_probe, u_probe = evaluate_tia(body, field.curve.t_h)
     common = math.hypot(_common_u(body), _common_u(field))
     u = np.hypot(np.hypot(u_probe, field.curve.u_independent_mbq), common * by_probe)
