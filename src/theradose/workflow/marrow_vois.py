@@ -80,8 +80,6 @@ class VoiMarrow:
         What is known about it.
     tia : TimeIntegratedActivity
         Integral of the concentration, MBq·h/mL.
-    refused : mapping of str to str
-        Models that the images do not support, each with the sentence that says why.
     concentration : ImageMarrowConcentration
         In spongiosa and in red marrow, with what was assumed.
     dose : MarrowDose
@@ -93,7 +91,6 @@ class VoiMarrow:
     curve: VoiCurve
     treatment: Treatment
     tia: TimeIntegratedActivity
-    refused: Mapping[str, str]
     concentration: ImageMarrowConcentration
     dose: MarrowDose
     findings: tuple[Finding, ...]
@@ -103,6 +100,11 @@ class VoiMarrow:
         """Known dose per administered activity."""
         activity = self.treatment.activity_mbq
         return None if activity is None else dose_per_activity(self.dose, activity)
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Models that the images do not support, each with the sentence that says why."""
+        return self.tia.refused
 
     @property
     def constants(self) -> tuple[Constant, ...]:
@@ -184,15 +186,7 @@ def _treatment_marrow(
         curve=curve,
         treatment=treatment,
         tia=tia,
-        refused=_refused(options.models, tia, fitted),
         concentration=concentration,
         dose=dose,
         findings=tuple(dict.fromkeys(replace(finding, where=series.label) for finding in findings)),
     )
-
-
-def _refused(models: Sequence[str], tia: TimeIntegratedActivity, findings: Sequence[Finding]) -> Mapping[str, str]:
-    """Return the models without a fit; the findings about them come in the same order."""
-    fitted = {fit.model for fit in tia.fits}
-    sentences = [finding.message for finding in findings if finding.code == "model-refused"]
-    return dict(zip((name for name in models if name not in fitted), sentences, strict=True))
