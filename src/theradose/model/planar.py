@@ -40,10 +40,6 @@ class EnergyWindow:
         """Middle of the window."""
         return (self.low_kev + self.high_kev) / 2
 
-    def holds(self, energy_kev: float) -> bool:
-        """Return whether a photon energy lies in the window."""
-        return self.low_kev <= energy_kev <= self.high_kev
-
     def __str__(self) -> str:
         return f"{self.low_kev:g} to {self.high_kev:g} keV"
 
