@@ -256,7 +256,8 @@ def _align(
             "check on the picture that the regions lie where they should."
         )
         findings.append(Finding("planar-alignment-poor", "warning", message))
-    if max(abs(shift) / limit for shift, limit in zip(found.shift_mm, (along, reach), strict=True)) > 0.95:
+    used = max(abs(shift) / limit for shift, limit in zip(found.shift_mm, (along, reach), strict=True))
+    if used > limits["alignment_end"]["value"]:
         message = f"The alignment ends at its limit ({found.shift_mm[0]:.0f}, {found.shift_mm[1]:.0f} mm): it is wrong."
         findings.append(Finding("planar-alignment-limit", "critical", message))
     flipped = align_planar(image[:, ::-1], projected, spacing_mm=spacing_mm, reach_mm=(along, reach))
