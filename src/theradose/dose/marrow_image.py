@@ -21,7 +21,7 @@ from typing import Literal, get_args
 from theradose.data import load_yaml
 from theradose.dose.marrow import MarrowRequest
 from theradose.dose.spongiosa import Composition, spongiosa_composition, spongiosa_constant, stated_or_not
-from theradose.dose.svalues import RED_MARROW, Sex
+from theradose.dose.svalues import DEFAULT_SEX, RED_MARROW, Sex
 from theradose.errors import PhysicsError
 from theradose.model.finding import Finding
 from theradose.nuclides import Constant, Nuclide
@@ -182,7 +182,7 @@ def marrow_from_image(
     options: ImageMarrowOptions,
     site_volume_ml: Uncertain | None = None,
     marrow_mass_g: float | None = None,
-    sex: Sex = "M",
+    sex: Sex = DEFAULT_SEX,
 ) -> tuple[ImageMarrowConcentration, tuple[Finding, ...]]:
     """Return the time-integrated concentration in red marrow from that in a volume of spongiosa.
 

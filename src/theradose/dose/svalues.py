@@ -18,6 +18,8 @@ from theradose.errors import PhysicsError
 from theradose.nuclides import Constant
 
 Sex = Literal["M", "F"]
+DEFAULT_SEX: Sex = "M"
+"""Of the reference adult where nobody states one; a finding says so."""
 RED_MARROW = "red-marrow"
 TOTAL_BODY = "total-body"
 

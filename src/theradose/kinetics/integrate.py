@@ -13,7 +13,7 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -100,7 +100,12 @@ def integrate_curve(
     used = [fit for fit in weighted if fit.weight > 0]
     support = support_weights(used, basis=basis)
     value, half_life_h = _averages(curve, used, support)
-    findings = [*early, *_curve_findings(curve), *refused, *_choice_findings(curve, used, basis, forced=force_model)]
+    findings = [
+        *early,
+        *_curve_findings(curve),
+        *_refusals(refused, curve),
+        *_choice_findings(curve, used, basis, forced=force_model),
+    ]
     for fit in used:
         if fit.weight >= settings.reported_weight:
             findings.extend(flag_findings(fit, curve, settings=settings))
@@ -113,6 +118,7 @@ def integrate_curve(
         chosen=used[0].model if len(used) == 1 else "average",
         fits=weighted,
         curve=curve,
+        refused=refused,
     )
     return tia, tuple(findings)
 
@@ -124,10 +130,10 @@ def _fit_all(
     nuclide: Nuclide,
     infusion_h: float,
     settings: KineticsSettings,
-) -> tuple[list[CurveFit], list[Finding]]:
-    """Fit every model that has few enough parameters; the others become findings, or the error if all do."""
+) -> tuple[list[CurveFit], dict[str, str]]:
+    """Fit every model that has few enough parameters; return why others were not, or raise it if none has."""
     fits: list[CurveFit] = []
-    refused: list[FitError] = []
+    refused: dict[str, FitError] = {}
     for name in names:
         try:
             fits.append(
@@ -142,10 +148,14 @@ def _fit_all(
         except FitError as error:
             if error.code != "too-few-points":
                 raise
-            refused.append(error)
+            refused[name] = error
     if not fits:
-        raise refused[0]
-    return fits, [Finding("model-refused", "warning", str(error), curve.region) for error in refused]
+        raise next(iter(refused.values()))
+    return fits, {name: str(error) for name, error in refused.items()}
+
+
+def _refusals(refused: Mapping[str, str], curve: TimeActivityCurve) -> list[Finding]:
+    return [Finding("model-refused", "warning", sentence, curve.region) for sentence in refused.values()]
 
 
 def _averages(

@@ -56,16 +56,6 @@ class UnweightedFit:
     physical: bool
 
 
-def fit_unweighted(*, t_h: Array, values: Array, phases: int) -> UnweightedFit:
-    """Fit Σ a exp(−b t) to one curve, as :func:`fit_unweighted_curves` does to many.
-
-    References
-    ----------
-    [Vallot2024]_
-    """
-    return fit_unweighted_curves(curves=[(t_h, values)], phases=phases)[0]
-
-
 def fit_unweighted_curves(*, curves: Sequence[tuple[Array, Array]], phases: int) -> tuple[UnweightedFit, ...]:
     """Fit Σ a exp(−b t) to every curve by ordinary least squares without bounds.
 

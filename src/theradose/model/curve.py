@@ -140,6 +140,8 @@ class TimeIntegratedActivity:
         Every model tried, with its weight.
     curve : TimeActivityCurve
         The points that were fitted.
+    refused : mapping of str to str
+        Models that the points do not support, each with the sentence that says why.
     """
 
     region: str
@@ -150,3 +152,4 @@ class TimeIntegratedActivity:
     chosen: str
     fits: tuple[CurveFit, ...]
     curve: TimeActivityCurve
+    refused: Mapping[str, str] = field(default_factory=dict)

@@ -42,10 +42,6 @@ class EnergyWindow:
         """Middle of the window."""
         return (self.low_kev + self.high_kev) / 2
 
-    def holds(self, energy_kev: float) -> bool:
-        """Return whether a photon energy lies in the window."""
-        return self.low_kev <= energy_kev <= self.high_kev
-
     def __str__(self) -> str:
         return f"{self.low_kev:g} to {self.high_kev:g} keV"
 
@@ -186,6 +182,8 @@ class PlanarRegion:
         Background region; no pixel if none was subtracted.
     method : str
         Background method.
+    activity_mbq : Uncertain or None
+        Activity by planar images alone; ``None`` without a planar sensitivity.
     """
 
     region: str
@@ -198,6 +196,7 @@ class PlanarRegion:
     mask: Array
     background: Array
     method: str
+    activity_mbq: Uncertain | None = None
 
     def __post_init__(self) -> None:
         for name in ("mask", "background"):

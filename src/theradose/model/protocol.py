@@ -214,10 +214,6 @@ class Protocol(StudyPart):
         """Visits with an emission image, which become time points of a study."""
         return tuple(visit for visit in self.visits if any(item.kind.is_emission_image for item in visit.measure))
 
-    def visits_of(self, result: Yield) -> tuple[Visit, ...]:
-        """Visits that contribute to a result."""
-        return tuple(visit for visit in self.visits if any(item.kind in result.measured_by for item in visit.measure))
-
 
 class Therapy(StudyPart):
     """A therapy with its levels of Article 56.

@@ -154,6 +154,60 @@ def geometric_mean_rate(
     return Uncertain.relative(math.sqrt(front * back) / exposure_s, {source: relative})
 
 
+def rate_in_air(*, rate_cps: Uncertain, transmission: Uncertain, self_attenuation: float) -> Uncertain:
+    """Return √(I_A I_P / e^(−μT)) · f: the rate that a thin source of the same activity would give in air.
+
+    Parameters
+    ----------
+    rate_cps : Uncertain
+        Geometric mean √(I_A I_P) of the net count rates.
+    transmission : Uncertain
+        e^(−μT) of the body along the view, measured or from CT.
+    self_attenuation : float
+        f of :func:`self_attenuation_factor`.
+
+    Raises
+    ------
+    CalibrationError
+        ``transmission-invalid`` unless 0 < e^(−μT) ≤ 1.
+
+    References
+    ----------
+    [Siegel1999]_
+    """
+    if not 0 < transmission.value <= 1:
+        raise CalibrationError(f"A transmission of {transmission.value:g} is not between 0 and 1.",
+                               code="transmission-invalid")  # fmt: skip
+    return rate_cps * (1 / transmission) ** 0.5 * self_attenuation
+
+
+def activity_in_air(*, rate_cps: Uncertain, sensitivity_cps_per_mbq: Uncertain) -> Uncertain:
+    """Return rate/C in MBq for a rate that is corrected to a source in air.
+
+    Parameters
+    ----------
+    rate_cps : Uncertain
+        Of :func:`rate_in_air`, or of a projected region corrected for all that it loses.
+    sensitivity_cps_per_mbq : Uncertain
+        C, counts per second and MBq of one view of a source in air.
+
+    Raises
+    ------
+    CalibrationError
+        ``sensitivity-invalid`` for one that is not positive.
+
+    References
+    ----------
+    [Siegel1999]_
+    """
+    if not sensitivity_cps_per_mbq.value > 0:
+        raise CalibrationError(
+            f"A planar sensitivity of {sensitivity_cps_per_mbq.value:g} cps/MBq is not possible: it must be positive.",
+            code="sensitivity-invalid",
+        )
+    return rate_cps / sensitivity_cps_per_mbq
+
+
 def conjugate_view_activity(
     *,
     rate_cps: Uncertain,
@@ -183,15 +237,8 @@ def conjugate_view_activity(
     ----------
     [Siegel1999]_
     """
-    if not 0 < transmission.value <= 1:
-        raise CalibrationError(f"A transmission of {transmission.value:g} is not between 0 and 1.",
-                               code="transmission-invalid")  # fmt: skip
-    if not sensitivity_cps_per_mbq.value > 0:
-        raise CalibrationError(
-            f"A planar sensitivity of {sensitivity_cps_per_mbq.value:g} cps/MBq is not possible: it must be positive.",
-            code="sensitivity-invalid",
-        )
-    return rate_cps * (1 / transmission) ** 0.5 * self_attenuation / sensitivity_cps_per_mbq
+    in_air = rate_in_air(rate_cps=rate_cps, transmission=transmission, self_attenuation=self_attenuation)
+    return activity_in_air(rate_cps=in_air, sensitivity_cps_per_mbq=sensitivity_cps_per_mbq)
 
 
 def source_view_rate(*, nets: Sequence[tuple[float, float]], exposure_s: float, source: str) -> Uncertain:

@@ -9,11 +9,9 @@ References
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 from theradose.errors import CalibrationError
-
-DeadTimeModel = Literal["paralysable", "non-paralysable"]
+from theradose.model.calibration import DeadTimeModel
 
 
 def true_count_rate(*, observed_cps: float, dead_time_us: float, model: DeadTimeModel = "paralysable") -> float:
@@ -65,14 +63,24 @@ def true_count_rate(*, observed_cps: float, dead_time_us: float, model: DeadTime
 
 
 def observed_count_rate(*, true_cps: float, dead_time_us: float, model: DeadTimeModel = "paralysable") -> float:
-    """Return the count rate that a detector shows, in cps: n exp(-nτ), or n/(1 + nτ).
+    """Return the count rate that a detector shows, in cps: n exp(−nτ), or n/(1 + nτ).
 
     References
     ----------
     [Adams1974]_
     """
-    lost = true_cps * dead_time_us * 1e-6
-    return true_cps * math.exp(-lost) if model == "paralysable" else true_cps / (1 + lost)
+    return true_cps * live_share(true_cps=true_cps, dead_time_us=dead_time_us, model=model)
+
+
+def live_share(*, true_cps: float, dead_time_us: float, model: DeadTimeModel = "paralysable") -> float:
+    """Return the part of the counts that a detector shows: exp(−nτ), or 1/(1 + nτ).
+
+    References
+    ----------
+    [Adams1974]_
+    """
+    busy = true_cps * dead_time_us * 1e-6
+    return math.exp(-busy) if model == "paralysable" else 1 / (1 + busy)
 
 
 def true_rate_gradient(*, observed_cps: float, true_cps: float, dead_time_us: float, model: DeadTimeModel) -> float:

@@ -1,8 +1,7 @@
 """Curves whose shape comes from planar images and whose size comes from SPECT.
 
 The activity at the time of the SPECT is the SPECT's. The planar images give the activity at other times relative to it,
-so that what attenuation, scatter and the calibration of planar images would add cancels. The same relative curve times
-an activity concentration or a dose rate at the time of the SPECT gives the integral of that quantity.
+so that what attenuation, scatter and the calibration of planar images would add cancels.
 
 References
 ----------
@@ -21,7 +20,6 @@ import numpy as np
 from theradose.errors import FitError
 from theradose.model.curve import TimeActivityCurve
 from theradose.model.finding import Finding
-from theradose.uncertainty import Uncertain
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,28 +108,6 @@ def hybrid_curve(
         source="hybrid",
     )
     return curve, findings
-
-
-def scaled_integral(*, at_spect: Uncertain, relative_integral_h: Uncertain) -> Uncertain:
-    """Return the integral of a quantity from its value at the SPECT and the integral of the relative planar curve.
-
-    Parameters
-    ----------
-    at_spect : Uncertain
-        Activity (MBq), activity concentration (MBq/mL) or dose rate (Gy/h) at the time of the SPECT.
-    relative_integral_h : Uncertain
-        Integral of the planar curve over its value at that time, h.
-
-    Returns
-    -------
-    Uncertain
-        MBq·h, MBq·h/mL or Gy.
-
-    References
-    ----------
-    [Roth2018]_, [Warfvinge2024]_
-    """
-    return at_spect * relative_integral_h
 
 
 def _rate_at(

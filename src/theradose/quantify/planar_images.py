@@ -16,12 +16,13 @@ import numpy as np
 from theradose.errors import CalibrationError
 from theradose.formats.decay import frame_start_factor
 from theradose.model.arrays import Array, frozen
+from theradose.model.calibration import DeadTimeModel
 from theradose.model.finding import Finding
 from theradose.model.planar import EnergyWindow, PlanarPair
 from theradose.nuclides import Nuclide
 from theradose.quantify.attenuation import imaged_energy_kev
 from theradose.quantify.conjugate_view import RegionCounts
-from theradose.quantify.dead_time import DeadTimeModel, true_count_rate
+from theradose.quantify.dead_time import true_count_rate
 from theradose.quantify.scatter_windows import (
     PrimaryCounts,
     dual_energy_window,

@@ -13,6 +13,7 @@ from theradose.model.region import Segmentation
 from theradose.quantify.regions import shared_calibration
 
 REMAINDER = "remainder"
+"""What is in view and in no region, wherever it is named."""
 
 
 def remainder_curve(

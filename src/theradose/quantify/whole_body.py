@@ -197,7 +197,7 @@ def _findings(
     assumed: float,
 ) -> list[Finding]:
     findings = []
-    multiple = load_yaml("samples.yaml")["background_multiple"]["value"]
+    multiple = load_yaml("samples.yaml")["contradiction_multiple"]["value"]
     risen = [t_h for t_h, gain, u in zip(times, gained, u_reading, strict=True) if gain > multiple * u]
     if risen:
         findings.append(

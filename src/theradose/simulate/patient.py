@@ -12,13 +12,13 @@ from theradose.data import load_yaml
 from theradose.model.arrays import Array, frozen
 from theradose.model.transform import RigidTransform
 from theradose.nuclides import Nuclide, load_nuclide
+from theradose.quantify.remainder import REMAINDER
 from theradose.simulate.camera import Camera
 from theradose.simulate.organs import Anatomy, build_anatomy
 from theradose.simulate.sampling import draw
 from theradose.simulate.solids import rotation
 
 LUTETIUM_DOTATATE = "simulation/lu177-dotatate.yaml"
-REMAINDER = "remainder"
 # Each use of a seed draws from a stream of its own, so that a change in one leaves the others as they are.
 _STREAM = 1
 _SAMPLING_TURNS_DEG = ((2.0, 1.0, 1.0), (-1.0, -2.0, -2.0))

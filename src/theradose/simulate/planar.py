@@ -8,7 +8,6 @@ are Poisson numbers.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 from theradose.data import load_yaml
 from theradose.model.arrays import Array
 from theradose.model.planar import EnergyWindow, PlanarPair
+from theradose.quantify.dead_time import live_share
 from theradose.quantify.volume import FWHM_PER_SIGMA
 from theradose.simulate.camera import FINE_PER_VOXEL, Camera
 from theradose.simulate.patient import DigitalPatient
@@ -95,7 +95,7 @@ def planar_visit(
     windows = tuple(EnergyWindow(*spec["windows_kev"][name]) for name in ("lower", "peak", "upper"))
     expected = [_in_windows(view, windows, spec, step_mm) for view in primary]
     rate_cps = float(sum(stack[1].sum() for stack in expected)) / exposure_s
-    live = math.exp(-rate_cps * camera.dead_time_us * 1e-6)
+    live = live_share(true_cps=rate_cps, dead_time_us=camera.dead_time_us)
     anterior, posterior = (rng.poisson(stack * live).astype(float) for stack in expected)
     pair = PlanarPair(
         windows=windows,

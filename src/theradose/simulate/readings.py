@@ -14,6 +14,7 @@ import numpy as np
 from theradose.data import load_yaml
 from theradose.dose.marrow import MarrowRequest, marrow_dose_by_s_value, marrow_from_specimen
 from theradose.dose.svalues import Sex
+from theradose.quantify.dead_time import observed_count_rate
 from theradose.simulate.patient import DigitalPatient, KineticCurve
 from theradose.simulate.sampling import draw
 from theradose.uncertainty import Uncertain
@@ -116,7 +117,7 @@ def _blood_rows(
         tube_kbq *= float(np.exp(-patient.nuclide.decay_constant_per_h * (counted_h - drawn_h)))
         true_cps = tube_kbq * counter["efficiency_cps_per_kbq"] + samples["background_cps"]
         # Non-paralysable: as the calibration of a counter is taken to be unless it states otherwise.
-        seen_cps = true_cps / (1 + true_cps * counter["dead_time_us"] * 1e-6)
+        seen_cps = observed_count_rate(true_cps=true_cps, dead_time_us=counter["dead_time_us"], model="non-paralysable")
         rows.append(
             {
                 "drawn_at": (administered_at + timedelta(hours=drawn_h)).isoformat(timespec="seconds"),

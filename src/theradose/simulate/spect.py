@@ -20,6 +20,7 @@ import numpy as np
 
 from theradose.model.arrays import Array
 from theradose.model.grid import Grid, Volume
+from theradose.quantify.dead_time import live_share
 from theradose.quantify.volume import FWHM_PER_SIGMA
 from theradose.simulate.camera import BLUR_PER_VOXEL, FINE_PER_CT_PIXEL, FINE_PER_VOXEL, Camera
 
@@ -107,7 +108,7 @@ def count_image(
     expected = activity_mbq * (camera.sensitivity_cps_per_mbq * camera.duration_s)
     detected = float((expected * transmission).sum(dtype=np.float64))
     rate_cps = detected / camera.duration_s
-    live = math.exp(-rate_cps * camera.dead_time_us * 1e-6) if dead_time else 1.0
+    live = live_share(true_cps=rate_cps, dead_time_us=camera.dead_time_us) if dead_time else 1.0
     counts = expected * live
     if rng is not None:
         counts = np.maximum(counts + _noise(counts, transmission, camera, rng), 0)

@@ -29,11 +29,6 @@ LOCAL = "local"
 GLOBAL = "global"
 
 _DATA = "marrow_image.yaml"
-# Half the step of the global search: a vertebra is smaller than a trunk.
-_WORKING_STEP_MM = 2.5
-_LOWEST_HU, _HIGHEST_HU = -200.0, 800.0
-# Normalised mutual information differs by a few thousandths from chance.
-_CHANCE = 0.002
 
 
 def register_vertebrae(
@@ -79,7 +74,8 @@ def register_vertebrae(
         return _fallback(start, "the search ended at its limit of steps")
     if shift_mm > data["largest_local_shift"]["value"] or turn_deg > data["largest_local_rotation"]["value"]:
         return _fallback(start, f"the search moved them by {shift_mm:.0f} mm and {turn_deg:.0f}°")
-    if after.normalised_mutual_information < before.normalised_mutual_information - _CHANCE:
+    chance = data["agreement_by_chance"]["value"]
+    if after.normalised_mutual_information < before.normalised_mutual_information - chance:
         return _fallback(start, "the vertebrae agree less after the search than before")
     quality = {
         "shift_mm": shift_mm,
@@ -133,9 +129,12 @@ def _cut(ct: Volume, corners_mm: Array, room_mm: float) -> Volume:
 
 
 def _scaled(ct: Volume) -> Volume:
-    z, y, x = (max(1, int(_WORKING_STEP_MM / step)) for step in ct.grid.spacing_mm)
+    step_mm, lowest_hu, highest_hu = (
+        float(load_yaml(_DATA)[name]["value"]) for name in ("local_step", "local_lowest_hu", "local_highest_hu")
+    )
+    z, y, x = (max(1, int(step_mm / step)) for step in ct.grid.spacing_mm)
     reduced = block_mean(ct, (z, y, x), fill=AIR_HU)
-    values = (np.clip(reduced.data, _LOWEST_HU, _HIGHEST_HU) - _LOWEST_HU) / (_HIGHEST_HU - _LOWEST_HU)
+    values = (np.clip(reduced.data, lowest_hu, highest_hu) - lowest_hu) / (highest_hu - lowest_hu)
     return Volume(values.astype(np.float32), reduced.grid)
 
 

@@ -10,10 +10,6 @@ from theradose.data import load_yaml
 from theradose.model.arrays import Array, frozen
 from theradose.spatial.projection import ProjectedRegions
 
-_THINNEST_CM = 0.5
-_HOST_SHARE = 0.5
-_BODY_CM = 3.0
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlanarOutline:
@@ -41,11 +37,12 @@ class PlanarOutline:
 
 def projected_masks(projected: ProjectedRegions, *, spacing_mm: tuple[float, float]) -> dict[str, Array]:
     """Return the widened projection of each region, bool."""
-    margin = load_yaml("planar.yaml")["margin"]["value"]
+    limits = load_yaml("planar.yaml")
+    margin, thinnest_cm = limits["margin"]["value"], limits["thinnest_projection"]["value"]
     masks = {}
     for name, thickness in zip(projected.names, projected.thickness_cm, strict=False):
         largest = float(thickness.max(initial=0.0))
-        core = thickness >= min(_THINNEST_CM, largest / 2) if largest > 0 else np.zeros(thickness.shape, bool)
+        core = thickness >= min(thinnest_cm, largest / 2) if largest > 0 else np.zeros(thickness.shape, bool)
         masks[name] = grown(core, margin, spacing_mm)
     return masks
 
@@ -93,10 +90,10 @@ def background_ring(
     limits = load_yaml("planar.yaml")
     gap = limits["background_gap"]["value"]
     whole = masks[name]
-    ring = ring_around(whole, spacing_mm=spacing_mm) & (projected.body_cm > _BODY_CM) & (projected.total > 0)
+    ring = ring_around(whole, spacing_mm=spacing_mm) & _in_body(projected)
     area = max(int(whole.sum()), 1)
     for other, mask in masks.items():
-        hosts = int((mask & whole).sum()) > _HOST_SHARE * area and int(mask.sum()) > area
+        hosts = int((mask & whole).sum()) > limits["host_share"]["value"] * area and int(mask.sum()) > area
         if other != name and not hosts:
             ring = ring & ~grown(mask, gap, spacing_mm)
     enough = int(ring.sum()) >= limits["background_pixels"]["value"]
@@ -126,8 +123,15 @@ def field_masks(
 ) -> tuple[Array, Array]:
     """Return the body in the field of view of the SPECT/CT, and the part of it that lies beside all regions."""
     gap = load_yaml("planar.yaml")["background_gap"]["value"]
-    body: Array = (projected.body_cm > _BODY_CM) & (projected.total > 0)
+    body = _in_body(projected)
     beside = body.copy()
     for mask in masks.values():
         beside &= ~grown(mask, gap, spacing_mm)
     return body, beside
+
+
+def _in_body(projected: ProjectedRegions) -> Array:
+    """Return where the body is thick enough to give counts that can be told from its edge, bool."""
+    least_cm = load_yaml("planar.yaml")["least_body"]["value"]
+    inside: Array = (projected.body_cm > least_cm) & (projected.total > 0)
+    return inside

@@ -18,18 +18,12 @@ from theradose.model.grid import DensityMap, Grid, Volume
 from theradose.model.planar import PlanarAlignment
 from theradose.model.region import RegionKind, Segmentation
 from theradose.quantify.attenuation import linear_attenuation
+from theradose.quantify.remainder import REMAINDER
 from theradose.quantify.volume import FWHM_PER_SIGMA
 from theradose.spatial.averages import average_volume
 from theradose.spatial.resample import resample_segmentation
 
-REMAINDER = "remainder"
 _MM_PER_CM = 10.0
-_SMOOTH_MM = 12.0
-"""Width (standard deviation) over which the remainder beside the regions is carried under them."""
-_SHELL_MM = 9.0
-"""Around regions, where the image shows their blurred activity rather than that of the remainder."""
-_TEMPLATE_MARGIN_MM = 40.0
-"""At either end of the projection, where a shift brings in what it does not show."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -275,12 +269,14 @@ def _remainder(activity: Volume, fractions: list[Array]) -> Array:
     inside = np.zeros(activity.grid.shape, np.float32)
     for fraction in fractions:
         inside += fraction
-    reach = [max(1, round(_SHELL_MM / step)) for step in activity.grid.spacing_mm]
+    widths = load_yaml("planar.yaml")
+    smooth_mm, shell_mm = widths["remainder_smoothing"]["value"], widths["remainder_shell"]["value"]
+    reach = [max(1, round(shell_mm / step)) for step in activity.grid.spacing_mm]
     mesh = np.ogrid[tuple(slice(-n, n + 1) for n in reach)]
     ball = sum((axis / n) ** 2 for axis, n in zip(mesh, reach, strict=True)) <= 1
     shell = binary_dilation(inside > 0, ball)
     known = (~shell).astype(np.float32)
-    sigma = [_SMOOTH_MM / step for step in activity.grid.spacing_mm]
+    sigma = [smooth_mm / step for step in activity.grid.spacing_mm]
     values = gaussian_filter(activity.data * known, sigma)
     weights = gaussian_filter(known, sigma)
     carried = np.divide(values, weights, out=np.zeros_like(values), where=weights > 1e-3)
@@ -333,7 +329,7 @@ def _template(projection: Array, row_mm: float) -> Array:
     shown = np.flatnonzero(projection.max(axis=1) > 0)
     template: Array = np.full(projection.shape, np.nan)
     if len(shown):
-        cut = int(_TEMPLATE_MARGIN_MM / row_mm)
+        cut = int(load_yaml("planar.yaml")["alignment_end_margin"]["value"] / row_mm)
         first, last = int(shown[0]), int(shown[-1]) + 1
         if last - first > 3 * cut:
             first, last = first + cut, last - cut

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from theradose.data import load_yaml
 from theradose.errors import CalibrationError
 from theradose.model.arrays import Array
 from theradose.model.grid import Grid, Volume
@@ -16,10 +17,6 @@ from theradose.spatial.drafting import index_box, place, squared_distance_mm2
 Axis = Literal["x", "y", "z"]
 # Sub-voxels per voxel side for the fractions at the surface: 64 levels per voxel.
 _SUBVOXELS = 4
-# Voxels above this part of the brightest place a source.
-_BRIGHT = 0.4
-# The brightest voxels are noise: this percentile stands for the maximum.
-_BRIGHTEST_PERCENTILE = 99.9
 
 
 def centre_of_source(volume: Volume, *, around_mm: Array | None = None, within_mm: float | None = None) -> Array:
@@ -43,8 +40,8 @@ def centre_of_source(volume: Volume, *, around_mm: Array | None = None, within_m
             "There are no counts where the source should be: check the image and the position in mm (LPS).",
             code="source-not-found",
         )
-    top = float(np.percentile(values, _BRIGHTEST_PERCENTILE)) if near is None else float(values.max())
-    weights = np.where(values >= _BRIGHT * top, values, 0.0)
+    top = brightest(values) if near is None else float(values.max())
+    weights = np.where(values >= load_yaml("calibration.yaml")["source_brightness"]["value"] * top, values, 0.0)
     axes = [np.arange(part.start, part.stop) for part in box]
     total = weights.sum()
     index = [
@@ -52,6 +49,11 @@ def centre_of_source(volume: Volume, *, around_mm: Array | None = None, within_m
         for axis in range(3)
     ]
     return np.asarray(volume.grid.to_lps(np.array(index)))
+
+
+def brightest(values: Array) -> float:
+    """Return what stands for the maximum of an image, whose brightest voxels are noise."""
+    return float(np.percentile(values, load_yaml("calibration.yaml")["brightest_percentile"]["value"]))
 
 
 def sphere_region(grid: Grid, *, centre_mm: Array, radius_mm: float) -> RegionVoxels:

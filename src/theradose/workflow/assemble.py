@@ -77,7 +77,7 @@ def assemble_result(
             )
         ),
         images=() if outcome is None else tuple(_image(timepoint, outcome) for timepoint in outcome.timepoints),
-        planar=() if outcome is None else planar_results(case, outcome.planar),
+        planar=() if outcome is None else planar_results(outcome.planar),
         regions=()
         if outcome is None
         else (

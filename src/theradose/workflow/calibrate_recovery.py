@@ -52,8 +52,6 @@ _TURNS = 2
 _S_PER_H = 3600.0
 # A centre that lies anywhere within half a voxel: half-width over the root of three.
 _RECTANGULAR = math.sqrt(3)
-# Part of a sphere's volume that its voxels must hold: sub-voxels round the smallest by several per cent.
-_WHOLE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +234,7 @@ def _sphere_recovery(
 
     counts = counted(np.zeros(3))
     inside_ml = sphere_region(grid, centre_mm=centre, radius_mm=radius).voxel_count * grid.voxel_volume_ml
-    if not counts > 0 or inside_ml < _WHOLE * sphere.volume_ml:
+    if not counts > 0 or inside_ml < load_yaml("calibration.yaml")["whole_sphere"]["value"] * sphere.volume_ml:
         raise CalibrationError(
             f"{sphere.origin.file}, line {sphere.origin.line}, column 'x_mm': the sphere '{sphere.name}' has no counts "
             "or lies outside the image: correct its position.",

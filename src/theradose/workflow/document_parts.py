@@ -43,6 +43,11 @@ def budget_lines(quantity: Uncertain) -> tuple[BudgetResult, ...]:
     )
 
 
+def budget_document(quantity: Uncertain) -> list[dict[str, Any]]:
+    """Return the uncertainty budget of a quantity, as a document."""
+    return [line.model_dump() for line in budget_lines(quantity)]
+
+
 def constant_document(constant: Constant) -> dict[str, Any]:
     """Return a constant with its origin, as a document."""
     return {
@@ -63,6 +68,14 @@ def estimate(quantity: Uncertain) -> Estimate:
     return Estimate(value=quantity.value, u=quantity.u if quantity.contributions else None)
 
 
+def pair_document(quantity: Uncertain | None) -> dict[str, float | None]:
+    """Return ``value`` and ``u`` of an :func:`estimate`, as a document; both ``None`` without a quantity."""
+    if quantity is None:
+        return {"value": None, "u": None}
+    pair = estimate(quantity)
+    return {"value": pair.value, "u": None if pair.u is None else finite(pair.u)}
+
+
 def _curve(curve: TimeActivityCurve) -> CurveResult:
     return CurveResult(
         t_h=tuple(curve.t_h.tolist()),
@@ -75,14 +88,15 @@ def _fit(fit: CurveFit) -> FitResult:
     return FitResult(
         model=fit.model,
         parameters=dict(fit.parameters),
-        covariance=tuple(tuple(_finite(value) for value in row) for row in fit.covariance.tolist()),
-        tia_mbq_h=Estimate(value=fit.tia_mbq_h, u=_finite(fit.u_tia_mbq_h)),
-        aicc=_finite(fit.aicc),
+        covariance=tuple(tuple(finite(value) for value in row) for row in fit.covariance.tolist()),
+        tia_mbq_h=Estimate(value=fit.tia_mbq_h, u=finite(fit.u_tia_mbq_h)),
+        aicc=finite(fit.aicc),
         chi_squared=fit.chi_squared,
         weight=fit.weight,
         flags=fit.flags,
     )
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """Return a number for a document, ``None`` for one that JSON cannot hold."""
     return value if math.isfinite(value) else None

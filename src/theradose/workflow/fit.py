@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from theradose.model.curve import CurveFit, TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.nuclides import Nuclide, load_nuclide
 from theradose.report.curves import CurvePage, write_curve_pages, write_curve_summary
-from theradose.uncertainty import Uncertain
+from theradose.workflow.document_parts import finite, pair_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +173,8 @@ def _described(page: CurvePage) -> dict[str, Any]:
         "subject": page.subject,
         "region": tia.region,
         "chosen": tia.chosen,
-        "tia_mbq_h": _estimate(tia.value),
-        "effective_half_life_h": _estimate(tia.effective_half_life_h),
+        "tia_mbq_h": pair_document(tia.value),
+        "effective_half_life_h": pair_document(tia.effective_half_life_h),
         "extrapolated_fraction": tia.extrapolated_fraction,
         "before_first_fraction": tia.before_first_fraction,
         "models": [_model(fit) for fit in tia.fits],
@@ -197,18 +196,10 @@ def _model(fit: CurveFit) -> dict[str, Any]:
     return {
         "name": fit.model,
         "parameters": dict(fit.parameters),
-        "tia_mbq_h": {"value": fit.tia_mbq_h, "u": _finite(fit.u_tia_mbq_h)},
+        "tia_mbq_h": {"value": fit.tia_mbq_h, "u": finite(fit.u_tia_mbq_h)},
         "effective_half_life_h": fit.effective_half_life_h,
         "chi_squared": fit.chi_squared,
-        "aicc": _finite(fit.aicc),
+        "aicc": finite(fit.aicc),
         "weight": fit.weight,
         "flags": list(fit.flags),
     }
-
-
-def _estimate(quantity: Uncertain) -> dict[str, float | None]:
-    return {"value": quantity.value, "u": _finite(quantity.u) if quantity.contributions else None}
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

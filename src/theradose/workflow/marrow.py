@@ -16,16 +16,16 @@ from theradose.dose.marrow import (
     marrow_methods,
     marrow_ratio,
 )
-from theradose.dose.svalues import TOTAL_BODY, Sex
+from theradose.dose.svalues import DEFAULT_SEX, TOTAL_BODY, Sex
 from theradose.errors import FitError, StudyError
 from theradose.kinetics.integrate import integrate_curve
-from theradose.kinetics.settings import default_settings
 from theradose.model.curve import CurveFit, TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.model.samples import BloodSeries, SampleCurve, Specimen, Treatment
 from theradose.nuclides import Constant, Nuclide, load_nuclide
 from theradose.quantify.samples import SampleOptions, early_area_findings, sample_curve
 from theradose.uncertainty import Uncertain
+from theradose.workflow.marrow_result import dose_per_activity, result_flags, self_gy_of_fit
 from theradose.workflow.treatments import (
     TreatmentDefaults,
     check_stated,
@@ -38,7 +38,6 @@ from theradose.workflow.treatments import (
 BLOOD_MODELS = ("mono", "bi", "tri")
 """Models tried for blood by default, as far as the samples support their parameters."""
 _PARAMETERS_PER_PHASE = 2
-_DEFAULT_SEX: Sex = "M"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,18 +102,16 @@ class BloodMarrow:
     def dose_per_activity_gy_gbq(self) -> Uncertain | None:
         """Known dose per administered activity."""
         activity = self.treatment.activity_mbq
-        return None if activity is None else self.dose.dose_gy * (1e3 / activity)
+        return None if activity is None else dose_per_activity(self.dose, activity)
 
     def self_gy_of(self, fit: CurveFit) -> float:
         """Return the self dose if the samples were described by this fit alone."""
-        return self.dose.self_gy.value * fit.tia_mbq_h / self.tia.value.value
+        return self_gy_of_fit(self.dose, self.tia, fit)
 
     @property
     def flags(self) -> tuple[str, ...]:
         """Flags of the fits that the result rests on, then findings that limit the trust in it."""
-        level = default_settings().reported_weight
-        of_fits = [flag for fit in self.tia.fits if fit.weight >= level for flag in fit.flags]
-        return tuple(dict.fromkeys([*of_fits, *(f.code for f in self.findings if f.severity != "info")]))
+        return result_flags(self.tia, self.findings)
 
 
 def blood_marrow(
@@ -197,7 +194,7 @@ def treatment_marrow(
         MarrowRequest(
             marrow_tia_mbq_h_per_kg=concentration.marrow,
             nuclide=nuclide,
-            sex=treatment.sex or _DEFAULT_SEX,
+            sex=treatment.sex or DEFAULT_SEX,
             marrow_mass_g=treatment.marrow_mass_g,
             whole_body_tia_mbq_h=treatment.tia_mbq_h.get(TOTAL_BODY),
             organ_tia_mbq_h={organ: value for organ, value in treatment.tia_mbq_h.items() if organ != TOTAL_BODY},

@@ -7,7 +7,6 @@ References
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from theradose.report.marrow_comparison import (
 )
 from theradose.report.tables import Value, write_table
 from theradose.statistics.agreement import BlandAltman, Correlation, Interval
-from theradose.workflow.document_parts import constant_document
+from theradose.workflow.document_parts import constant_document, finite
 from theradose.workflow.marrow_compare import ComparedCohort
 from theradose.workflow.marrow_published import ASSUMPTIONS, SOURCE
 
@@ -150,28 +149,28 @@ def _cycles(item: CycleComparison) -> dict[str, Any]:
             for subject, first, last in zip(item.subjects, item.first.tolist(), item.last.tolist(), strict=True)
         ],
         "last_minus_first_percent": None if item.agreement is None else _bland_altman(item.agreement),
-        "wilcoxon_p": _finite(item.p),
+        "wilcoxon_p": finite(item.p),
     }
 
 
 def _bland_altman(item: BlandAltman) -> dict[str, Any]:
     return {
         "bias": _interval(item.bias),
-        "sd": _finite(item.sd),
-        "sd_within": _finite(item.sd_within),
+        "sd": finite(item.sd),
+        "sd_within": finite(item.sd_within),
         "lower": _interval(item.lower),
         "upper": _interval(item.upper),
         "slope": _interval(item.slope),
-        "normality_p": _finite(item.normality_p),
+        "normality_p": finite(item.normality_p),
     }
 
 
 def _interval(item: Interval) -> dict[str, float | None]:
-    return {"value": _finite(item.value), "low": _finite(item.low), "high": _finite(item.high)}
+    return {"value": finite(item.value), "low": finite(item.low), "high": finite(item.high)}
 
 
 def _correlation(item: Correlation) -> dict[str, float | None]:
-    return {"value": _finite(item.value), "low": _finite(item.low), "high": _finite(item.high), "p": _finite(item.p)}
+    return {"value": finite(item.value), "low": finite(item.low), "high": finite(item.high), "p": finite(item.p)}
 
 
 def _distribution(values: Array) -> dict[str, Any]:
@@ -221,7 +220,3 @@ def _cycle_rows(analysis: Analysis, item: CycleComparison) -> list[Sequence[Valu
         (analysis.name, subject, item.method, item.model, first, last)
         for subject, first, last in zip(item.subjects, item.first.tolist(), item.last.tolist(), strict=True)
     ]
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +10,7 @@ import numpy as np
 from theradose.model.curve import CurveFit
 from theradose.model.finding import Finding
 from theradose.nuclides import Nuclide
-from theradose.uncertainty import Uncertain, budget
-from theradose.workflow.document_parts import constant_document, estimate
+from theradose.workflow.document_parts import budget_document, constant_document, finite, pair_document
 from theradose.workflow.marrow import BLOOD_MODELS, BloodMarrow, constants_used
 
 _MBQ_PER_GBQ = 1e3
@@ -43,25 +41,23 @@ def treatment_document(result: BloodMarrow) -> dict[str, Any]:
         "cycle": result.curve.series.cycle,
         "activity_mbq": result.treatment.activity_mbq,
         "model": result.tia.chosen,
-        "tia_mbq_h_per_l": _pair(result.tia.value),
+        "tia_mbq_h_per_l": pair_document(result.tia.value),
         "specimen": result.curve.specimen,
         "haematocrit": result.curve.haematocrit,
         "rmblr": result.ratio.value.value,
         "rmblr_choice": result.ratio.choice,
-        "blood_tia_mbq_h_per_kg": _pair(result.concentration.blood),
-        "marrow_tia_mbq_h": _pair(dose.tia_mbq_h),
-        "self_gy": _pair(dose.self_gy),
-        "cross_gy": _pair(dose.cross_gy),
-        "components_gy": {organ: _pair(value) for organ, value in dose.components.items()},
-        "dose_gy": _pair(dose.dose_gy),
-        "dose_per_activity_gy_gbq": _pair(result.dose_per_activity_gy_gbq),
-        "effective_half_life_h": _pair(result.tia.effective_half_life_h),
+        "blood_tia_mbq_h_per_kg": pair_document(result.concentration.blood),
+        "marrow_tia_mbq_h": pair_document(dose.tia_mbq_h),
+        "self_gy": pair_document(dose.self_gy),
+        "cross_gy": pair_document(dose.cross_gy),
+        "components_gy": {organ: pair_document(value) for organ, value in dose.components.items()},
+        "dose_gy": pair_document(dose.dose_gy),
+        "dose_per_activity_gy_gbq": pair_document(result.dose_per_activity_gy_gbq),
+        "effective_half_life_h": pair_document(result.tia.effective_half_life_h),
         "before_first_fraction": result.tia.before_first_fraction,
         "extrapolated_fraction": result.tia.extrapolated_fraction,
         "models": [_model(result, fit) for fit in result.tia.fits],
-        "budget": [
-            {"source": line.source, "relative_u": line.relative_u, "share": line.share} for line in budget(dose.dose_gy)
-        ],
+        "budget": budget_document(dose.dose_gy),
         "flags": list(result.flags),
     }
 
@@ -70,9 +66,9 @@ def _model(result: BloodMarrow, fit: CurveFit) -> dict[str, Any]:
     return {
         "name": fit.model,
         "parameters": dict(fit.parameters),
-        "tia_mbq_h_per_l": {"value": fit.tia_mbq_h, "u": _finite(fit.u_tia_mbq_h)},
+        "tia_mbq_h_per_l": {"value": fit.tia_mbq_h, "u": finite(fit.u_tia_mbq_h)},
         "self_gy": result.self_gy_of(fit),
-        "aicc": _finite(fit.aicc),
+        "aicc": finite(fit.aicc),
         "chi_squared": fit.chi_squared,
         "weight": fit.weight,
         "flags": list(fit.flags),
@@ -97,14 +93,3 @@ def _cohort(results: Sequence[BloodMarrow]) -> dict[str, Any]:
             if values
         },
     }
-
-
-def _pair(quantity: Uncertain | None) -> dict[str, float | None]:
-    if quantity is None:
-        return {"value": None, "u": None}
-    result: dict[str, float | None] = estimate(quantity).model_dump()
-    return result
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -17,13 +17,13 @@ import numpy as np
 from theradose.data import load_yaml
 from theradose.dose.marrow import MarrowRequest, marrow_methods, marrow_ratio
 from theradose.dose.marrow_image import split_marrow_uptake
+from theradose.dose.svalues import DEFAULT_SEX
 from theradose.nuclides import Nuclide
 from theradose.report.marrow_comparison import GapReason
 from theradose.workflow.marrow import BloodMarrow
 from theradose.workflow.marrow_vois import VoiMarrow
 
 Matched = Sequence[tuple[BloodMarrow, VoiMarrow]]
-_HAEMATOCRIT = 0.42
 
 
 def gap_ratio(matched: Matched) -> tuple[float, ...]:
@@ -60,11 +60,12 @@ def explained_gap(
 def _observed(matched: Matched, total: float) -> GapReason:
     published = load_yaml("marrow_image.yaml")
     mono, bi, tri = published["image_to_blood_vallot2024"]["value"]
+    least, most = published["image_to_blood_hemmingsson2023_range"]["value"]
     _, low, high = gap_ratio(matched)
     text = (
         f"In {len(matched)} treatments with both, the image-based self dose is {total:.2g} times that from blood "
         f"({low:.2g} to {high:.2g}). Published ratios are {mono:g}, {bi:g} and {tri:g} (medians of mono-, bi- and "
-        f"tri-exponential curves) and {published['image_to_blood_hemmingsson2023']['value']:g} (2.5 to 6.2)."
+        f"tri-exponential curves) and {published['image_to_blood_hemmingsson2023']['value']:g} ({least:g} to {most:g})."
     )
     return GapReason("observed", total, text, "Vallot 2024; Hemmingsson 2023, Table 3")
 
@@ -72,7 +73,7 @@ def _observed(matched: Matched, total: float) -> GapReason:
 def _absorbed(matched: Matched, nuclide: Nuclide, *, blood_method: str, image_method: str) -> GapReason:
     factors = []
     for blood, _ in matched:
-        request = MarrowRequest(blood.concentration.marrow, nuclide, blood.treatment.sex or "M")
+        request = MarrowRequest(blood.concentration.marrow, nuclide, blood.treatment.sex or DEFAULT_SEX)
         by_image, by_blood = (
             marrow_methods.get(name)(request)[0].self_gy.value for name in (image_method, blood_method)
         )
@@ -117,10 +118,11 @@ def _specimen(matched: Matched) -> GapReason:
     known = [value for value in converted if value is not None]
     source = "Sgouros 1993; Vallot 2024 counts plasma and reports no haematocrit"
     if not known:
-        factor = 1 / (1 - _HAEMATOCRIT)
+        example = _example_haematocrit()
+        factor = 1 / (1 - example)
         text = (
             f"The specimen is whole blood in {specimens['blood']} of {len(matched)} treatments. Plasma taken for blood "
-            f"would make the blood dose 1/(1 - haematocrit) too high ({factor:.3g} at {_HAEMATOCRIT}) and the gap that "
+            f"would make the blood dose 1/(1 - haematocrit) too high ({factor:.3g} at {example}) and the gap that "
             "much smaller than it is: published blood doses may hide a part of it so."
         )
         return GapReason("specimen", None, text, source)
@@ -135,13 +137,18 @@ def _specimen(matched: Matched) -> GapReason:
 
 def _ratio(matched: Matched) -> GapReason:
     used = float(np.median([blood.ratio.value.value for blood, _ in matched]))
-    extracellular, _ = marrow_ratio(choice="sgouros", haematocrit=_HAEMATOCRIT)
+    example = _example_haematocrit()
+    extracellular, _ = marrow_ratio(choice="sgouros", haematocrit=example)
     text = (
         f"The ratio of the concentrations in marrow and blood is {used:.3g}. Extracellular fluid alone would give "
-        f"{extracellular.value.value:.2f} at a haematocrit of {_HAEMATOCRIT}, a lower blood dose and a wider gap; a "
+        f"{extracellular.value.value:.2f} at a haematocrit of {example}, a lower blood dose and a wider gap; a "
         "ratio fitted to images would close it by definition."
     )
     return GapReason("marrow to blood", None, text, "Sgouros 1993; EANM 2022 takes 1 for peptides")
+
+
+def _example_haematocrit() -> float:
+    return float(load_yaml("marrow.yaml")["example_haematocrit"]["value"])
 
 
 def _recovery(applied: bool) -> GapReason:

@@ -13,8 +13,7 @@ from theradose.dose.marrow_image import (
     marrow_from_image,
     split_marrow_uptake,
 )
-from theradose.errors import PhysicsError, TheradoseError
-from theradose.kinetics.settings import default_settings
+from theradose.errors import TheradoseError
 from theradose.model.curve import CurveFit, TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.nuclides import Constant
@@ -22,10 +21,14 @@ from theradose.spatial.marrow import MARROW_VOLUME, MarrowVolume
 from theradose.uncertainty import Uncertain
 from theradose.workflow.case import Case
 from theradose.workflow.marrow_measure import MarrowMeasurement, not_computed
+from theradose.workflow.marrow_result import (
+    dose_per_activity,
+    result_flags,
+    self_gy_of_fit,
+    with_whole_body_if_possible,
+)
 from theradose.workflow.marrow_settings import reference_sex
 from theradose.workflow.readings import Readings, rest_of_body
-
-_MBQ_PER_GBQ = 1e3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +66,7 @@ class ImageMarrow:
     @property
     def dose_per_activity_gy_gbq(self) -> Uncertain:
         """Known dose per administered activity."""
-        return self.dose.dose_gy * (_MBQ_PER_GBQ / self.administered_mbq)
+        return dose_per_activity(self.dose, self.administered_mbq)
 
     @property
     def constants(self) -> tuple[Constant, ...]:
@@ -72,14 +75,12 @@ class ImageMarrow:
 
     def self_gy_of(self, fit: CurveFit) -> float:
         """Return the self dose if the points were described by this fit alone."""
-        return self.dose.self_gy.value * fit.tia_mbq_h / self.tia.value.value
+        return self_gy_of_fit(self.dose, self.tia, fit)
 
     @property
     def flags(self) -> tuple[str, ...]:
         """Flags of the fits that the result rests on, then findings that limit the trust in it."""
-        level = default_settings().reported_weight
-        of_fits = [flag for fit in self.tia.fits if fit.weight >= level for flag in fit.flags]
-        return tuple(dict.fromkeys([*of_fits, *(f.code for f in self.findings if f.severity != "info")]))
+        return result_flags(self.tia, self.findings)
 
 
 def image_marrow(
@@ -138,14 +139,10 @@ def _dose(
     method = marrow_methods.get(settings.method)
     rest = rest_of_body(readings, tias)
     request = image_marrow_request(concentration, nuclide=case.nuclide, sex=sex, marrow_mass_g=mass_g, rest=rest)
-    findings: list[Finding] = []
-    try:
-        dose, dosed = method(request)
-    except PhysicsError as error:
-        if error.code != "marrow-remainder-negative":
-            raise
-        findings.append(Finding(error.code, "critical", str(error)))
-        dose, dosed = method(replace(request, whole_body_tia_mbq_h=None))
+    (dose, dosed), noticed = with_whole_body_if_possible(
+        lambda known: method(request if known else replace(request, whole_body_tia_mbq_h=None)), where=MARROW_VOLUME
+    )
+    findings = list(noticed)
     split = None
     if readings.blood is not None:
         split, parted = split_marrow_uptake(

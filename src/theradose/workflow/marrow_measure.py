@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from theradose.acquire.load import load_ct, load_map
-from theradose.errors import StudyError, TheradoseError
+from theradose.errors import GeometryError, StudyError, TheradoseError
 from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.model.region import RegionKind, Segmentation
@@ -312,12 +312,13 @@ def _integrate(
         segmentation = resample_segmentation(volume.segmentation, item.activity.grid, transform=to_home)
         findings += placed(truncated_regions(volume.segmentation, segmentation), item.timepoint.id)
         segmentations.append(segmentation)
+    edge_relative_u, on_edge = _edge_relative_u(spine, lesions)
     curve, noticed = concentration_curve(
         MARROW_VOLUME,
         maps=[item.activity for item in used],
         segmentations=segmentations,
         measurement_relative_u=case.measurement_relative_u,
-        edge_relative_u=_edge_relative_u(spine, lesions),
+        edge_relative_u=edge_relative_u,
     )
     model = next((override.model for override in overrides if override.model is not None), None)
     tia, fitted = integrate_measured(case, curve, force_model=model)
@@ -325,10 +326,10 @@ def _integrate(
         Finding("override", "info", f"Override of the marrow volume; reason given: {override.reason}.", MARROW_VOLUME)
         for override in overrides
     ]
-    return tia, (*findings, *noticed, *fitted, *said)
+    return tia, (*findings, *on_edge, *noticed, *fitted, *said)
 
 
-def _edge_relative_u(spine: Spine, lesions: Segmentation) -> float | None:
+def _edge_relative_u(spine: Spine, lesions: Segmentation) -> tuple[float | None, tuple[Finding, ...]]:
     """Return how much the concentration would differ with the edge one standard uncertainty further in or out.
 
     The edge is known to within a voxel of the emission image, as a rectangular distribution.
@@ -344,13 +345,19 @@ def _edge_relative_u(spine: Spine, lesions: Segmentation) -> float | None:
             )
             on_image = resample_segmentation(drawn.segmentation, home.activity.grid)
             means.append(mean_concentration_mbq_per_ml(home.activity, on_image, MARROW_VOLUME))
-    except TheradoseError:
-        # Too little is left with the wider margin: nobody can say.
-        return None
+    except GeometryError as error:
+        if error.code != "marrow-volume-too-small":
+            raise
+        return None, (_edge_unknown(f"with the edge {u_mm:.2g} mm further in too little spongiosa is left"),)
     middle = (means[0] + means[1]) / 2
     if not middle > 0:
-        return None
-    return (means[1] - means[0]) / middle * u_mm / (margins_mm[1] - margins_mm[0])
+        return None, (_edge_unknown(f"the image at {home.activity.t_h:.4g} h shows no activity in it"),)
+    return (means[1] - means[0]) / middle * u_mm / (margins_mm[1] - margins_mm[0]), ()
+
+
+def _edge_unknown(reason: str) -> Finding:
+    message = f"Where the edge of the marrow volume lies is not in the uncertainty budget of its dose: {reason}."
+    return Finding("marrow-edge-unknown", "warning", message, MARROW_VOLUME)
 
 
 def _density(case: Case, volume: MarrowVolume) -> tuple[Uncertain, tuple[Finding, ...]]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from theradose.dose.marrow import MarrowRequest, marrow_dose_by_s_value, marrow_from_specimen
+from theradose.dose.svalues import DEFAULT_SEX
 from theradose.kinetics.published import UnweightedFit
 from theradose.nuclides import Nuclide
 from theradose.uncertainty import Uncertain
@@ -98,7 +99,7 @@ def published_dose(result: BloodMarrow, fit: UnweightedFit | None, nuclide: Nucl
     concentration = marrow_from_specimen(
         specimen_tia_mbq_h_per_l=Uncertain(fit.area), specimen="blood", haematocrit=None, ratio=Uncertain(1.0)
     )
-    request = MarrowRequest(concentration.marrow, nuclide, result.treatment.sex or "M")
+    request = MarrowRequest(concentration.marrow, nuclide, result.treatment.sex or DEFAULT_SEX)
     return marrow_dose_by_s_value(request)[0].self_gy.value * _MGY_PER_GY * _MBQ_PER_GBQ / activity
 
 

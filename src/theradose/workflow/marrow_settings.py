@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from theradose.dose.marrow import marrow_methods, marrow_ratio
 from theradose.dose.marrow_image import IMAGE_METHOD, ImageMarrowOptions, site_fraction, voi_recovery
-from theradose.dose.svalues import Sex
+from theradose.dose.svalues import DEFAULT_SEX, Sex
 from theradose.model.finding import Finding
 from theradose.nuclides import Constant
 from theradose.spatial.marrow import SpongiosaRules, spongiosa_rules
@@ -21,7 +21,6 @@ OUTLINED_SPONGIOSA = "lumbar-marrow"
 """Region that is spongiosa already: taken as it is outlined."""
 
 _VERTEBRA = re.compile(r"[CLTclt]\d{1,2}")
-_DEFAULT_SEX: Sex = "M"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,13 +86,18 @@ def image_marrow_settings(case: Case) -> ImageMarrowSettings:
     )
 
 
+def stated_sex(case: Case) -> Sex | None:
+    """Return the sex of the patient if there is a reference adult of it."""
+    sex = case.study.patient.sex
+    return sex if sex in ("M", "F") else None
+
+
 def reference_sex(case: Case) -> tuple[Sex, tuple[Finding, ...]]:
     """Return the sex of the reference adult, the man's with a finding where the study does not say."""
-    stated = case.study.patient.sex
-    if stated == "M" or stated == "F":
+    if (stated := stated_sex(case)) is not None:
         return stated, ()
     message = "The sex is not stated; the dose factors are those of the reference man."
-    return _DEFAULT_SEX, (Finding("sex-assumed", "info", message),)
+    return DEFAULT_SEX, (Finding("sex-assumed", "info", message),)
 
 
 def _site(case: Case, name: str) -> str:

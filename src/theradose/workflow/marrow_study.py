@@ -13,16 +13,12 @@ from theradose.model.finding import Finding
 from theradose.store.runs import is_writable
 from theradose.store.steps import StepStore
 from theradose.workflow.case import Case, InputHashes, check_distinct, check_one_patient, hash_inputs, open_case
-from theradose.workflow.doses import integrate_regions, recovery_curve, reference_density
 from theradose.workflow.marrow_image import ImageMarrow, image_marrow
 from theradose.workflow.marrow_image_document import image_marrow_document
-from theradose.workflow.marrow_measure import measure_marrow
 from theradose.workflow.marrow_settings import image_marrow_settings
-from theradose.workflow.planar import measure_planar
+from theradose.workflow.measured_regions import measured_regions
 from theradose.workflow.readings import evaluate_readings
-from theradose.workflow.regions import segment_timepoints
 from theradose.workflow.study_file import read_study
-from theradose.workflow.timepoints import align_timepoints, load_timepoints
 
 _STEP_FOLDER = ".theradose"
 
@@ -78,21 +74,11 @@ def marrow_of_study(study_path: Path, *, on_step: Callable[[str], None] | None =
 
 
 def _compute(case: Case, steps: StepStore, hashes: InputHashes) -> MarrowOfStudy:
-    loaded, findings = load_timepoints(case, steps, hashes)
-    registrations, aligned = align_timepoints(case, loaded, steps, hashes)
-    outlines, outlined = segment_timepoints(case, loaded, registrations)
-    measured, noticed = measure_marrow(case, loaded, outlines, registrations, steps, hashes)
-    recovery, _ = recovery_curve(case)
-    reference = next(item for item in loaded if item.timepoint.id == case.reference_id)
-    segmentation = outlines.segmentations[case.reference_id]
-    density, _ = reference_density(case, reference)
-    planar, _ = measure_planar(case, reference, segmentation, density)
-    integrated, _ = integrate_regions(case, loaded, outlines, registrations, recovery, planar)
-    tias = {tia.region: tia for _, tia in integrated}
-    readings = evaluate_readings(case, tias=tias, field_of_view=None)
-    marrow, dosed = image_marrow(case, measured, readings, tias)
+    measured = measured_regions(case, steps, hashes)
+    readings = evaluate_readings(case, tias=measured.tias, field_of_view=None)
+    marrow, dosed = image_marrow(case, measured.marrow, readings, measured.tias)
     if marrow is None:
-        refused = [finding for finding in (*noticed, *dosed) if finding.code.startswith("marrow-")]
+        refused = [finding for finding in (*measured.findings, *dosed) if finding.code.startswith("marrow-")]
         reason = (
             refused[-1].message
             if refused
@@ -102,5 +88,5 @@ def _compute(case: Case, steps: StepStore, hashes: InputHashes) -> MarrowOfStudy
             )
         )
         raise GeometryError(reason, code="marrow-not-computed")
-    every = (*findings, *aligned, *outlined, *noticed, *readings.findings, *dosed)
+    every = (*measured.findings, *readings.findings, *dosed)
     return MarrowOfStudy(case.nuclide.name, marrow, tuple(dict.fromkeys(every)))

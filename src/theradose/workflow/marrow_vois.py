@@ -16,10 +16,9 @@ from theradose.dose.marrow_image import (
     image_marrow_request,
     marrow_from_image,
 )
-from theradose.dose.svalues import TOTAL_BODY, Sex
+from theradose.dose.svalues import DEFAULT_SEX, TOTAL_BODY
 from theradose.errors import FitError
 from theradose.kinetics.integrate import integrate_curve
-from theradose.kinetics.settings import default_settings
 from theradose.model.curve import CurveFit, TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.model.samples import Treatment
@@ -27,6 +26,7 @@ from theradose.model.vois import VoiCurve, VoiSeries
 from theradose.nuclides import Constant, Nuclide, load_nuclide
 from theradose.quantify.vois import VoiOptions, voi_curve
 from theradose.uncertainty import Uncertain
+from theradose.workflow.marrow_result import dose_per_activity, result_flags, self_gy_of_fit
 from theradose.workflow.treatments import (
     TreatmentDefaults,
     check_stated,
@@ -38,8 +38,6 @@ from theradose.workflow.treatments import (
 
 IMAGE_MODELS = ("mono", "bi", "tri")
 """Models tried for images by default; those with more parameters than images are refused one by one."""
-_MBQ_PER_GBQ = 1e3
-_DEFAULT_SEX: Sex = "M"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,8 +80,6 @@ class VoiMarrow:
         What is known about it.
     tia : TimeIntegratedActivity
         Integral of the concentration, MBq·h/mL.
-    refused : mapping of str to str
-        Models that the images do not support, each with the sentence that says why.
     concentration : ImageMarrowConcentration
         In spongiosa and in red marrow, with what was assumed.
     dose : MarrowDose
@@ -95,7 +91,6 @@ class VoiMarrow:
     curve: VoiCurve
     treatment: Treatment
     tia: TimeIntegratedActivity
-    refused: Mapping[str, str]
     concentration: ImageMarrowConcentration
     dose: MarrowDose
     findings: tuple[Finding, ...]
@@ -104,7 +99,12 @@ class VoiMarrow:
     def dose_per_activity_gy_gbq(self) -> Uncertain | None:
         """Known dose per administered activity."""
         activity = self.treatment.activity_mbq
-        return None if activity is None else self.dose.dose_gy * (_MBQ_PER_GBQ / activity)
+        return None if activity is None else dose_per_activity(self.dose, activity)
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Models that the images do not support, each with the sentence that says why."""
+        return self.tia.refused
 
     @property
     def constants(self) -> tuple[Constant, ...]:
@@ -113,14 +113,12 @@ class VoiMarrow:
 
     def self_gy_of(self, fit: CurveFit) -> float:
         """Return the self dose if the images were described by this fit alone."""
-        return self.dose.self_gy.value * fit.tia_mbq_h / self.tia.value.value
+        return self_gy_of_fit(self.dose, self.tia, fit)
 
     @property
     def flags(self) -> tuple[str, ...]:
         """Flags of the fits that the result rests on, then findings that limit the trust in it."""
-        level = default_settings().reported_weight
-        of_fits = [flag for fit in self.tia.fits if fit.weight >= level for flag in fit.flags]
-        return tuple(dict.fromkeys([*of_fits, *(f.code for f in self.findings if f.severity != "info")]))
+        return result_flags(self.tia, self.findings)
 
 
 def image_marrow_table(
@@ -164,7 +162,7 @@ def _treatment_marrow(
         )
     except FitError as error:
         raise FitError(f"{series.label}: {error}", code=error.code) from None
-    sex = treatment.sex or _DEFAULT_SEX
+    sex = treatment.sex or DEFAULT_SEX
     volume_ml = None if curve.volume_ml is None else Uncertain(curve.volume_ml)
     concentration, converted = marrow_from_image(
         voi_tia_mbq_h_per_ml=tia.value,
@@ -188,15 +186,7 @@ def _treatment_marrow(
         curve=curve,
         treatment=treatment,
         tia=tia,
-        refused=_refused(options.models, tia, fitted),
         concentration=concentration,
         dose=dose,
         findings=tuple(dict.fromkeys(replace(finding, where=series.label) for finding in findings)),
     )
-
-
-def _refused(models: Sequence[str], tia: TimeIntegratedActivity, findings: Sequence[Finding]) -> Mapping[str, str]:
-    """Return the models without a fit; the findings about them come in the same order."""
-    fitted = {fit.model for fit in tia.fits}
-    sentences = [finding.message for finding in findings if finding.code == "model-refused"]
-    return dict(zip((name for name in models if name not in fitted), sentences, strict=True))

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from theradose.nuclides import Nuclide
-from theradose.uncertainty import Uncertain, budget
-from theradose.workflow.document_parts import constant_document, estimate
+from theradose.workflow.document_parts import budget_document, constant_document, finite, pair_document
 from theradose.workflow.marrow_vois import VoiMarrow
 
 
@@ -31,22 +30,22 @@ def _treatment(result: VoiMarrow) -> dict[str, Any]:
         "activity_mbq": result.treatment.activity_mbq,
         "images": len(result.tia.curve.t_h),
         "volume_ml": curve.volume_ml,
-        "density_g_per_ml": _pair(curve.density_g_per_ml),
+        "density_g_per_ml": pair_document(curve.density_g_per_ml),
         "model": result.tia.chosen,
-        "tia_mbq_h_per_ml": _pair(result.tia.value),
-        "marrow_tia_mbq_h_per_kg": _pair(result.concentration.marrow),
-        "self_gy": _pair(dose.self_gy),
-        "cross_gy": _pair(dose.cross_gy),
-        "dose_gy": _pair(dose.dose_gy),
-        "dose_per_activity_gy_gbq": _pair(result.dose_per_activity_gy_gbq),
-        "effective_half_life_h": _pair(result.tia.effective_half_life_h),
+        "tia_mbq_h_per_ml": pair_document(result.tia.value),
+        "marrow_tia_mbq_h_per_kg": pair_document(result.concentration.marrow),
+        "self_gy": pair_document(dose.self_gy),
+        "cross_gy": pair_document(dose.cross_gy),
+        "dose_gy": pair_document(dose.dose_gy),
+        "dose_per_activity_gy_gbq": pair_document(result.dose_per_activity_gy_gbq),
+        "effective_half_life_h": pair_document(result.tia.effective_half_life_h),
         "before_first_fraction": result.tia.before_first_fraction,
         "extrapolated_fraction": result.tia.extrapolated_fraction,
         "models": [
             {
                 "name": fit.model,
                 "parameters": dict(fit.parameters),
-                "tia_mbq_h_per_ml": {"value": fit.tia_mbq_h, "u": fit.u_tia_mbq_h},
+                "tia_mbq_h_per_ml": {"value": fit.tia_mbq_h, "u": finite(fit.u_tia_mbq_h)},
                 "self_gy": result.self_gy_of(fit),
                 "weight": fit.weight,
                 "flags": list(fit.flags),
@@ -54,15 +53,6 @@ def _treatment(result: VoiMarrow) -> dict[str, Any]:
             for fit in result.tia.fits
         ],
         "refused": dict(result.refused),
-        "budget": [
-            {"source": line.source, "relative_u": line.relative_u, "share": line.share} for line in budget(dose.dose_gy)
-        ],
+        "budget": budget_document(dose.dose_gy),
         "flags": list(result.flags),
     }
-
-
-def _pair(quantity: Uncertain | None) -> dict[str, float | None]:
-    if quantity is None:
-        return {"value": None, "u": None}
-    result: dict[str, float | None] = estimate(quantity).model_dump()
-    return result

@@ -8,11 +8,9 @@ from its surroundings keeps its SPECT points, with a finding that says why.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-
-import numpy as np
 
 from theradose.acquire.planar import load_planar
 from theradose.data import load_yaml
@@ -29,8 +27,7 @@ from theradose.quantify.attenuation import mass_attenuation
 from theradose.quantify.calibration_use import planar_findings
 from theradose.quantify.hybrid import PlanarRate, hybrid_curve
 from theradose.quantify.planar_images import PrimaryImages, primary_images
-from theradose.quantify.regions import WHOLE_FIELD
-from theradose.quantify.remainder import REMAINDER
+from theradose.quantify.planar_points import FIELDS, eligible_points, planar_rates
 from theradose.quantify.times import hours_since
 from theradose.spatial.planar_regions import field_masks, outline_region, projected_masks
 from theradose.spatial.projection import (
@@ -42,11 +39,10 @@ from theradose.spatial.projection import (
     project_regions,
     whole_model,
 )
+from theradose.uncertainty import Uncertain
 from theradose.workflow.case import Case
 from theradose.workflow.planar_measure import RoiDrawing, drawn_roi, measure_drawn, measure_field, measure_region
 from theradose.workflow.timepoints import LoadedTimepoint, placed
-
-_FIELDS = (WHOLE_FIELD, REMAINDER)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,8 +107,8 @@ def usable_rates(planar: PlanarStudy, name: str) -> tuple[list[PlanarRate], tupl
     ]
     if not measured:
         return [], ()
-    usable, findings = _eligible(name, measured, planar.scale_t_h)
-    return _rates(usable, planar.scale_t_h, planar.measurement_relative_u) if usable else [], findings
+    usable, findings = eligible_points(name, measured, planar.scale_t_h)
+    return planar_rates(usable, planar.scale_t_h, planar.measurement_relative_u) if usable else [], findings
 
 
 def measure_planar(
@@ -271,7 +267,8 @@ def _align(
             "check on the picture that the regions lie where they should."
         )
         findings.append(Finding("planar-alignment-poor", "warning", message))
-    if max(abs(shift) / limit for shift, limit in zip(found.shift_mm, (along, reach), strict=True)) > 0.95:
+    used = max(abs(shift) / limit for shift, limit in zip(found.shift_mm, (along, reach), strict=True))
+    if used > limits["alignment_end"]["value"]:
         message = f"The alignment ends at its limit ({found.shift_mm[0]:.0f}, {found.shift_mm[1]:.0f} mm): it is wrong."
         findings.append(Finding("planar-alignment-limit", "critical", message))
     flipped = align_planar(image[:, ::-1], projected, spacing_mm=spacing_mm, reach_mm=(along, reach))
@@ -293,6 +290,9 @@ def _measure(
     regions: dict[str, PlanarRegion] = {}
     findings = []
     choice = case.study.planar
+    sensitivity = (
+        None if choice.sensitivity is None else Uncertain.relative(choice.sensitivity, {"planar-sensitivity": choice.u})
+    )
     for name in masks:
         if not masks[name].any() or segmentation.volume_ml(name) <= 0:
             continue
@@ -304,7 +304,13 @@ def _measure(
             method = roi.background or method
         try:
             regions[name] = measure_region(
-                name, outline, images, projected, method=method, source=f"planar:{name}:{item.timepoint.id}"
+                name,
+                outline,
+                images,
+                projected,
+                method=method,
+                source=f"planar:{name}:{item.timepoint.id}",
+                sensitivity=sensitivity,
             )
         except CalibrationError as error:
             message = f"{error} The point at {item.timepoint.t_h:.4g} h is not used."
@@ -314,74 +320,19 @@ def _measure(
             continue
         try:
             regions[roi.region] = measure_drawn(
-                case, roi, images, projected, drawings, item.timepoint.id, water_per_cm=_water_per_cm(case, images)
+                case,
+                roi,
+                images,
+                projected,
+                drawings,
+                item.timepoint.id,
+                water_per_cm=_water_per_cm(case, images),
+                sensitivity=sensitivity,
             )
         except CalibrationError as error:
             message = f"{error} The point at {item.timepoint.t_h:.4g} h is not used."
             findings.append(Finding("planar-point-excluded", "warning", message, roi.region))
-    for name, mask in zip(_FIELDS, field_masks(masks, projected, spacing_mm=spacing), strict=True):
+    for name, mask in zip(FIELDS, field_masks(masks, projected, spacing_mm=spacing), strict=True):
         if mask.any():
             regions[name] = measure_field(name, mask, images, projected, source=f"planar:{name}:{item.timepoint.id}")
     return regions, findings
-
-
-def _eligible(
-    name: str, measured: Sequence[tuple[PlanarTimepoint, PlanarRegion]], scale_t_h: float
-) -> tuple[list[tuple[PlanarTimepoint, PlanarRegion]], tuple[Finding, ...]]:
-    """Return the planar points of a region that can be used, none if the region is not eligible, with the reasons."""
-    limits = {key: entry["value"] for key, entry in load_yaml("planar.yaml").items()}
-    nearest = min(measured, key=lambda entry: abs(entry[0].t_h - scale_t_h))[1]
-    findings = []
-    overlap = nearest.overlap or 0.0
-    shares = (
-        f"other regions lie over {nearest.covered_share:.0%} of its projection and give {overlap:.0%} of its net counts"
-    )
-    if overlap > limits["overlap_limit"]:
-        message = f"'{name}' cannot be measured on the planar images: {shares} (limit {limits['overlap_limit']:.0%})."
-        return [], (Finding("planar-not-eligible", "critical", message, name),)
-    if name not in _FIELDS and nearest.contrast < limits["least_contrast"]:
-        message = (
-            f"'{name}' is not visible on the planar images: its net counts are {nearest.contrast:.0%} of the "
-            f"background at {scale_t_h:.4g} h (at least {limits['least_contrast']:.0%} are needed)."
-        )
-        return [], (Finding("planar-not-eligible", "critical", message, name),)
-    if overlap > limits["overlap_warning"]:
-        message = f"The planar curve of '{name}' is partly that of others: {shares}."
-        findings.append(Finding("planar-overlap", "warning", message, name))
-    elif nearest.area_share < 1:
-        message = (
-            f"'{name}' is measured on {nearest.area_share:.0%} of its projection; over the rest lie other regions."
-        )
-        findings.append(Finding("planar-part-measured", "info", message, name))
-    usable = []
-    for timepoint, region in measured:
-        significance = 1 / region.rate.relative_u if region.rate.relative_u > 0 else float("inf")
-        if significance < limits["least_significance"]:
-            message = (
-                f"'{name}' has net counts of only {significance:.1f} standard uncertainties at {timepoint.t_h:.4g} h: "
-                "the planar point is not used."
-            )
-            findings.append(Finding("planar-point-excluded", "warning", message, name))
-        else:
-            usable.append((timepoint, region))
-    return usable, tuple(findings)
-
-
-def _rates(
-    usable: Sequence[tuple[PlanarTimepoint, PlanarRegion]], scale_t_h: float, measurement_relative_u: float
-) -> list[PlanarRate]:
-    """Return the rates with everything that is independent between planar points.
-
-    Counts of other regions have another time course than the region. By how much that bends its curve is estimated from
-    the background, whose course relative to the region's is measured.
-    """
-    _, anchor = min(usable, key=lambda entry: abs(entry[0].t_h - scale_t_h))
-    rates = []
-    for timepoint, region in usable:
-        bend = 0.0
-        if region.overlap and anchor.background_cps > 0 and region.background_cps > 0:
-            relative = (region.background_cps / anchor.background_cps) / (region.rate.value / anchor.rate.value)
-            bend = region.overlap * abs(relative - 1)
-        relative_u = float(np.sqrt(region.rate.relative_u**2 + measurement_relative_u**2 + bend**2))
-        rates.append(PlanarRate(timepoint.id, timepoint.t_h, region.rate.value, relative_u))
-    return rates

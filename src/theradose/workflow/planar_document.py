@@ -6,15 +6,14 @@ from theradose.model.planar import PlanarRegion, PlanarTimepoint
 from theradose.model.result import Estimate, EvidenceLine, PlanarRegionResult, PlanarResult
 from theradose.quantify.regions import WHOLE_FIELD
 from theradose.quantify.remainder import REMAINDER
-from theradose.workflow.case import Case
 
 
-def planar_results(case: Case, timepoints: tuple[PlanarTimepoint, ...]) -> tuple[PlanarResult, ...]:
+def planar_results(timepoints: tuple[PlanarTimepoint, ...]) -> tuple[PlanarResult, ...]:
     """Return what the result document says about the planar time points."""
-    return tuple(_timepoint(case, timepoint) for timepoint in timepoints)
+    return tuple(_timepoint(timepoint) for timepoint in timepoints)
 
 
-def _timepoint(case: Case, item: PlanarTimepoint) -> PlanarResult:
+def _timepoint(item: PlanarTimepoint) -> PlanarResult:
     pair = item.pair
     return PlanarResult(
         timepoint=item.id,
@@ -30,26 +29,15 @@ def _timepoint(case: Case, item: PlanarTimepoint) -> PlanarResult:
         dead_time_factor=item.dead_time_factor,
         shift_mm=None if item.alignment is None else item.alignment.shift_mm,
         correlation=None if item.alignment is None else item.alignment.correlation,
-        regions=tuple(
-            _region(case, region) for name, region in item.regions.items() if name not in (WHOLE_FIELD, REMAINDER)
-        ),
+        regions=tuple(_region(region) for name, region in item.regions.items() if name not in (WHOLE_FIELD, REMAINDER)),
         assumptions=tuple(
             EvidenceLine(quantity=e.quantity, value=e.value, source=e.source, assumed=e.assumed) for e in pair.evidence
         ),
     )
 
 
-def _region(case: Case, region: PlanarRegion) -> PlanarRegionResult:
-    sensitivity = case.study.planar.sensitivity
-    activity = None
-    if sensitivity is not None:
-        relative = (
-            region.rate.relative_u
-            if case.study.planar.u is None
-            else ((region.rate.relative_u**2 + case.study.planar.u**2) ** 0.5)
-        )
-        value = region.rate.value / sensitivity
-        activity = Estimate(value=value, u=value * relative)
+def _region(region: PlanarRegion) -> PlanarRegionResult:
+    activity = region.activity_mbq
     return PlanarRegionResult(
         region=region.region,
         net_cps=Estimate(value=region.rate.value, u=region.rate.u),
@@ -59,5 +47,5 @@ def _region(case: Case, region: PlanarRegion) -> PlanarRegionResult:
         overlap=region.overlap,
         covered_share=region.covered_share,
         area_share=region.area_share,
-        activity_mbq=activity,
+        activity_mbq=None if activity is None else Estimate(value=activity.value, u=activity.u),
     )

@@ -10,21 +10,32 @@ import numpy as np
 
 from theradose.acquire.labels import is_label_image
 from theradose.data import load_yaml
-from theradose.errors import CalibrationError, StudyError
+from theradose.errors import StudyError
 from theradose.formats.nifti import is_nifti, read_nifti
 from theradose.model.arrays import Array
 from theradose.model.planar import PlanarAlignment, PlanarPair, PlanarRegion
 from theradose.model.study import BackgroundMethod, PlanarRoi
 from theradose.quantify.conjugate_view import (
+    activity_in_air,
     background_fraction,
+    conjugate_view_activity,
     geometric_mean_rate,
     net_counts,
+    rate_in_air,
     self_attenuation_factor,
 )
 from theradose.quantify.planar_images import PrimaryImages
 from theradose.spatial.planar_regions import PlanarOutline, ring_around
+from theradose.spatial.planar_shares import (
+    background_fractions,
+    captured_share,
+    field_share,
+    overlap_share,
+    transmission_under,
+)
 from theradose.spatial.polygons import coverage
 from theradose.spatial.projection import ProjectedRegions
+from theradose.uncertainty import Uncertain
 from theradose.workflow.case import Case
 
 
@@ -44,6 +55,7 @@ def measure_region(
     *,
     method: BackgroundMethod,
     source: str,
+    sensitivity: Uncertain | None,
 ) -> PlanarRegion:
     """Return the net count rate of a region.
 
@@ -61,6 +73,8 @@ def measure_region(
         Background.
     source : str
         Name of the counting uncertainty.
+    sensitivity : Uncertain or None
+        Of one view in air, cps/MBq, if it is known.
 
     Raises
     ------
@@ -70,24 +84,27 @@ def measure_region(
     ring = outline.ring if method != "none" else np.zeros(outline.ring.shape, bool)
     if not ring.any():
         method = "none"
-    fractions = _background_fractions(name, outline.mask, ring, projected, method)
+    fractions = background_fractions(name, outline.mask, ring, projected, method)
     inside = images.region(outline.mask)
     nets = _nets(name, outline.mask, ring, images, fractions)
     rate = geometric_mean_rate(anterior=nets[0], posterior=nets[1], exposure_s=images.exposure_s, source=source)
     gross = _geometric_mean([view.counts for view in inside]) / images.exposure_s
     net = math.sqrt(nets[0][0] * nets[1][0]) / images.exposure_s
-    captured = _captured_share(name, outline.mask, ring, projected, fractions)
+    rate = rate * (images.factor / captured_share(name, outline.mask, ring, projected, fractions))
     return PlanarRegion(
         region=name,
-        rate=rate * (images.factor / captured),
+        rate=rate,
         gross_cps=gross * images.factor,
         background_cps=max(gross - net, 0.0) * images.factor,
-        overlap=_overlap(name, outline.mask, ring, projected, fractions),
+        overlap=overlap_share(name, outline.mask, ring, projected, fractions),
         area_share=outline.area_share,
         covered_share=outline.covered_share,
         mask=outline.mask,
         background=ring,
         method=method,
+        activity_mbq=None
+        if sensitivity is None
+        else activity_in_air(rate_cps=rate, sensitivity_cps_per_mbq=sensitivity),
     )
 
 
@@ -102,13 +119,18 @@ def measure_field(
         exposure_s=images.exposure_s,
         source=source,
     )
-    names = [name] if name in projected.names else list(projected.names)
-    places = [projected.position(found) for found in names]
-    reached = [float(view[places][:, mask].sum(dtype=np.float64)) for view in (projected.anterior, projected.posterior)]
-    captured = math.sqrt(reached[0] * reached[1]) / float(projected.activity_mbq[places].sum())
     rate = rate * images.factor
     return PlanarRegion(
-        name, rate / captured, rate.value, 0.0, None, 1.0, 0.0, mask, np.zeros(mask.shape, bool), "none"
+        name,
+        rate / field_share(name, mask, projected),
+        rate.value,
+        0.0,
+        None,
+        1.0,
+        0.0,
+        mask,
+        np.zeros(mask.shape, bool),
+        "none",
     )
 
 
@@ -121,8 +143,9 @@ def measure_drawn(
     timepoint: str,
     *,
     water_per_cm: float,
+    sensitivity: Uncertain | None,
 ) -> PlanarRegion:
-    """Return the rate of a region that is on planar images only, corrected for attenuation by the conjugate view.
+    """Return rate and activity of a region that is on planar images only, by the conjugate view.
 
     The transmission of the body is stated, or follows from its stated thickness, or from the CT under the region.
 
@@ -137,7 +160,7 @@ def measure_drawn(
     method = roi.background or ("adjacent" if case.study.planar.background in (None, "spect") else
                                 case.study.planar.background)  # fmt: skip
     ring = outline.ring if method != "none" else empty
-    through, body_cm = _body(roi, outline.mask, projected, water_per_cm)
+    transmission, body_cm = _body(roi, outline.mask, projected, water_per_cm)
     thickness_cm = (roi.thickness or 0.0) / 10
     fraction = 1.0
     if method == "whole-organ":
@@ -157,11 +180,23 @@ def measure_drawn(
     rate = geometric_mean_rate(
         anterior=nets[0], posterior=nets[1], exposure_s=images.exposure_s, source=f"planar:{name}:{timepoint}"
     )
+    counted = rate * images.factor
     shape = self_attenuation_factor(attenuation_per_cm=water_per_cm, thickness_cm=thickness_cm)
+    in_air = rate_in_air(rate_cps=counted, transmission=transmission, self_attenuation=shape)
+    activity = (
+        None
+        if sensitivity is None
+        else conjugate_view_activity(
+            rate_cps=counted,
+            transmission=transmission,
+            self_attenuation=shape,
+            sensitivity_cps_per_mbq=sensitivity,
+        )
+    )
     gross = _geometric_mean([view.counts for view in images.region(outline.mask)]) / images.exposure_s
     return PlanarRegion(
         region=name,
-        rate=rate * (images.factor * math.exp(through / 2) * shape),
+        rate=in_air,
         gross_cps=gross * images.factor,
         background_cps=max(gross - rate.value, 0.0) * images.factor,
         overlap=None,
@@ -170,23 +205,25 @@ def measure_drawn(
         mask=outline.mask,
         background=ring,
         method=method,
+        activity_mbq=activity,
     )
 
 
-def _body(roi: PlanarRoi, mask: Array, projected: ProjectedRegions, water_per_cm: float) -> tuple[float, float]:
-    """Return μT and the thickness of the body under a region, cm."""
+def _body(roi: PlanarRoi, mask: Array, projected: ProjectedRegions, water_per_cm: float) -> tuple[Uncertain, float]:
+    """Return e^(−μT) and the thickness of the body under a region, cm; how well μT is known nobody states."""
     body_cm = (roi.body_thickness or 0.0) / 10 or float(projected.body_cm[mask].mean())
-    if roi.transmission is not None:
-        return -math.log(roi.transmission), body_cm
-    if roi.body_thickness is not None:
-        return water_per_cm * body_cm, body_cm
-    if not float(projected.attenuation[mask].min()) > 0:
+    transmission = roi.transmission
+    if transmission is None and roi.body_thickness is not None:
+        transmission = math.exp(-water_per_cm * body_cm)
+    elif transmission is None:
+        transmission = transmission_under(mask, projected)
+    if transmission is None:
         raise StudyError(
             f"The planar region '{roi.region}' reaches beyond the CT, so that its attenuation is not known: add "
             "'transmission: …' or 'body_thickness: … mm' to it.",
             code="attenuation-missing",
         )
-    return float(projected.attenuation[mask].mean()), body_cm
+    return Uncertain.relative(transmission, {f"attenuation:{roi.region}": None}), body_cm
 
 
 def drawn_roi(
@@ -238,75 +275,6 @@ def _nets(
         )
         for view, background, fraction in zip(images.region(mask), images.region(ring), fractions, strict=True)
     ]  # fmt: skip
-
-
-def _background_fractions(
-    name: str, mask: Array, ring: Array, projected: ProjectedRegions, method: BackgroundMethod
-) -> tuple[float, float]:
-    """Return the part of the ring's counts that also lies in front of and behind the region, for each view.
-
-    By ``spect`` it is that of the projected activity of everything but the region itself, whose blur reaches the ring.
-    """
-    if method in ("none", "adjacent"):
-        return (1.0, 1.0) if method == "adjacent" else (0.0, 0.0)
-    position = projected.position(name)
-    if method == "whole-organ":
-        thickness = float(projected.thickness_cm[position][mask].mean())
-        body = max(float(projected.body_cm[mask].mean()), thickness)
-        fraction = background_fraction(thickness_cm=thickness, body_thickness_cm=body) if body > 0 else 1.0
-        return fraction, fraction
-    fractions = []
-    for view in (projected.anterior, projected.posterior):
-        foreign = view.sum(axis=0) - view[position]
-        beside = float(foreign[ring].mean())
-        fractions.append(float(foreign[mask].mean()) / beside if beside > 0 else 0.0)
-    return fractions[0], fractions[1]
-
-
-def _captured_share(
-    name: str, mask: Array, ring: Array, projected: ProjectedRegions, fractions: tuple[float, float]
-) -> float:
-    """Return the geometric mean of the net counts of the projected region over those of its activity in air.
-
-    Attenuation in the body and in the region itself, blur out of the region of interest, the part of the region that it
-    leaves out and the region's own counts in the background ring are all in it.
-
-    Raises
-    ------
-    CalibrationError
-        ``planar-not-captured`` if the region of interest catches nothing of the region.
-    """
-    position = projected.position(name)
-    shares = []
-    for view, fraction in zip((projected.anterior[position], projected.posterior[position]), fractions, strict=True):
-        own = float(view[mask].sum(dtype=np.float64))
-        if ring.any():
-            own -= fraction * int(mask.sum()) * float(view[ring].mean(dtype=np.float64))
-        shares.append(own / float(projected.activity_mbq[position]))
-    if not min(shares) > 0:
-        raise CalibrationError(
-            f"The region of interest of '{name}' catches nothing of it by the projected SPECT: correct it.",
-            code="planar-not-captured",
-        )
-    return math.sqrt(shares[0] * shares[1])
-
-
-def _overlap(name: str, mask: Array, ring: Array, projected: ProjectedRegions, fractions: tuple[float, float]) -> float:
-    """Return what other regions add to the net counts, relative to the region's own, by the projected SPECT."""
-    position = projected.position(name)
-    pixels = int(mask.sum())
-    shares = []
-    for view, fraction in zip((projected.anterior, projected.posterior), fractions, strict=True):
-        others = [number for number in range(len(projected.names) - 1) if number != position]
-        own = float(view[position][mask].sum())
-        foreign = float(view[others][:, mask].sum())
-        if ring.any():
-            # What the background takes off, of the region's own blurred counts too.
-            scale = fraction * pixels / int(ring.sum())
-            own -= scale * float(view[position][ring].sum())
-            foreign -= scale * float(view[others][:, ring].sum())
-        shares.append(abs(foreign) / own if own > 0 else math.inf)
-    return sum(shares) / 2
 
 
 def _geometric_mean(counts: list[float]) -> float:

@@ -55,7 +55,7 @@ def planar_only_outcomes(
                 "mass: … g, reason: …}]', or outline the region on the SPECT/CT.",
                 code="planar-mass-missing",
             )
-        curve, noticed = _absolute_curve(case, name, planar)
+        curve, noticed = _absolute_curve(name, planar)
         findings += placed(noticed, name)
         if curve is None:
             continue
@@ -86,20 +86,31 @@ def planar_only_outcomes(
     return tuple(outcomes), tuple(findings)
 
 
-def _absolute_curve(case: Case, name: str, planar: PlanarStudy) -> tuple[TimeActivityCurve | None, tuple[Finding, ...]]:
-    """Return A = rate/C at each planar time point; the sensitivity is common to all."""
-    sensitivity, u = case.study.planar.sensitivity, case.study.planar.u
+def _absolute_curve(name: str, planar: PlanarStudy) -> tuple[TimeActivityCurve | None, tuple[Finding, ...]]:
+    """Return the activity at each planar time point; all of its uncertainty but that of the counts is common."""
     rates, findings = usable_rates(planar, name)
-    if not rates or sensitivity is None:
+    measured = {item.id: item.regions[name].activity_mbq for item in planar.timepoints if name in item.regions}
+    activities = [one for rate in rates if (one := measured[rate.timepoint]) is not None]
+    if not activities:
         message = f"There is no dose for '{name}': no planar image shows it."
         return None, (*findings, Finding("region-not-fitted", "critical", message, name))
-    activity = np.array([rate.rate_cps / sensitivity for rate in rates])
+    activity = np.array([one.value for one in activities])
     curve = TimeActivityCurve(
         region=name,
         t_h=np.array([rate.t_h for rate in rates]),
         activity_mbq=activity,
         u_independent_mbq=activity * np.array([rate.relative_u for rate in rates]),
-        common={"planar-sensitivity": u, f"attenuation:{name}": None},
+        common=_common(activities[0], f"planar:{name}:"),
         source="planar",
     )
     return curve, findings
+
+
+def _common(activity: Uncertain, counting: str) -> dict[str, float | None]:
+    """Return the relative uncertainties of an activity but those whose name begins with `counting`."""
+    stated: dict[str, float | None] = {
+        source: abs(u) / activity.value
+        for source, u in activity.contributions.items()
+        if not source.startswith(counting)
+    }
+    return stated | dict.fromkeys(sorted(activity.not_stated))

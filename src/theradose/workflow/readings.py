@@ -14,8 +14,8 @@ from theradose.data import load_yaml
 from theradose.dose.local import mass_range_findings, photon_finding, region_dose
 from theradose.dose.marrow import DEFAULT_METHOD
 from theradose.dose.marrow_image import RestOfBody
-from theradose.dose.svalues import TOTAL_BODY, Sex
-from theradose.errors import FitError, PhysicsError, StudyError
+from theradose.dose.svalues import TOTAL_BODY
+from theradose.errors import FitError, StudyError
 from theradose.kinetics.evaluate import evaluate_tia
 from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.dose import RegionDose
@@ -30,6 +30,8 @@ from theradose.workflow.case import Case
 from theradose.workflow.counter_record import CounterWords, StatedCounter, calibration_of_samples
 from theradose.workflow.curves import infusion_of, integrate_measured
 from theradose.workflow.marrow import BloodMarrow, BloodMarrowOptions, treatment_marrow
+from theradose.workflow.marrow_result import with_whole_body_if_possible
+from theradose.workflow.marrow_settings import stated_sex
 from theradose.workflow.whole_body import WholeBodyByProbe, whole_body_by_probe
 
 RED_MARROW_BY_BLOOD = "red marrow by blood"
@@ -120,7 +122,7 @@ def _whole_body(case: Case) -> WholeBodyByProbe | None:
 
 def _compared(body: TimeIntegratedActivity, field: TimeIntegratedActivity) -> list[Finding]:
     """Say where the images show more activity than the whole body holds by the probe."""
-    limit = float(load_yaml("samples.yaml")["background_multiple"]["value"])
+    limit = float(load_yaml("samples.yaml")["contradiction_multiple"]["value"])
     by_probe, u_probe = evaluate_tia(body, field.curve.t_h)
     common = math.hypot(_common_u(body), _common_u(field))
     u = np.hypot(np.hypot(u_probe, field.curve.u_independent_mbq), common * by_probe)
@@ -163,20 +165,18 @@ def _blood(
         activity_mbq=case.net_activity_mbq,
         start=case.start,
         infusion_h=infusion_of(case),
-        sex=_sex(case),
+        sex=stated_sex(case),
         haematocrit=choice.haematocrit,
         marrow_mass_g=choice.mass,
     )
     known = {} if whole_body is None else {TOTAL_BODY: whole_body.tia.value, **_organs(tias)}
-    findings: list[Finding] = _placed(checked, RED_MARROW_BY_BLOOD, everywhere=True)
-    try:
-        marrow = treatment_marrow(series, replace(treatment, tia_mbq_h=known), options, case.nuclide)
-    except PhysicsError as error:
-        if error.code != "marrow-remainder-negative":
-            raise
-        findings.append(Finding(error.code, "critical", str(error), RED_MARROW_BY_BLOOD))
-        marrow = treatment_marrow(series, treatment, options, case.nuclide)
-    return marrow, findings + _placed(marrow.findings, RED_MARROW_BY_BLOOD, everywhere=True)
+    marrow, noticed = with_whole_body_if_possible(
+        lambda whole: treatment_marrow(
+            series, replace(treatment, tia_mbq_h=known) if whole else treatment, options, case.nuclide
+        ),
+        where=RED_MARROW_BY_BLOOD,
+    )
+    return marrow, _placed((*checked, *noticed, *marrow.findings), RED_MARROW_BY_BLOOD, everywhere=True)
 
 
 def _series(case: Case) -> BloodSeries:
@@ -209,11 +209,6 @@ def _counter(case: Case) -> tuple[CounterCalibration | None, tuple[Finding, ...]
     )
     tables = [resolve(case.study.blood or "")]
     return calibration_of_samples(stated, tables, nuclide=case.nuclide.name, words=_COUNTER_KEYS)
-
-
-def _sex(case: Case) -> Sex | None:
-    sex = case.study.patient.sex
-    return sex if sex in ("M", "F") else None
 
 
 def _organs(tias: Mapping[str, TimeIntegratedActivity]) -> dict[str, Uncertain]:

@@ -37,23 +37,16 @@ from theradose.workflow.doses import (
     dose_rate_maps,
     dose_u_map,
     integrate_field,
-    integrate_regions,
-    recovery_curve,
-    reference_density,
     region_outcomes,
 )
 from theradose.workflow.exports import export_maps
 from theradose.workflow.marrow_image import image_marrow
-from theradose.workflow.marrow_measure import measure_marrow
 from theradose.workflow.marrow_settings import image_marrow_settings
+from theradose.workflow.measured_regions import measured_regions
 from theradose.workflow.outcome import Outcome, TimepointOutcome
-from theradose.workflow.planar import measure_planar
-from theradose.workflow.planar_only import planar_only_outcomes
 from theradose.workflow.protocol_findings import case_findings, image_findings, reading_findings
 from theradose.workflow.readings import Readings, evaluate_readings
-from theradose.workflow.regions import segment_timepoints
 from theradose.workflow.study_file import StudyFile, read_study
-from theradose.workflow.timepoints import align_timepoints, load_timepoints
 
 STEP_FOLDER = ".theradose"
 RESULTS_FOLDER = "results"
@@ -136,23 +129,15 @@ def run_study(
 
 def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
     """Return everything that the main job computes from images, without writing a result."""
-    loaded, findings = load_timepoints(case, steps, hashes)
+    measured = measured_regions(case, steps, hashes)
+    loaded, registrations, reference = measured.loaded, measured.registrations, measured.reference
+    segmentations, segmentation, density = measured.outlines.segmentations, measured.segmentation, measured.density
     times_h = {item.timepoint.id: item.activity.t_h for item in loaded}
-    registrations, aligned = align_timepoints(case, loaded, steps, hashes)
-    outlines, outlined = segment_timepoints(case, loaded, registrations)
-    segmentations = outlines.segmentations
-    reference = next(item for item in loaded if item.timepoint.id == case.reference_id)
-    segmentation = segmentations[case.reference_id]
-    density, weighed = reference_density(case, reference)
-    recovery, recovered = recovery_curve(case)
-    planar, projected = measure_planar(case, reference, segmentation, density)
-    integrated, fitted = integrate_regions(case, loaded, outlines, registrations, recovery, planar)
-    whole_field, remainder, field_findings = integrate_field(case, loaded, segmentations, planar)
-    tias = {tia.region: tia for _, tia in integrated}
-    tia, dose, dosed = dose_map(case, reference, loaded, registrations, segmentation, tias, remainder, density)
-    marrow, marrow_findings = measure_marrow(case, loaded, outlines, registrations, steps, hashes)
-    regions, massed = region_outcomes(case, segmentation, integrated, density, dose)
-    planar_only, seen = planar_only_outcomes(case, planar, segmentation.names)
+    whole_field, remainder, field_findings = integrate_field(case, loaded, segmentations, measured.planar)
+    tia, dose, dosed = dose_map(
+        case, reference, loaded, registrations, segmentation, measured.imaged_tias, remainder, density
+    )
+    regions, massed = region_outcomes(case, segmentation, measured.integrated, density, dose)
     dose_rates, moved = dose_rate_maps(case, loaded, registrations, density)
     timepoints = tuple(
         TimepointOutcome(
@@ -177,13 +162,12 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         dose_rates=dose_rates,
         regions=regions,
         whole_field=whole_field,
-        marrow=marrow,
-        planar=planar.timepoints,
-        planar_only=planar_only,
+        marrow=measured.marrow,
+        planar=measured.planar.timepoints,
+        planar_only=measured.planar_only,
         findings=_distinct(
-            *image_findings(case, times_h, planar.times_h), *case.calibration_findings, *findings, *aligned,
-            *outlined, *weighed, *recovered, *projected, *fitted, *field_findings, *marrow_findings, *dosed, *massed,
-            *seen, *moved,
+            *image_findings(case, times_h, measured.planar.times_h), *measured.findings, *field_findings, *dosed,
+            *massed, *moved,
         ),
     )  # fmt: skip
 

@@ -30,6 +30,7 @@ from theradose.quantify.volume import equivalent_diameter_mm
 from theradose.spatial.rasterise import rasterise
 from theradose.spatial.source_region import (
     Axis,
+    brightest,
     centre_of_source,
     counts_in,
     cylinder_region,
@@ -43,8 +44,6 @@ _H_PER_S = 1 / 3600
 _RECTANGULAR = math.sqrt(3)
 _WHOLE_LABEL = "source"
 _ROUND_OFF = 1e-9
-# Part of a solid's volume that its voxels must hold to be called whole: sub-voxels round small ones by a few per cent.
-_WHOLE = 0.95
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -232,8 +231,7 @@ def count_region(counts: Volume, choice: RegionChoice) -> tuple[CountedRegion, t
         voxels, findings = _drawn(counts.grid, choice.file, choice.name)
         return _of_mask(counts, voxels, f"region of {choice.file.name}"), findings
     if choice.threshold is not None:
-        top = float(np.percentile(counts.data, 99.9))
-        mask = counts.data >= choice.threshold * top
+        mask = counts.data >= choice.threshold * brightest(counts.data)
         return _of_mask(counts, RegionVoxels.from_mask(mask), f"voxels above {choice.threshold:.0%}"), ()
     if choice.margin_mm is None:
         return CountedRegion(float(counts.data.sum(dtype=np.float64)), 0.0, 1.0, "whole image", None), ()
@@ -255,7 +253,8 @@ def _of_geometry(counts: Volume, choice: RegionChoice, margin_mm: float) -> tupl
     radius_mm, half_height_mm = _dimensions(choice.geometry)
     centre_mm = centre_of_source(counts)
     whole = _solid(counts.grid, centre_mm, radius_mm, half_height_mm, choice.axis, 0.0)
-    if whole.voxel_count * counts.grid.voxel_volume_ml < _WHOLE * _volume_ml(radius_mm, half_height_mm):
+    whole_share = float(load_yaml("calibration.yaml")["whole_source"]["value"])
+    if whole.voxel_count * counts.grid.voxel_volume_ml < whole_share * _volume_ml(radius_mm, half_height_mm):
         raise CalibrationError(
             f"A {choice.geometry.words()} does not fit into the image around its counts: correct its dimensions.",
             code="source-outside",

@@ -197,7 +197,7 @@ def test_what_was_finished_before_an_interruption_is_used(command, monkeypatch, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("theradose.workflow.run.segment_timepoints", interrupt)
+        patched.setattr("theradose.workflow.measured_regions.segment_timepoints", interrupt)
         assert command("run", study).code == 130
     assert list(tmp_path.glob("results/*")) == []
     answer = command("run", study, "--json")

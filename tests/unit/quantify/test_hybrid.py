@@ -9,8 +9,7 @@ import pytest
 
 from theradose.errors import FitError
 from theradose.model.curve import TimeActivityCurve
-from theradose.quantify.hybrid import PlanarRate, hybrid_curve, scaled_integral
-from theradose.uncertainty import Uncertain
+from theradose.quantify.hybrid import PlanarRate, hybrid_curve
 
 RATE = math.log(2) / 50
 
@@ -81,13 +80,3 @@ def test_what_cannot_be_scaled_is_refused():
     with pytest.raises(FitError) as cold:
         hybrid_curve(empty, planar(1, 24, 96), scale_t_h=24.0, same_session_h=4)
     assert cold.value.code == "hybrid-scale"
-
-
-def test_the_same_curve_scales_any_quantity():
-    """Dose rate 0.05 Gy/h at the SPECT, mono-exponential of 50 h from there on: D = 0.05 · 50/ln 2 Gy."""
-    dose = scaled_integral(
-        at_spect=Uncertain.relative(0.05, {"spect": 0.06}),
-        relative_integral_h=Uncertain.relative(1 / RATE, {"fit": 0.08}),
-    )
-    assert dose.value == pytest.approx(3.6067, rel=1e-4)
-    assert dose.relative_u == pytest.approx(0.10)

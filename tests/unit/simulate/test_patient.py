@@ -8,9 +8,10 @@ from scipy.integrate import quad
 
 from theradose.data import load_yaml
 from theradose.errors import PhysicsError
+from theradose.quantify.remainder import REMAINDER
 from theradose.simulate.camera import Camera
 from theradose.simulate.organs import build_anatomy
-from theradose.simulate.patient import LUTETIUM_DOTATATE, REMAINDER, DigitalPatient, KineticCurve, make_patient
+from theradose.simulate.patient import LUTETIUM_DOTATATE, DigitalPatient, KineticCurve, make_patient
 from theradose.simulate.sampling import draw
 from theradose.simulate.truth import true_marrow
 

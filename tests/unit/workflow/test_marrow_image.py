@@ -97,6 +97,31 @@ def test_edge_of_the_volume_acts_where_the_surroundings_differ(study):
     assert near.contributions["volume:marrow-voi"] > 5 * abs(far.contributions.get("volume:marrow-voi", 0.0))
 
 
+def test_an_edge_that_cannot_be_moved_is_said_to_be_missing_in_the_budget(study):
+    """At 11 mm from the surface 5.8 mL are left, a standard uncertainty of the edge further in less than 5 mL."""
+    result = marrow_of_study(study(marrow={"margin": "11 mm"}))
+    assert "marrow-edge-unknown" in codes(result)
+    assert "volume:marrow-voi" in result.marrow.dose.dose_gy.not_stated
+
+
+def test_another_failure_at_the_edge_is_not_hidden(study, monkeypatch):
+    def fail(*_):
+        raise GeometryError("The image is broken.", code="broken")
+
+    monkeypatch.setattr("theradose.workflow.marrow_measure.mean_concentration_mbq_per_ml", fail)
+    with pytest.raises(GeometryError, match="The image is broken"):
+        marrow_of_study(study())
+
+
+def test_findings_of_regions_density_and_calibration_are_said_as_in_the_main_job(study):
+    path = study()
+    of_images = {(finding.code, finding.where) for finding in outcome(path).findings}
+    said = {(finding.code, finding.where) for finding in marrow_of_study(path).findings}
+    assert {"volume-u-not-stated", "recovery-not-applied"} <= {code for code, where in said if where == "liver"}
+    # Only the whole field of view and the dose map have findings of their own.
+    assert of_images - said == {("measurement-u-assumed", ""), ("photon-dose-neglected", "")}
+
+
 def test_vertebrae_are_registered_on_their_own_elsewhere(study):
     timepoints = [{**timepoint, "ct": "ct.nii"} for timepoint in content()["timepoints"]]
     registrations = marrow(study(timepoints=timepoints)).measured.registrations
