@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from theradose.cli.output import JsonOption, print_json, print_message, print_table
+from theradose.cli.options import parsed_day, parsed_moment, parsed_positive
+from theradose.cli.output import JsonOption, print_findings, print_json, print_table
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from collections.abc import Sequence
 
-    from theradose.model.calibration import Kind
+    from theradose.model.calibration import ConstancyCheck, Kind
     from theradose.quantify.source_factor import KnownDeadTime
     from theradose.workflow.calibration_record import Calibrated, RecordTarget
 
@@ -93,8 +94,9 @@ def camera_command(
         str | None, typer.Option("--margin", help="Sum the counts of the geometry grown by this, '30 mm'.")
     ] = None,
     axis: Annotated[
-        AxisName, typer.Option("--axis", help="Along which the cylinder lies (LPS); planar views look along y.")
-    ] = AxisName.Z,
+        AxisName | None,
+        typer.Option("--axis", help="Along which the cylinder lies (LPS), z by default; planar views look along y."),
+    ] = None,
     threshold: Annotated[
         str | None, typer.Option("--threshold", help="Sum the counts of voxels above this part of the brightest.")
     ] = None,
@@ -117,6 +119,7 @@ def camera_command(
 ) -> None:
     """Find the sensitivity of a gamma camera from a source of known activity."""
     from theradose.model.calibration import SourceGeometry
+    from theradose.units import parse_quantity
     from theradose.workflow.calibrate_camera import calibrate_camera
     from theradose.workflow.camera_factor import CameraOptions
     from theradose.workflow.source_images import RegionChoice
@@ -124,22 +127,22 @@ def camera_command(
     choice = RegionChoice(
         geometry=SourceGeometry(
             shape=geometry.value,
-            diameter_mm=_positive(diameter, "mm", "--diameter"),
-            height_mm=_positive(height, "mm", "--height"),
-            volume_ml=_positive(volume, "mL", "--volume"),
+            diameter_mm=parsed_positive(diameter, "mm", "--diameter"),
+            height_mm=parsed_positive(height, "mm", "--height"),
+            volume_ml=parsed_positive(volume, "mL", "--volume"),
             distance_cm=_centimetres(distance),
         ),
         file=region,
         name=region_name,
-        threshold=_fraction(threshold, "--threshold"),
-        margin_mm=None if margin is None else _parse(margin, "mm"),
-        axis=axis.value,
+        threshold=parsed_positive(threshold, "1", "--threshold"),
+        margin_mm=None if margin is None else parse_quantity(margin, "mm"),
+        stated_axis=None if axis is None else axis.value,
     )
     options = CameraOptions(
         region=choice,
-        activity_mbq=_positive(activity, "MBq", "--activity"),
-        activity_at=_moment(at, "--at"),
-        relative_u_activity=_fraction(u, "--u"),
+        activity_mbq=parsed_positive(activity, "MBq", "--activity"),
+        activity_at=parsed_moment(at, "--at"),
+        relative_u_activity=parsed_positive(u, "1", "--u"),
         background=background,
         dead_time=_dead_time(dead_time, model, ModelName.PARALYSABLE),
         reconstruction=reconstruction,
@@ -179,10 +182,10 @@ def recovery_command(
 
     options = RecoveryOptions(
         spheres=spheres,
-        concentration_mbq_ml=_positive(concentration, "MBq/mL", "--concentration"),
-        activity_at=_moment(at, "--at"),
-        relative_u_activity=_fraction(u, "--u"),
-        measured_at=_moment(measured_at, "--measured-at"),
+        concentration_mbq_ml=parsed_positive(concentration, "MBq/mL", "--concentration"),
+        activity_at=parsed_moment(at, "--at"),
+        relative_u_activity=parsed_positive(u, "1", "--u"),
+        measured_at=parsed_moment(measured_at, "--measured-at"),
         name=set_name,
         reconstruction=reconstruction,
         dead_time=_dead_time(dead_time, model, ModelName.PARALYSABLE),
@@ -244,11 +247,11 @@ def counter_command(
     from theradose.workflow.calibrate_counts import StandardOptions, calibrate_counter
 
     options = StandardOptions(
-        activity_mbq=_positive(activity, "MBq", "--activity"),
-        activity_at=_moment(at, "--at"),
-        relative_u_activity=_fraction(u, "--u"),
-        volume_ml=_positive(tube, "mL", "--tube"),
-        dead_time=_dead_time(dead_time, model, ModelName.NON_PARALYSABLE),
+        activity_mbq=parsed_positive(activity, "MBq", "--activity"),
+        activity_at=parsed_moment(at, "--at"),
+        relative_u_activity=parsed_positive(u, "1", "--u"),
+        volume_ml=parsed_positive(tube, "mL", "--tube"),
+        dead_time=_dead_time(dead_time, None if fit_dead_time else model, ModelName.NON_PARALYSABLE),
         fit_dead_time=fit_dead_time,
         dead_time_model=None if model is None else model.value,
         timezone=timezone,
@@ -277,9 +280,9 @@ def probe_command(
     from theradose.workflow.calibrate_counts import StandardOptions, calibrate_probe
 
     options = StandardOptions(
-        activity_mbq=_positive(activity, "MBq", "--activity"),
-        activity_at=_moment(at, "--at"),
-        relative_u_activity=_fraction(u, "--u"),
+        activity_mbq=parsed_positive(activity, "MBq", "--activity"),
+        activity_at=parsed_moment(at, "--at"),
+        relative_u_activity=parsed_positive(u, "1", "--u"),
         distance_cm=_centimetres(distance),
         dead_time=_dead_time(dead_time, model, ModelName.NON_PARALYSABLE),
         timezone=timezone,
@@ -306,47 +309,35 @@ def check_command(
     """Compare a long-lived sealed source with its reference reading and append the check; 0 even if it fails."""
     from theradose.workflow.calibrate_check import CheckOptions, check_record
 
-    before = _number_of_checks(record)
     options = CheckOptions(
         source=source,
         nuclide=nuclide,
-        measured_at=_moment(at, "--at"),
-        relative_u=_fraction(u, "--u"),
-        tolerance=_fraction(tolerance, "--tolerance"),
+        measured_at=parsed_moment(at, "--at"),
+        relative_u=parsed_positive(u, "1", "--u"),
+        tolerance=parsed_positive(tolerance, "1", "--tolerance"),
         as_reference=reference,
         timezone=timezone,
     )
-    done = check_record(record, reading, options)
-    _report(done, as_json, checks_from=before)
+    _report(check_record(record, reading, options), as_json)
 
 
-def _number_of_checks(path: Path) -> int:
-    from theradose.formats.calibration_record import read_calibration_record
-
-    return len(read_calibration_record(path).constancy)
-
-
-def _report(done: Calibrated, as_json: bool, *, checks_from: int | None = None) -> None:
-    for finding in done.findings:
-        print_message(f"{finding.severity}: {finding.message} [{finding.code}]")
-    content = done.record.model_dump(mode="json", by_alias=True)
+def _report(done: Calibrated, as_json: bool) -> None:
+    print_findings(done.findings, with_info=True)
     if as_json:
         document: dict[str, Any] = {
             "path": str(done.path),
-            "record": content,
+            "record": done.record.model_dump(mode="json", by_alias=True),
             "replaced": list(done.replaced),
-            "findings": [
-                {"code": f.code, "severity": f.severity, "message": f.message, "where": f.where} for f in done.findings
-            ],
+            "findings": [finding.to_json() for finding in done.findings],
         }
-        if checks_from is not None:
-            document["checks"] = content["constancy"][checks_from:]
+        if done.checks:
+            document["checks"] = [check.model_dump(mode="json", by_alias=True) for check in done.checks]
         print_json(document)
         return
-    if checks_from is None:
-        _print_sections(done)
+    if done.checks:
+        _print_checks(done.checks)
     else:
-        _print_checks(done, checks_from)
+        _print_sections(done)
     print(done.path)
 
 
@@ -392,9 +383,9 @@ def _print_sections(done: Calibrated) -> None:
         print(f"\nIn the history now: the former {', '.join(done.replaced).replace('_', ' ')}.")
 
 
-def _print_checks(done: Calibrated, first: int) -> None:
+def _print_checks(checks: Sequence[ConstancyCheck]) -> None:
     rows = []
-    for check in done.record.constancy[first:]:
+    for check in checks:
         verdict = "reference" if check.passed is None else "pass" if check.passed else "FAIL"
         rows.append(
             [
@@ -422,78 +413,28 @@ def _target(
     from theradose.workflow.calibration_record import RecordTarget
 
     return RecordTarget(
-        path=record, kind=kind, nuclide=nuclide, name=name, collimator=collimator, valid_until=_day(valid_until)
+        path=record,
+        kind=kind,
+        nuclide=nuclide,
+        name=name,
+        collimator=collimator,
+        valid_until=parsed_day(valid_until, "--valid-until"),
     )
 
 
 def _dead_time(text: str | None, model: ModelName | None, usual: ModelName) -> KnownDeadTime | None:
     from theradose.quantify.source_factor import KnownDeadTime
+    from theradose.workflow.calibration_record import refuse_options
 
-    value = _positive(text, "us", "--dead-time")
-    return None if value is None else KnownDeadTime(value, None, (model or usual).value)
-
-
-def _parse(text: str, unit: str) -> float:
-    from theradose.units import parse_quantity
-
-    return parse_quantity(text, unit)
-
-
-def _positive(text: str | None, unit: str, option: str) -> float | None:
-    from theradose.errors import CalibrationError
-
-    if text is None:
+    value = parsed_positive(text, "us", "--dead-time")
+    if value is None:
+        refuse_options({"--model": model}, reason="No dead time was stated (--dead-time)")
         return None
-    value = _parse(text, unit)
-    if not value > 0:
-        raise CalibrationError(f"'{text}' of {option} is not a positive quantity: correct it.", code="option-range")
-    return value
+    return KnownDeadTime(value, None, (model or usual).value)
 
 
 def _centimetres(text: str | None) -> float | None:
     from theradose.units import conversion_factor
 
-    value = _positive(text, "mm", "--distance")
+    value = parsed_positive(text, "mm", "--distance")
     return None if value is None else value * conversion_factor("mm", "cm")
-
-
-def _fraction(text: str | None, option: str) -> float | None:
-    from theradose.errors import CalibrationError
-
-    value = _positive(text, "1", option)
-    if value is not None and value >= 1:
-        raise CalibrationError(
-            f"'{text}' of {option} is not a fraction below 1: write for example '2 %'.", code="option-range"
-        )
-    return value
-
-
-def _moment(text: str | None, option: str) -> datetime | None:
-    from datetime import datetime
-
-    from theradose.errors import CalibrationError
-
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise CalibrationError(
-            f"'{text}' of {option} is not a date and time: write it as 2026-03-02T10:00, with an offset if known.",
-            code="option-moment",
-        ) from None
-
-
-def _day(text: str | None) -> date | None:
-    from datetime import date
-
-    from theradose.errors import CalibrationError
-
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise CalibrationError(
-            f"'{text}' of --valid-until is not a day: write it as 2027-02-28.", code="option-moment"
-        ) from None

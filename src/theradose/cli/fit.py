@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from theradose.cli.output import JsonOption, counted_progress, print_json, print_message, print_table
+from theradose.cli.output import JsonOption, counted_progress, print_findings, print_json, print_message, print_table
 
 if TYPE_CHECKING:
     from theradose.workflow.fit import SinglePointChoice
@@ -76,9 +77,8 @@ def fit_command(
         ]
         print_table(["subject", "region", "model", "MBq·h", "T½ h", "after last", "flags"], rows)
     for page in table.fits:
-        for finding in page.findings:
-            if finding.severity == "critical":
-                print_message(f"critical: {page.subject}, {finding.where}: {finding.message} [{finding.code}]")
+        critical = [finding for finding in page.findings if finding.severity == "critical"]
+        print_findings(replace(finding, where=f"{page.subject}, {finding.where}") for finding in critical)
     for path in table.files:
         print_message(f"wrote {path}")
     table.require_complete()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,10 +33,10 @@ from theradose.cli.marrow_options import (
     TimezoneOption,
     TreatmentsOption,
     parsed_counter,
-    parsed_moment,
-    parsed_positive,
+    parsed_infusion,
 )
-from theradose.cli.output import JsonOption, print_json, print_message, print_table
+from theradose.cli.options import parsed_positive, parsed_start
+from theradose.cli.output import JsonOption, print_findings, print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +62,7 @@ def blood_command(
     activity: ActivityOption = None,
     start: StartOption = None,
     timezone: TimezoneOption = None,
-    infusion: InfusionOption = "0 h",
+    infusion: InfusionOption = None,
     treatments: TreatmentsOption = None,
     specimen: SpecimenOption = None,
     haematocrit: HaematocritOption = None,
@@ -77,7 +78,7 @@ def blood_command(
         Path | None, typer.Option("--probe", help="Whole-body probe readings (CSV), instead of --whole-body-tia.")
     ] = None,
     counter_record: CounterRecordOption = None,
-    counter: CounterOption = "counter",
+    counter: CounterOption = None,
     efficiency: EfficiencyOption = None,
     efficiency_u: EfficiencyUOption = None,
     dead_time: DeadTimeOption = None,
@@ -91,14 +92,13 @@ def blood_command(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from theradose.nuclides import load_nuclide
     from theradose.quantify.samples import SampleOptions
-    from theradose.units import parse_quantity
     from theradose.workflow.marrow import BloodMarrowOptions, blood_marrow
     from theradose.workflow.marrow_document import blood_document
 
     record = load_nuclide(nuclide)
     administered = parsed_positive(activity, "MBq", "--activity")
-    infusion_h = parse_quantity(infusion, "h")
-    moment = parsed_moment(start)
+    infusion_h = parsed_infusion(infusion)
+    moment = parsed_start(start, "--start")
     whole_body, noticed = _whole_body(
         whole_body_tia,
         probe,
@@ -119,7 +119,7 @@ def blood_command(
             timezone=timezone,
             calibration=calibration,
             instrument=instrument.value,
-            repeatability_u=None if measurement_u is None else parse_quantity(measurement_u, "1"),
+            repeatability_u=parsed_positive(measurement_u, "1", "--measurement-u"),
         ),
         activity_mbq=administered,
         infusion_h=infusion_h,
@@ -151,11 +151,10 @@ def print_marrow_findings(findings: Sequence[Finding]) -> None:
     """Print each kind of finding that limits a result once, with one example."""
     found: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
-        if finding.severity != "info":
-            found.setdefault((finding.severity, finding.code), []).append(finding)
-    for (severity, code), alike in found.items():
+        found.setdefault((finding.severity, finding.code), []).append(finding)
+    for alike in found.values():
         where = alike[0].where if len(alike) == 1 else f"{len(alike)} times, for example {alike[0].where}"
-        print_message(f"{severity}: {where}: {alike[0].message} [{code}]")
+        print_findings([replace(alike[0], where=where)])
 
 
 def _print_results(results: tuple[BloodMarrow, ...]) -> None:

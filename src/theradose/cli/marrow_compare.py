@@ -11,12 +11,15 @@ import typer
 from theradose.cli.marrow import print_marrow_findings
 from theradose.cli.marrow_options import (
     ActivityOption,
+    CalibrationUOption,
     CounterOption,
     CounterRecordOption,
     DeadTimeOption,
+    DensityOption,
     EfficiencyOption,
     EfficiencyUOption,
     HaematocritOption,
+    ImageUOption,
     InfusionOption,
     InstrumentName,
     InstrumentOption,
@@ -24,6 +27,7 @@ from theradose.cli.marrow_options import (
     ProfileName,
     ProfileOption,
     RatioOption,
+    RecoveryOption,
     SamplesArgument,
     SexOption,
     SpecimenOption,
@@ -31,9 +35,11 @@ from theradose.cli.marrow_options import (
     TimezoneOption,
     TreatmentsOption,
     parsed_counter,
-    parsed_moment,
-    parsed_positive,
+    parsed_infusion,
+    parsed_recovery,
+    parsed_vois,
 )
+from theradose.cli.options import parsed_positive, parsed_start
 from theradose.cli.output import JsonOption, print_json, print_message, print_table
 
 if TYPE_CHECKING:
@@ -55,7 +61,7 @@ def compare_marrow_command(
     activity: ActivityOption = None,
     start: StartOption = None,
     timezone: TimezoneOption = None,
-    infusion: InfusionOption = "0 h",
+    infusion: InfusionOption = None,
     treatments: TreatmentsOption = None,
     specimen: SpecimenOption = None,
     haematocrit: HaematocritOption = None,
@@ -65,23 +71,17 @@ def compare_marrow_command(
     image_method: Annotated[
         str, typer.Option("--image-method", help="Marrow method of the images.")
     ] = "local-deposition",
-    recovery: Annotated[
-        str | None, typer.Option("--recovery", help="Of the marrow volume: santoro2018 or a number; none by default.")
-    ] = None,
-    density: Annotated[
-        str | None, typer.Option("--density", help="Of the marrow volume where the table is silent, '1.12 g/mL'.")
-    ] = None,
+    recovery: RecoveryOption = None,
+    density: DensityOption = None,
     counter_record: CounterRecordOption = None,
-    counter: CounterOption = "counter",
+    counter: CounterOption = None,
     efficiency: EfficiencyOption = None,
     efficiency_u: EfficiencyUOption = None,
     dead_time: DeadTimeOption = None,
     instrument: InstrumentOption = InstrumentName.GAMMA_COUNTER,
     measurement_u: MeasurementUOption = None,
-    image_u: Annotated[
-        str | None, typer.Option("--image-u", help="Repeatability of one image where the table is silent, '5 %'.")
-    ] = None,
-    calibration_u: Annotated[str | None, typer.Option("--calibration-u", help="Common to all images, '3 %'.")] = None,
+    image_u: ImageUOption = None,
+    calibration_u: CalibrationUOption = None,
     profile: ProfileOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for marrow_compare.pdf, tables and marrow_compare.json.")
@@ -91,10 +91,7 @@ def compare_marrow_command(
     """Compare the red marrow doses from blood samples and from images over a cohort."""
     # Threads slow down the small linear algebra of curve fits; this holds if numpy is not loaded yet.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from theradose.dose.marrow_image import ImageMarrowOptions, voi_recovery
     from theradose.quantify.samples import SampleOptions
-    from theradose.quantify.vois import VoiOptions
-    from theradose.units import parse_quantity
     from theradose.workflow.marrow import BloodMarrowOptions
     from theradose.workflow.marrow_compare import compare_marrow
     from theradose.workflow.marrow_compare_document import comparison_document
@@ -102,14 +99,13 @@ def compare_marrow_command(
     from theradose.workflow.marrow_vois import VoiMarrowOptions
     from theradose.workflow.treatments import TreatmentDefaults
 
-    moment, administered = parsed_moment(start), parsed_positive(activity, "MBq", "--activity")
-    infusion_h = parse_quantity(infusion, "h")
+    moment, administered = parsed_start(start, "--start"), parsed_positive(activity, "MBq", "--activity")
+    infusion_h = parsed_infusion(infusion)
     named, noticed = _nuclide(nuclide)
     calibration, checked = parsed_counter(
         counter, efficiency, efficiency_u, dead_time, record=counter_record, samples=samples, nuclide=named
     )
     noticed = (*noticed, *checked)
-    recovered, recovery_constant = voi_recovery(recovery)
     blood = BloodMarrowOptions(
         nuclide=named,
         samples=SampleOptions(
@@ -129,17 +125,9 @@ def compare_marrow_command(
     )
     image = VoiMarrowOptions(
         nuclide=named,
-        vois=VoiOptions(
-            start=moment,
-            timezone=timezone,
-            repeatability_u=parsed_positive(image_u, "1", "--image-u"),
-            calibration_u=parsed_positive(calibration_u, "1", "--calibration-u"),
-            density_g_per_ml=parsed_positive(density, "g/mL", "--density"),
-        ),
+        vois=parsed_vois(image_u, calibration_u, density, start=moment, timezone=timezone),
         treatment=TreatmentDefaults(activity_mbq=administered, start=moment, infusion_h=infusion_h, sex=blood.sex),
-        image=ImageMarrowOptions(
-            recovery=recovered, constants=() if recovery_constant is None else (recovery_constant,)
-        ),
+        image=parsed_recovery(recovery),
         method=image_method,
     )
     as_published = profile is ProfileName.AS_PUBLISHED

@@ -9,14 +9,18 @@ import typer
 
 from theradose.cli.marrow_options import (
     ActivityOption,
+    CalibrationUOption,
+    DensityOption,
+    ImageUOption,
     InfusionOption,
+    RecoveryOption,
     SexOption,
     StartOption,
     TimezoneOption,
     TreatmentsOption,
 )
 from theradose.cli.marrow_vois import print_voi_table
-from theradose.cli.output import JsonOption, print_json, print_message, print_table, step_progress
+from theradose.cli.output import JsonOption, print_findings, print_json, print_table, step_progress
 
 if TYPE_CHECKING:
     from theradose.uncertainty import Uncertain
@@ -30,9 +34,13 @@ def image_command(
     activity: ActivityOption = None,
     start: StartOption = None,
     timezone: TimezoneOption = None,
-    infusion: InfusionOption = "0 h",
+    infusion: InfusionOption = None,
     treatments: TreatmentsOption = None,
     sex: SexOption = None,
+    recovery: RecoveryOption = None,
+    density: DensityOption = None,
+    image_u: ImageUOption = None,
+    calibration_u: CalibrationUOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compute the red marrow dose from images: of a study, or of a table of volumes of interest.
@@ -49,26 +57,36 @@ def image_command(
             infusion=infusion,
             treatments=treatments,
             sex=None if sex is None else sex.value,
+            recovery=recovery,
+            density=density,
+            image_u=image_u,
+            calibration_u=calibration_u,
             as_json=as_json,
         )
         return
-    if any(option is not None for option in (nuclide, activity, start, timezone, treatments, sex)):
+    of_tables = {
+        "--nuclide": nuclide, "--activity": activity, "--start": start, "--timezone": timezone, "--infusion": infusion,
+        "--treatments": treatments, "--sex": sex, "--recovery": recovery, "--density": density, "--image-u": image_u,
+        "--calibration-u": calibration_u,
+    }  # fmt: skip
+    if unused := [name for name, value in of_tables.items() if value is not None]:
         from theradose.errors import StudyError
 
         raise StudyError(
-            "A study states nuclide, activity and times itself: leave out the options of tables.", code="marrow-option"
+            f"A study states nuclide, activity, times and recovery itself: leave out {unused[0]}, which is for tables.",
+            code="marrow-option",
         )
     from theradose.spatial.marrow import MARROW_VOLUME
     from theradose.workflow.marrow_study import marrow_of_study
 
     with step_progress() as on_step:
         result = marrow_of_study(study, on_step=on_step)
-    for finding in result.findings:
-        # Of the rest of the study only what makes numbers wrong: 'theradose run' lists it all.
-        if finding.severity == "critical" or (
-            finding.severity == "warning" and finding.where.startswith(MARROW_VOLUME)
-        ):
-            print_message(f"{finding.severity}: {finding.where}: {finding.message} [{finding.code}]")
+    # Of the rest of the study only what makes numbers wrong: 'theradose run' lists it all.
+    print_findings(
+        finding
+        for finding in result.findings
+        if finding.severity == "critical" or finding.where.startswith(MARROW_VOLUME)
+    )
     if as_json:
         print_json(result.to_json())
         return

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theradose.cli.options import parsed_positive
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from theradose.dose.marrow_image import ImageMarrowOptions
     from theradose.model.finding import Finding
     from theradose.model.samples import CounterCalibration
+    from theradose.quantify.vois import VoiOptions
 
 
 class SpecimenName(StrEnum):
@@ -49,7 +53,7 @@ NuclideOption = Annotated[str, typer.Option("--nuclide", help="For example Lu-17
 ActivityOption = Annotated[str | None, typer.Option("--activity", help="Administered activity, '7.4 GBq'.")]
 StartOption = Annotated[str | None, typer.Option("--start", help="Start of the administration, ISO 8601.")]
 TimezoneOption = Annotated[str | None, typer.Option("--timezone", help="IANA zone of times without offset.")]
-InfusionOption = Annotated[str, typer.Option("--infusion", help="Length of the infusion, '30 min'.")]
+InfusionOption = Annotated[str | None, typer.Option("--infusion", help="Length of the infusion, '30 min'.")]
 TreatmentsOption = Annotated[
     Path | None, typer.Option("--treatments", help="Table with activity, start, sex … of each treatment.")
 ]
@@ -65,7 +69,7 @@ MethodOption = Annotated[str, typer.Option("--method", help="One of the marrow m
 CounterRecordOption = Annotated[
     Path | None, typer.Option("--counter-record", help="Calibration record of the counter (YAML).")
 ]
-CounterOption = Annotated[str, typer.Option("--counter", help="Name of the counter.")]
+CounterOption = Annotated[str | None, typer.Option("--counter", help="Name of the counter, for budgets.")]
 EfficiencyOption = Annotated[
     str | None, typer.Option("--efficiency", help="Of the counter for this nuclide and tube, '95 cps/kBq'.")
 ]
@@ -77,44 +81,58 @@ InstrumentOption = Annotated[InstrumentName, typer.Option("--instrument", help="
 MeasurementUOption = Annotated[
     str | None, typer.Option("--measurement-u", help="Repeatability of one sample besides counting, '3 %'.")
 ]
+RecoveryOption = Annotated[
+    str | None, typer.Option("--recovery", help="Of the marrow volume: santoro2018 or a number; none by default.")
+]
+DensityOption = Annotated[
+    str | None, typer.Option("--density", help="Of the marrow volume where the table is silent, '1.12 g/mL'.")
+]
+ImageUOption = Annotated[
+    str | None, typer.Option("--image-u", help="Repeatability of one image where the table is silent, '5 %'.")
+]
+CalibrationUOption = Annotated[str | None, typer.Option("--calibration-u", help="Common to all images, '3 %'.")]
 ProfileOption = Annotated[
     ProfileName | None, typer.Option("--profile", help="Repeat a published analysis beside this one.")
 ]
 
 
-def parsed_moment(text: str | None) -> datetime | None:
-    """Return the date and time of --start."""
-    from datetime import datetime
-
-    from theradose.errors import StudyError
-
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise StudyError(
-            f"'{text}' of --start is not a date and time: write it as 2026-03-02T10:00, with an offset if known.",
-            code="administration-start",
-        ) from None
-
-
-def parsed_positive(text: str | None, unit: str, option: str) -> float | None:
-    """Return a positive quantity in a unit; in the unit 1 it is a fraction below 1."""
-    from theradose.errors import StudyError
+def parsed_infusion(text: str | None) -> float:
+    """Return the length of the infusion in h; a bolus where nothing is stated."""
     from theradose.units import parse_quantity
 
-    if text is None:
-        return None
-    value = parse_quantity(text, unit)
-    if value <= 0 or (unit == "1" and value >= 1):
-        valid = "a fraction between 0 and 1" if unit == "1" else "a positive quantity"
-        raise StudyError(f"'{text}' of {option} is not {valid}: correct it.", code="option-range")
-    return value
+    return 0.0 if text is None else parse_quantity(text, "h")
+
+
+def parsed_vois(
+    image_u: str | None,
+    calibration_u: str | None,
+    density: str | None,
+    *,
+    start: datetime | None,
+    timezone: str | None,
+) -> VoiOptions:
+    """Return how rows of volumes of interest become a curve."""
+    from theradose.quantify.vois import VoiOptions
+
+    return VoiOptions(
+        start=start,
+        timezone=timezone,
+        repeatability_u=parsed_positive(image_u, "1", "--image-u"),
+        calibration_u=parsed_positive(calibration_u, "1", "--calibration-u"),
+        density_g_per_ml=parsed_positive(density, "g/mL", "--density"),
+    )
+
+
+def parsed_recovery(text: str | None) -> ImageMarrowOptions:
+    """Return how the volume becomes red marrow, with the stated recovery or none."""
+    from theradose.dose.marrow_image import ImageMarrowOptions, voi_recovery
+
+    recovery, constant = voi_recovery(text)
+    return ImageMarrowOptions(recovery=recovery, constants=() if constant is None else (constant,))
 
 
 def parsed_counter(
-    name: str,
+    name: str | None,
     efficiency: str | None,
     relative_u: str | None,
     dead_time: str | None,
@@ -124,24 +142,14 @@ def parsed_counter(
     nuclide: str,
 ) -> tuple[CounterCalibration | None, tuple[Finding, ...]]:
     """Return how counts become activity: by the stated efficiency, a record, or neither; and how the record fits."""
-    from theradose.errors import StudyError
-    from theradose.model.samples import CounterCalibration
-    from theradose.units import parse_quantity
-    from theradose.workflow.counter_record import counter_of_samples
+    from theradose.workflow.counter_record import CounterWords, StatedCounter, calibration_of_samples
 
-    if record is not None:
-        if efficiency is not None:
-            raise StudyError(
-                "The options --counter-record and --efficiency exclude each other: keep one of them.",
-                code="counter-option",
-            )
-        return counter_of_samples(record, samples, nuclide=nuclide)
-    if efficiency is None:
-        return None, ()
-    calibration = CounterCalibration(
-        name=name,
-        efficiency_cps_per_mbq=parse_quantity(efficiency, "cps/MBq"),
-        relative_u=None if relative_u is None else parse_quantity(relative_u, "1"),
-        dead_time_us=None if dead_time is None else parse_quantity(dead_time, "us"),
+    stated = StatedCounter(
+        record,
+        name,
+        efficiency_cps_per_mbq=parsed_positive(efficiency, "cps/MBq", "--efficiency"),
+        relative_u=parsed_positive(relative_u, "1", "--efficiency-u"),
+        dead_time_us=parsed_positive(dead_time, "us", "--dead-time"),
     )
-    return calibration, ()
+    words = CounterWords("--counter-record", "--counter", "--efficiency", "--efficiency-u", "--dead-time")
+    return calibration_of_samples(stated, samples, nuclide=nuclide, words=words)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from theradose.cli.marrow import print_marrow_findings
-from theradose.cli.marrow_options import parsed_moment, parsed_positive
+from theradose.cli.marrow_options import parsed_infusion, parsed_recovery, parsed_vois
+from theradose.cli.options import parsed_positive, parsed_start
 from theradose.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -21,17 +22,19 @@ def print_voi_table(
     activity: str | None,
     start: str | None,
     timezone: str | None,
-    infusion: str,
+    infusion: str | None,
     treatments: Path | None,
     sex: Sex | None,
+    recovery: str | None,
+    density: str | None,
+    image_u: str | None,
+    calibration_u: str | None,
     as_json: bool,
 ) -> None:
     """Compute and print the red marrow dose of every treatment of a table."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from theradose.errors import StudyError
     from theradose.nuclides import load_nuclide
-    from theradose.quantify.vois import VoiOptions
-    from theradose.units import parse_quantity
     from theradose.workflow.marrow_vois import VoiMarrowOptions, image_marrow_table
     from theradose.workflow.marrow_vois_document import voi_document
     from theradose.workflow.treatments import TreatmentDefaults
@@ -41,16 +44,17 @@ def print_voi_table(
             "A table of volumes of interest does not name the nuclide: add --nuclide, for example Lu-177.",
             code="marrow-option",
         )
-    moment = parsed_moment(start)
+    moment = parsed_start(start, "--start")
     options = VoiMarrowOptions(
         nuclide,
-        vois=VoiOptions(start=moment, timezone=timezone),
+        vois=parsed_vois(image_u, calibration_u, density, start=moment, timezone=timezone),
         treatment=TreatmentDefaults(
             activity_mbq=parsed_positive(activity, "MBq", "--activity"),
             start=moment,
-            infusion_h=parse_quantity(infusion, "h"),
+            infusion_h=parsed_infusion(infusion),
             sex=sex,
         ),
+        image=parsed_recovery(recovery),
     )
     results = image_marrow_table([table], options, treatments=treatments)
     print_marrow_findings([finding for result in results for finding in result.findings])

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from theradose.errors import TheradoseError
+
+if TYPE_CHECKING:
+    from theradose.model.finding import Finding
+    from theradose.model.result import FindingResult
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 
@@ -23,6 +27,14 @@ def print_json(document: Any) -> None:
 def print_message(text: str) -> None:
     """Print a message on standard error."""
     print(text, file=sys.stderr)
+
+
+def print_findings(findings: Iterable[Finding | FindingResult], *, with_info: bool = False) -> None:
+    """Print what limits a result on standard error, and on request what was merely inferred."""
+    for finding in findings:
+        if with_info or finding.severity != "info":
+            where = f"{finding.where}: " if finding.where else ""
+            print_message(f"{finding.severity}: {where}{finding.message} [{finding.code}]")
 
 
 def report_error(error: TheradoseError) -> None:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from theradose.cli.output import JsonOption, print_json, print_message, print_table, step_progress
+from theradose.cli.options import parsed_start
+from theradose.cli.output import JsonOption, print_findings, print_json, print_message, print_table, step_progress
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from theradose.model.accuracy import Accuracy
     from theradose.model.protocol import Statement
     from theradose.workflow.protocol_choice import EquipmentGain, ProtocolOption, Recommendation
@@ -89,40 +88,29 @@ def _schedule(
     out: Path | None,
     as_json: bool,
 ) -> None:
+    from theradose.errors import StudyError
     from theradose.workflow.opening import parse_opening
     from theradose.workflow.schedule import schedule_protocol
     from theradose.workflow.schedule_files import write_schedule
 
+    start = parsed_start(at, "--at")
+    if start is None:
+        raise StudyError(
+            "--schedule needs --at: write the start of the administration as 2026-03-02T10:00+01:00.",
+            code="administration-start",
+        )
     with step_progress() as on_step:
         dated = schedule_protocol(
-            name, start=_moment(at), timezone=timezone, opening=parse_opening(opening, closed), on_step=on_step
+            name, start=start, timezone=timezone, opening=parse_opening(opening, closed), on_step=on_step
         )
     files = () if out is None else write_schedule(dated, out)
-    for finding in dated.findings:
-        if finding.severity != "info":
-            where = f"{finding.where}: " if finding.where else ""
-            print_message(f"{finding.severity}: {where}{finding.message} [{finding.code}]")
+    print_findings(dated.findings)
     if as_json:
         print_json({**dated.to_json(), "files": [str(path) for path in files]})
     else:
         _print_schedule(dated)
     for path in files:
         print_message(f"wrote {path}")
-
-
-def _moment(text: str | None) -> datetime:
-    from datetime import datetime
-
-    from theradose.errors import StudyError
-
-    try:
-        if text is not None:
-            return datetime.fromisoformat(text)
-    except ValueError:
-        pass
-    given = "--schedule needs --at" if text is None else f"'{text}' of --at is not a date and time"
-    raise StudyError(f"{given}: write the start of the administration as 2026-03-02T10:00+01:00.",
-                     code="administration-start")  # fmt: skip
 
 
 def _print_recommendation(recommended: Recommendation) -> None:

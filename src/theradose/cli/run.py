@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from theradose.cli.output import JsonOption, print_json, print_message, print_table, step_progress
+from theradose.cli.output import JsonOption, print_findings, print_json, print_table, step_progress
 
 
 def run_command(
@@ -23,10 +23,7 @@ def run_command(
 
     with step_progress() as on_step:
         run = run_study(study, results=out, engine=engine, on_step=on_step)
-    for finding in run.result.findings:
-        if finding.severity != "info":
-            where = f"{finding.where}: " if finding.where else ""
-            print_message(f"{finding.severity}: {where}{finding.message} [{finding.code}]")
+    print_findings(run.result.findings)
     if as_json:
         print_json(run.result.model_dump(mode="json", by_alias=True))
     else:

@@ -29,3 +29,7 @@ class Finding:
     severity: Severity
     message: str
     where: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """Return the object that every document lists under ``findings``."""
+        return {"code": self.code, "severity": self.severity, "message": self.message, "where": self.where}

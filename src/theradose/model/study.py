@@ -245,7 +245,7 @@ class SingleTimePoint(StudyPart):
 class CounterChoice(StudyPart):
     """The instrument that counts blood samples."""
 
-    name: str = "counter"
+    name: str | None = None
     instrument: Literal["gamma-counter", "activity-meter"] = "gamma-counter"
     efficiency: SensitivityCpsPerMBq | None = None
     u: Fraction | None = None

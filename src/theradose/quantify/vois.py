@@ -107,7 +107,8 @@ def _density(images: Sequence[VoiImage], options: VoiOptions) -> Uncertain:
             raise refuse_cell(
                 image.origin,
                 "density_g_ml",
-                "the dose needs the density of the volume: give the mean of its CT, or state one for all rows.",
+                "the dose needs the density of the volume: give the mean of its CT, or state one for all rows with "
+                "--density.",
                 "voi-density-missing",
             )
         if density > largest:

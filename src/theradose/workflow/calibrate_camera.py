@@ -20,6 +20,7 @@ from theradose.workflow.calibration_record import (
     dated,
     existing_record,
     open_record,
+    refuse_options,
     store_sections,
 )
 from theradose.workflow.camera_factor import (
@@ -31,7 +32,6 @@ from theradose.workflow.camera_factor import (
     known_activity,
     known_dead_time,
     measured_factor,
-    refuse_options,
     with_set_findings,
 )
 from theradose.workflow.source_images import (
@@ -118,8 +118,9 @@ def _from_table(path: Path, target: RecordTarget, options: CameraOptions, nuclid
     opened = open_record(target)
     choice = options.region
     refuse_options(
-        {"--region": choice.file, "--threshold": choice.threshold, "--margin": choice.margin_mm,
-         "--background": options.background, "--scatter": options.scatter, "--dew-factor": options.dew_factor},
+        {"--region": choice.file, "--region-name": choice.name, "--threshold": choice.threshold,
+         "--margin": choice.margin_mm, "--axis": choice.stated_axis, "--background": options.background,
+         "--scatter": options.scatter, "--dew-factor": options.dew_factor},
         reason="A table of counts has no voxels and no windows",
     )  # fmt: skip
     dead_time = known_dead_time(opened.record, options.dead_time)

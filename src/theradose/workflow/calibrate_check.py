@@ -17,7 +17,14 @@ from theradose.provenance import package_version
 from theradose.quantify.constancy import ConstancyResult, check_constancy, source_half_life
 from theradose.quantify.times import hours_since
 from theradose.units import conversion_factor, parse_quantity
-from theradose.workflow.calibration_record import Calibrated, append_check, hash_inputs, now, reopen_record
+from theradose.workflow.calibration_record import (
+    Calibrated,
+    append_check,
+    hash_inputs,
+    now,
+    refuse_options,
+    reopen_record,
+)
 
 _OPTION = "READING"
 
@@ -74,7 +81,13 @@ def check_record(path: Path, reading: str, options: CheckOptions) -> Calibrated:
     if tolerance is None:
         tolerance = float(load_yaml("calibration.yaml")["constancy_tolerance"][record.kind]["value"])
     table = Path(reading)
+    if options.as_reference:
+        refuse_options({"--tolerance": options.tolerance}, reason="A reference reading is compared with none")
     if table.suffix.lower() == ".csv":
+        refuse_options(
+            {"--at": options.measured_at, "--u": options.relative_u},
+            reason="A table of counts says when they were measured and how many they are",
+        )
         readings = read_constancy(table, source=options.source, nuclide=options.nuclide)
         files = [table]
     else:

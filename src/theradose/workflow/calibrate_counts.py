@@ -22,7 +22,14 @@ from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
 from theradose.quantify.dead_time_fit import DeadTimeFit, fit_decaying_source, fit_known_ratios, solve_two_sources
 from theradose.quantify.source_factor import KnownDeadTime, mean_factor, source_factor
 from theradose.quantify.times import hours_since
-from theradose.workflow.calibration_record import Calibrated, RecordTarget, dated, open_record, store_sections
+from theradose.workflow.calibration_record import (
+    Calibrated,
+    RecordTarget,
+    dated,
+    open_record,
+    refuse_options,
+    store_sections,
+)
 from theradose.workflow.camera_factor import (
     activity_findings,
     dead_time_fields,
@@ -104,6 +111,8 @@ def calibrate_counter(path: Path, target: RecordTarget, options: StandardOptions
     TheradoseError
         One sentence with line and column for what cannot be used.
     """
+    if options.fit_dead_time:
+        refuse_options({"--dead-time": options.dead_time}, reason="The dead time is found by --fit-dead-time")
     opened = open_record(target)
     nuclide = load_nuclide(canonical_nuclide(target.nuclide))
     sources = _sources(path, options, nuclide)

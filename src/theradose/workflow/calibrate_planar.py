@@ -30,6 +30,7 @@ from theradose.workflow.calibration_record import (
     dated,
     existing_record,
     open_record,
+    refuse_options,
     store_sections,
 )
 from theradose.workflow.camera_factor import (
@@ -40,7 +41,6 @@ from theradose.workflow.camera_factor import (
     known_activity,
     known_dead_time,
     measured_factor,
-    refuse_options,
     with_set_findings,
 )
 from theradose.workflow.planar_source import (

@@ -41,6 +41,7 @@ from theradose.workflow.calibration_record import (
     dated,
     existing_record,
     open_record,
+    refuse_options,
     store_sections,
 )
 from theradose.workflow.camera_factor import described_reconstruction, known_dead_time, with_set_findings
@@ -108,12 +109,18 @@ def calibrate_recovery(path: Path, target: RecordTarget, options: RecoveryOption
         One sentence for what cannot be used.
     """
     if path.suffix.lower() in _TABLES:
+        refuse_options(
+            {"--spheres": options.spheres, "--concentration": options.concentration_mbq_ml,
+             "--at": options.activity_at, "--u": options.relative_u_activity, "--dead-time": options.dead_time},
+            reason="A table of recovery points needs nothing about spheres",
+        )  # fmt: skip
         return _from_points(path, target, options)
     if options.spheres is None:
         raise CalibrationError(
             f"'{path.name}' is an image, whose spheres must be known: give their table with --spheres.",
             code="recovery-spheres",
         )
+    refuse_options({"--measured-at": options.measured_at}, reason=f"The image '{path.name}' says when it was acquired")
     refuse_planar(path)
     return _from_spheres(path, options.spheres, target, options)
 

@@ -82,12 +82,15 @@ class Calibrated:
         Sections that went to the history.
     findings : tuple of Finding
         What to be careful about.
+    checks : tuple of ConstancyCheck
+        Those that were appended.
     """
 
     path: Path
     record: CalibrationRecord
     replaced: tuple[str, ...]
     findings: tuple[Finding, ...]
+    checks: tuple[ConstancyCheck, ...] = ()
 
 
 def existing_record(path: Path) -> CalibrationRecord | None:
@@ -156,9 +159,10 @@ def append_check(
     opened: OpenRecord, path: Path, checks: Iterable[ConstancyCheck], findings: Iterable[Finding] = ()
 ) -> Calibrated:
     """Append constancy checks to a record and save it."""
-    record = opened.record.model_copy(update={"constancy": (*opened.record.constancy, *checks)})
+    added = tuple(checks)
+    record = opened.record.model_copy(update={"constancy": (*opened.record.constancy, *added)})
     _save(opened, record, path)
-    return Calibrated(path, record, (), tuple(findings))
+    return Calibrated(path, record, (), tuple(findings), added)
 
 
 def reopen_record(path: Path) -> OpenRecord:
@@ -189,6 +193,26 @@ def dated(
         "inputs": hash_inputs(files),
         "findings": tuple(f"{f.severity}: {f.message} [{f.code}]" for f in findings if f.severity != "info"),
     }
+
+
+def refuse_options(stated: Mapping[str, Any], *, reason: str) -> None:
+    """Refuse options that mean nothing for what was given, so that none is ignored.
+
+    Parameters
+    ----------
+    stated : mapping of str to object
+        Value by name of the option; ``None`` and ``False`` were not given.
+    reason : str
+        What was given and why it does not go with them, as the beginning of a sentence.
+
+    Raises
+    ------
+    CalibrationError
+        ``option-unused``.
+    """
+    unused = [name for name, value in stated.items() if value is not None and value is not False]
+    if unused:
+        raise CalibrationError(f"{reason}, but {unused[0]} was given: leave it out.", code="option-unused")
 
 
 def hash_inputs(files: Iterable[Path]) -> dict[str, str]:

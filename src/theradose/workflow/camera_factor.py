@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -129,23 +128,3 @@ def activity_findings(mean: MeanFactor, *, with_background: bool) -> tuple[Findi
         )
         findings.append(Finding("activity-u-not-stated", "warning", message))
     return tuple(findings)
-
-
-def refuse_options(stated: Mapping[str, Any], *, reason: str) -> None:
-    """Refuse options that mean nothing for what was given, so that none is ignored.
-
-    Parameters
-    ----------
-    stated : mapping of str to object
-        Value by name of the option; ``None`` and ``False`` were not given.
-    reason : str
-        What was given and why it does not go with them, as the beginning of a sentence.
-
-    Raises
-    ------
-    CalibrationError
-        ``option-unused``.
-    """
-    unused = [name for name, value in stated.items() if value is not None and value is not False]
-    if unused:
-        raise CalibrationError(f"{reason}, but {unused[0]} was given: leave it out.", code="option-unused")

@@ -60,10 +60,7 @@ def comparison_document(cohort: ComparedCohort, *, as_published: bool) -> dict[s
         ],
         "late_explained": list(comparison.late_explained),
         "constants": [constant_document(constant) for constant in cohort.constants],
-        "findings": [
-            {"code": f.code, "severity": f.severity, "message": f.message, "where": f.where}
-            for f in comparison.findings
-        ],
+        "findings": [finding.to_json() for finding in comparison.findings],
     }
     if as_published:
         document["as_published"] = {

@@ -29,8 +29,8 @@ def blood_document(
         "cohort": _cohort(results),
         "constants": [constant_document(constant) for constant in constants_used(results, nuclide)],
         "findings": [
-            {"code": f.code, "severity": f.severity, "message": f.message, "where": f.where}
-            for f in (*findings, *(finding for result in results for finding in result.findings))
+            finding.to_json()
+            for finding in (*findings, *(finding for result in results for finding in result.findings))
         ],
     }
 

@@ -40,9 +40,7 @@ class MarrowOfStudy:
         return {
             "nuclide": self.nuclide,
             "image": image_marrow_document(self.marrow),
-            "findings": [
-                {"code": f.code, "severity": f.severity, "message": f.message, "where": f.where} for f in self.findings
-            ],
+            "findings": [finding.to_json() for finding in self.findings],
         }
 
 

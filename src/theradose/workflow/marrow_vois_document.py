@@ -19,11 +19,7 @@ def voi_document(results: Sequence[VoiMarrow], nuclide: Nuclide, *, method: str)
         "method": method,
         "treatments": [_treatment(result) for result in results],
         "constants": [constant_document(constant) for constant in dict.fromkeys([nuclide.half_life_h, *used])],
-        "findings": [
-            {"code": f.code, "severity": f.severity, "message": f.message, "where": f.where}
-            for result in results
-            for f in result.findings
-        ],
+        "findings": [finding.to_json() for result in results for finding in result.findings],
     }
 
 

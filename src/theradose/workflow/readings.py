@@ -27,7 +27,7 @@ from theradose.quantify.thyroid import THYROID, UptakeOptions, uptake_curve
 from theradose.quantify.whole_body import WHOLE_BODY, ProbeOptions
 from theradose.uncertainty import Uncertain
 from theradose.workflow.case import Case
-from theradose.workflow.counter_record import counter_of_samples
+from theradose.workflow.counter_record import CounterWords, StatedCounter, calibration_of_samples
 from theradose.workflow.curves import infusion_of, integrate_measured
 from theradose.workflow.marrow import BloodMarrow, BloodMarrowOptions, treatment_marrow
 from theradose.workflow.whole_body import WholeBodyByProbe, whole_body_by_probe
@@ -37,6 +37,7 @@ _PAIRED = {"left-kidney": "kidneys", "right-kidney": "kidneys"}
 _COUNTED_APART = ("kidneys", "liver", "spleen")
 # Each has one parameter more than the one before, the first has two.
 _THYROID_MODELS = ("mono", "uptake", "thyroid")
+_COUNTER_KEYS = CounterWords("counter.record", "counter.name", "counter.efficiency", "counter.u", "counter.dead_time")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,18 +199,16 @@ def _series(case: Case) -> BloodSeries:
 
 
 def _counter(case: Case) -> tuple[CounterCalibration | None, tuple[Finding, ...]]:
-    choice = case.study.counter
-    if choice.record is not None:
-        if choice.efficiency is not None:
-            raise StudyError(
-                "The study states 'counter.record' and 'counter.efficiency': keep one of the two.",
-                code="counter-option",
-            )
-        tables = [case.study_file.resolve(case.study.blood or "")]
-        return counter_of_samples(case.study_file.resolve(choice.record), tables, nuclide=case.nuclide.name)
-    if choice.efficiency is None:
-        return None, ()
-    return CounterCalibration(choice.name, choice.efficiency, choice.u, choice.dead_time), ()
+    choice, resolve = case.study.counter, case.study_file.resolve
+    stated = StatedCounter(
+        None if choice.record is None else resolve(choice.record),
+        choice.name,
+        choice.efficiency,
+        choice.u,
+        choice.dead_time,
+    )
+    tables = [resolve(case.study.blood or "")]
+    return calibration_of_samples(stated, tables, nuclide=case.nuclide.name, words=_COUNTER_KEYS)
 
 
 def _sex(case: Case) -> Sex | None:

@@ -122,9 +122,7 @@ class Schedule:
                 for item in self.effect
             ],
             "patients": self.patients,
-            "findings": [
-                {"code": f.code, "severity": f.severity, "message": f.message, "where": f.where} for f in self.findings
-            ],
+            "findings": [finding.to_json() for finding in self.findings],
         }
 
 

@@ -36,6 +36,7 @@ from theradose.spatial.source_region import (
     grown_by_half_a_voxel,
     sphere_region,
 )
+from theradose.workflow.calibration_record import refuse_options
 
 _H_PER_S = 1 / 3600
 # A surface that lies anywhere within half a voxel of where it was drawn: half-width over the root of three.
@@ -188,7 +189,7 @@ def no_dead_time(rate_cps: float) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class RegionChoice:
-    """How the region of a source is found; the first that is stated counts.
+    """How the region of a source is found: by one of `file`, `threshold` and `margin_mm`, or the whole image.
 
     Attributes
     ----------
@@ -200,8 +201,8 @@ class RegionChoice:
         Part of the brightest voxels above which a voxel belongs to the source.
     margin_mm : float or None
         Distance by which the geometry is grown (shrunk if negative) around the source.
-    axis : {"x", "y", "z"}
-        LPS axis along which a cylinder lies.
+    stated_axis : {"x", "y", "z"} or None
+        LPS axis along which a cylinder lies; ``None`` is z.
     """
 
     geometry: SourceGeometry
@@ -209,7 +210,12 @@ class RegionChoice:
     name: str | None = None
     threshold: float | None = None
     margin_mm: float | None = None
-    axis: Axis = "z"
+    stated_axis: Axis | None = None
+
+    @property
+    def axis(self) -> Axis:
+        """LPS axis along which a cylinder lies."""
+        return self.stated_axis or "z"
 
 
 def count_region(counts: Volume, choice: RegionChoice) -> tuple[CountedRegion, tuple[Finding, ...]]:
@@ -218,8 +224,10 @@ def count_region(counts: Volume, choice: RegionChoice) -> tuple[CountedRegion, t
     Raises
     ------
     CalibrationError, GeometryError
-        If the region or the source is not in the image, or a dimension is missing.
+        If the region or the source is not in the image, a dimension is missing, or something is stated that would
+        not be used.
     """
+    _refuse_unused(choice)
     if choice.file is not None:
         voxels, findings = _drawn(counts.grid, choice.file, choice.name)
         return _of_mask(counts, voxels, f"region of {choice.file.name}"), findings
@@ -230,6 +238,17 @@ def count_region(counts: Volume, choice: RegionChoice) -> tuple[CountedRegion, t
     if choice.margin_mm is None:
         return CountedRegion(float(counts.data.sum(dtype=np.float64)), 0.0, 1.0, "whole image", None), ()
     return _of_geometry(counts, choice, choice.margin_mm)
+
+
+def _refuse_unused(choice: RegionChoice) -> None:
+    """Refuse a second way of finding the region, and what belongs to one that was not chosen."""
+    ways = {"--region": choice.file, "--threshold": choice.threshold, "--margin": choice.margin_mm}
+    first, *others = [name for name, value in ways.items() if value is not None] or ["the whole image"]
+    refuse_options({name: ways[name] for name in others}, reason=f"The counts are summed by {first}")
+    if choice.file is None:
+        refuse_options({"--region-name": choice.name}, reason="No region was drawn (--region)")
+    if choice.margin_mm is None or choice.geometry.shape != "cylinder":
+        refuse_options({"--axis": choice.stated_axis}, reason="Only a cylinder with --margin has an axis")
 
 
 def _of_geometry(counts: Volume, choice: RegionChoice, margin_mm: float) -> tuple[CountedRegion, tuple[Finding, ...]]:

@@ -209,8 +209,10 @@ def test_constancy_passes_fails_and_is_appended(command, tmp_path):
     assert (good.code, good.document["checks"][0]["passed"]) == (0, True)
     bad = command("calibrate", "check", record, "8000 cps", *source, "--at", "2026-11-20T12:00")
     assert bad.code == 0 and "FAIL" in bad.out and "[constancy-failed]" in bad.err
+    assert "2026-11-20" in bad.out and "2026-08-20" not in bad.out  # only the check that was added
     stored = yaml.safe_load(record.read_text(encoding="utf-8"))["constancy"]
     assert [check["passed"] for check in stored] == [None, True, True, False]
+    assert good.document["checks"] == stored[2:3]
     # Three quarters of a year of Cs-137 (30.05 years).
     assert stored[-1]["expected_cps"] == pytest.approx(8736.3 * 2 ** (-273 / 365.242 / 30.05), rel=1e-4)
 
@@ -220,6 +222,7 @@ def test_constancy_from_a_table(command, tmp_path):
     calibrate(command, "counter", EXAMPLES / "standards.csv", record, "--name", "well-1")
     answer = command("calibrate", "check", record, EXAMPLES / "constancy.csv", "--json")
     assert [check["passed"] for check in answer.document["checks"]] == [None, True]
+    assert answer.document["checks"] == answer.document["record"]["constancy"]
     again = command("calibrate", "check", record, EXAMPLES / "constancy.csv")
     assert (again.code, "[constancy-twice]" in again.err) == (2, True)
 
@@ -243,6 +246,15 @@ REFUSED = [
     (("camera", "counts.csv", "--geometry", "sphere", "--name", "A", "--diameter", "0 mm"), "option-range"),
     (("camera", "counts.csv", "--geometry", "point", "--name", "A", "--u", "3"), "option-range"),
     (("camera", "counts.csv", "--geometry", "point", "--name", "A", "--at", "noon"), "option-moment"),
+    (("camera", "counts.csv", "--geometry", "point", "--name", "A", "--region-name", "source"), "option-unused"),
+    (("camera", "counts.csv", "--geometry", "cylinder", "--name", "A", "--axis", "z"), "option-unused"),
+    (("camera", "counts.csv", "--geometry", "point", "--name", "A", "--model", "paralysable"), "option-unused"),
+    (("recovery", "recovery.csv", "--name", "A", "--measured-at", "2026-02-16T08:00", "--at", AT), "option-unused"),
+    (("recovery", "recovery.csv", "--name", "A", "--measured-at", "2026-02-16T08:00", "--dead-time", "4 us"),
+     "option-unused"),
+    (("counter", "standards.csv", "--name", "A", "--fit-dead-time", "--dead-time", "4 us"), "option-unused"),
+    (("counter", "standards.csv", "--name", "A", "--model", "paralysable"), "option-unused"),
+    (("probe", "probe.csv", "--name", "A", "--model", "paralysable"), "option-unused"),
     (("recovery", "recovery.csv", "--name", "A"), "recovery-date"),
     (("dead-time", "counts.csv", "--name", "A"), "table-header"),
     (("counter", "counts.csv", "--name", "A"), "counter-tube"),
@@ -270,6 +282,12 @@ def test_bad_input_is_one_sentence(command, tmp_path, arguments, code):
         ((*ACTIVITY, "--nuclide", "I-131"), "nuclide-conflict"),
         ((*ACTIVITY, "--margin", "30 mm", "--geometry", "point"), "source-geometry"),
         ((*ACTIVITY, "--margin", "-95 mm"), "source-outside"),
+        ((*ACTIVITY, "--margin", "30 mm", "--threshold", "1 %"), "option-unused"),
+        ((*ACTIVITY, "--margin", "30 mm", "--region", "drawn.nii"), "option-unused"),
+        ((*ACTIVITY, "--threshold", "1 %", "--region", "drawn.nii"), "option-unused"),
+        ((*ACTIVITY, "--region-name", "source"), "option-unused"),
+        ((*ACTIVITY, "--axis", "y"), "option-unused"),
+        ((*ACTIVITY, "--geometry", "sphere", "--margin", "30 mm", "--axis", "y"), "option-unused"),
         ((*ACTIVITY, "--margin", "5 mm", "--height", "500 mm"), "source-outside"),
     ],
 )
@@ -315,7 +333,8 @@ def test_options_of_planar_images_mean_nothing_for_others(command, phantoms, tmp
 def test_spheres_need_a_factor_and_a_table(command, phantoms, tmp_path):
     record, spheres = tmp_path / "r.yaml", phantoms[1]
     table = ("--spheres", spheres.table, "--concentration", "1.5 MBq/mL", "--at", AT, "--name", "SIM-SPECT-1")
-    for arguments, code in ((table, "record-factor-missing"), ((), "recovery-spheres")):
+    dated = (*table, "--measured-at", AT)
+    for arguments, code in ((table, "record-factor-missing"), ((), "recovery-spheres"), (dated, "option-unused")):
         answer = calibrate(command, "recovery", spheres.image, record, *arguments)
         assert (answer.code, f"[{code}]" in answer.err) == (2, True), answer.err
 
@@ -350,6 +369,9 @@ def test_a_record_is_of_one_thing(command, tmp_path, arguments, word):
         ("8000 cps", ("--source", "A", "--nuclide", "Cs-137"), "constancy-source"),
         ("8000 cps", ("--source", "A", "--nuclide", "Pm-147", "--at", "2026-03-01T10:00"), "nuclide-unknown"),
         ("none.csv", (), "table-unreadable"),
+        (EXAMPLES / "constancy.csv", ("--at", "2026-03-01T10:00"), "option-unused"),
+        (EXAMPLES / "constancy.csv", ("--u", "1 %"), "option-unused"),
+        (EXAMPLES / "constancy.csv", ("--reference", "--tolerance", "3 %"), "option-unused"),
     ],
 )
 def test_readings_that_check_nothing(command, tmp_path, reading, options, code):

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 EXAMPLES = Path(__file__).parents[3] / "docs" / "formats" / "examples" / "blood"
 KEYS = {"subject", "model", "tia_mbq_h_per_l", "specimen", "rmblr", "self_gy", "cross_gy", "dose_per_activity_gy_gbq",
         "flags"}  # fmt: skip
@@ -46,6 +48,7 @@ def test_options_that_cannot_be(command):
     for arguments, code in (
         (("--haematocrit", "42"), "option-range"),
         (("--activity", "0 MBq"), "option-range"),
+        (("--measurement-u", "-3 %"), "option-range"),
         (("--start", "yesterday"), "administration-start"),
         (("--probe", EXAMPLES / "probe.csv"), "probe-option"),
         (("--rmblr", "forrer"), "marrow-ratio"),
@@ -56,6 +59,7 @@ def test_options_that_cannot_be(command):
 
 
 RECORD = EXAMPLES.parent / "calibration" / "well.yaml"
+VOIS = EXAMPLES.parent / "marrow" / "vois.csv"
 COUNTED = ("marrow", "blood", EXAMPLES / "counts.csv", "--nuclide", "177Lu", "--activity", "7.4 GBq",
            "--start", "2026-03-02T10:00:00+01:00", "--infusion", "30 min")  # fmt: skip
 
@@ -87,6 +91,29 @@ def test_counter_record_that_does_not_fit(command, tmp_path):
     assert (refused.code, "[record-nuclide]" in refused.err) == (2, True), refused.err
     both = command(*COUNTED, "--counter-record", RECORD, "--efficiency", "500 cps/kBq")
     assert (both.code, "[counter-option]" in both.err) == (2, True), both.err
+    assert "--efficiency" in both.err
     expired = command(*COUNTED, "--counter-record", old, "--json")
     codes = {finding["code"] for finding in expired.document["findings"]}
     assert expired.code == 0 and codes >= {"calibration-expired", "counter-tube-differs"}, expired.err
+
+
+@pytest.mark.parametrize(
+    ("options", "named", "code"),
+    [
+        (("--efficiency-u", "2 %"), "--efficiency-u", "counter-option"),
+        (("--dead-time", "4 us"), "--dead-time", "counter-option"),
+        (("--counter", "well-1"), "--counter", "counter-option"),
+        (("--counter-record", RECORD, "--counter", "well-1"), "--counter", "counter-option"),
+        (("--counter-record", RECORD, "--dead-time", "4 us"), "--dead-time", "counter-option"),
+        (("--counter-record", RECORD, "--efficiency-u", "2 %"), "--efficiency-u", "counter-option"),
+        (("--efficiency", "-500 cps/kBq"), "--efficiency", "option-range"),
+        (("--efficiency", "500 cps/kBq", "--efficiency-u", "-2 %"), "--efficiency-u", "option-range"),
+        (("--efficiency", "500 cps/kBq", "--dead-time", "-4 us"), "--dead-time", "option-range"),
+    ],
+)
+def test_options_of_a_counter_that_mean_nothing(command, options, named, code):
+    """A dead time that is stated but not corrected would be a silent error of the dose."""
+    for arguments in (COUNTED, ("marrow", "compare", EXAMPLES / "counts.csv", "--images", VOIS, "--nuclide", "Lu-177")):
+        answer = command(*arguments, *options, "--json")
+        assert (answer.code, answer.out, f"[{code}]" in answer.err) == (2, "", True), answer.err
+        assert f"{named}'" in answer.err or f"{named} " in answer.err

@@ -222,6 +222,22 @@ def blood_of_record(folder, **counter):
     return evaluate_readings(open_case(read_study(path)), tias={}, field_of_view=None)
 
 
+@pytest.mark.parametrize(
+    ("counter", "key"),
+    [
+        ({"record": "well.yaml", "dead_time": "4 us"}, "counter.dead_time"),
+        ({"record": "well.yaml", "u": "2 %"}, "counter.u"),
+        ({"record": "well.yaml", "name": "WIZARD"}, "counter.name"),
+        ({"dead_time": "4 us"}, "counter.dead_time"),
+        ({"u": "2 %"}, "counter.u"),
+    ],
+)
+def test_keys_of_a_counter_that_mean_nothing(tmp_path, counter, key):
+    with pytest.raises(StudyError, match=f"'{key}'") as refused:
+        blood_of_record(tmp_path, **counter)
+    assert refused.value.code == "counter-option"
+
+
 def test_the_counter_may_be_a_calibration_record(tmp_path):
     readings = blood_of_record(tmp_path, record="well.yaml")
     record = yaml.safe_load((tmp_path / "well.yaml").read_text(encoding="utf-8"))
