@@ -22,6 +22,8 @@ from types import MappingProxyType
 import numpy as np
 
 FloatArray = np.ndarray
+ADMINISTERED_ACTIVITY = "administered-activity"
+"""Source of the uncertainty of the given activity, one activity meter for all that rests on it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,7 +162,7 @@ SOURCE_GROUPS: Mapping[str, str] = MappingProxyType(
         "density": "mass",
         "mass": "mass",
         "dose-constant": "dose constant",
-        "administered-activity": "administered activity",
+        ADMINISTERED_ACTIVITY: "administered activity",
     }
 )
 """Group of a source in a budget, by the part of its name before the colon; everything else is ``other``."""

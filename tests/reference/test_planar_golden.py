@@ -14,6 +14,7 @@ import pytest
 from theradose.model.planar import EnergyWindow, PlanarPair
 from theradose.model.study import PlanarRoi
 from theradose.quantify.conjugate_view import (
+    NetCounts,
     conjugate_view_activity,
     geometric_mean_rate,
     self_attenuation_factor,
@@ -31,7 +32,9 @@ PEAK, LOWER, UPPER = EnergyWindow(187.6, 229.2), EnergyWindow(175.0, 187.6), Ene
 
 def test_geometric_mean():
     """§10: √(1200 · 800) = 979.80."""
-    rate = geometric_mean_rate(anterior=(1200.0, 1200.0), posterior=(800.0, 800.0), exposure_s=1.0, source="x")
+    rate = geometric_mean_rate(
+        anterior=NetCounts(1200.0, 1200.0), posterior=NetCounts(800.0, 800.0), exposure_s=1.0, source="x"
+    )
     assert rate.value == pytest.approx(979.80, abs=0.005)
 
 
@@ -44,7 +47,9 @@ def test_conjugate_view():
     """§10: μ 0.12 /cm, T 22 cm, f of 6 cm, C 8 cps/MBq: 448.72 MBq."""
     import math
 
-    rate = geometric_mean_rate(anterior=(1200.0, 1200.0), posterior=(800.0, 800.0), exposure_s=1.0, source="x")
+    rate = geometric_mean_rate(
+        anterior=NetCounts(1200.0, 1200.0), posterior=NetCounts(800.0, 800.0), exposure_s=1.0, source="x"
+    )
     activity = conjugate_view_activity(
         rate_cps=rate,
         transmission=Uncertain(math.exp(-0.12 * 22)),

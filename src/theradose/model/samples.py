@@ -10,7 +10,7 @@ from typing import Literal
 from theradose.errors import CalibrationError
 from theradose.model.arrays import Array, frozen
 from theradose.model.curve import TimeActivityCurve
-from theradose.uncertainty import Uncertain
+from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
 
 Specimen = Literal["blood", "plasma", "serum"]
 Instrument = Literal["gamma-counter", "activity-meter"]
@@ -141,8 +141,8 @@ class Treatment:
     ----------
     origin : CellOrigin
         File and line.
-    activity_mbq : float or None
-        Activity given.
+    activity_mbq, activity_relative_u : float or None
+        Activity given, and its relative standard uncertainty.
     start : datetime or None
         Start of the administration.
     infusion_h : float or None
@@ -159,12 +159,20 @@ class Treatment:
 
     origin: CellOrigin
     activity_mbq: float | None = None
+    activity_relative_u: float | None = None
     start: datetime | None = None
     infusion_h: float | None = None
     sex: Literal["M", "F"] | None = None
     haematocrit: float | None = None
     marrow_mass_g: float | None = None
     tia_mbq_h: Mapping[str, Uncertain] = field(default_factory=dict)
+
+    @property
+    def administered_mbq(self) -> Uncertain | None:
+        """Activity given, with its source of uncertainty."""
+        if self.activity_mbq is None:
+            return None
+        return Uncertain.relative(self.activity_mbq, {ADMINISTERED_ACTIVITY: self.activity_relative_u})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from theradose.errors import CalibrationError
 from theradose.uncertainty import Uncertain
@@ -33,6 +34,22 @@ class RegionCounts:
     counts: float
     variance: float
     pixels: float
+
+
+class NetCounts(NamedTuple):
+    """Counts of one view without background.
+
+    Attributes
+    ----------
+    counts, variance : float
+        Counts and their variance by counting, independent between views.
+    background_u : float
+        Standard uncertainty by the part of the background that is taken off; the same anatomy in both views.
+    """
+
+    counts: float
+    variance: float
+    background_u: float = 0.0
 
 
 def background_fraction(*, thickness_cm: float, body_thickness_cm: float) -> float:
@@ -62,8 +79,8 @@ def background_fraction(*, thickness_cm: float, body_thickness_cm: float) -> flo
 
 def net_counts(
     region: RegionCounts, background: RegionCounts | None, *, fraction: float, name: str, fraction_relative_u: float
-) -> tuple[float, float]:
-    """Return the counts of a region without background, and their variance.
+) -> NetCounts:
+    """Return the counts of a region without background.
 
     N = C − F n_C B/n_B, with the background's counts B on n_B pixels beside the region's n_C.
 
@@ -87,19 +104,20 @@ def net_counts(
     ----------
     [Siegel1999]_
     """
-    net, variance = region.counts, region.variance
+    net, variance, background_u = region.counts, region.variance, 0.0
     if background is not None and background.pixels > 0:
         scale = fraction * region.pixels / background.pixels
         subtracted = scale * background.counts
         net -= subtracted
-        variance += scale**2 * background.variance + (fraction_relative_u * subtracted) ** 2
+        variance += scale**2 * background.variance
+        background_u = fraction_relative_u * subtracted
     if net <= 0:
         raise CalibrationError(
             f"'{name}' has {net:.3g} net counts after scatter and background, from which no activity follows: correct "
             "the region or its background.",
             code="negative-net-counts",
         )
-    return net, variance
+    return NetCounts(net, variance, background_u)
 
 
 def self_attenuation_factor(*, attenuation_per_cm: float, thickness_cm: float) -> float:
@@ -126,15 +144,15 @@ def self_attenuation_factor(*, attenuation_per_cm: float, thickness_cm: float) -
     return half / math.sinh(half) if half > 0 else 1.0
 
 
-def geometric_mean_rate(
-    *, anterior: tuple[float, float], posterior: tuple[float, float], exposure_s: float, source: str
-) -> Uncertain:
-    """Return √(I_A I_P) in cps from the net counts of both views, each with its variance.
+def geometric_mean_rate(*, anterior: NetCounts, posterior: NetCounts, exposure_s: float, source: str) -> Uncertain:
+    """Return √(I_A I_P) in cps from the net counts of both views.
+
+    Counting is independent between the views; the background's uncertainty is common to them and adds linearly.
 
     Parameters
     ----------
-    anterior, posterior : tuple of float
-        Net counts and their variance; positive.
+    anterior, posterior : NetCounts
+        Positive.
     exposure_s : float
         Time over which they were collected.
     source : str
@@ -144,13 +162,15 @@ def geometric_mean_rate(
     ----------
     [Siegel1999]_
     """
-    (front, front_variance), (back, back_variance) = anterior, posterior
+    front, back = anterior.counts, posterior.counts
     if min(front, back, exposure_s) <= 0:
         raise CalibrationError(
             f"Net counts of {front:.3g} and {back:.3g} over {exposure_s:g} s give no rate: all must be positive.",
             code="negative-net-counts",
         )
-    relative = math.sqrt(front_variance / front**2 + back_variance / back**2) / 2
+    counting = math.sqrt(anterior.variance / front**2 + posterior.variance / back**2) / 2
+    background = (anterior.background_u / front + posterior.background_u / back) / 2
+    relative = math.hypot(counting, background)
     return Uncertain.relative(math.sqrt(front * back) / exposure_s, {source: relative})
 
 
@@ -241,13 +261,13 @@ def conjugate_view_activity(
     return activity_in_air(rate_cps=in_air, sensitivity_cps_per_mbq=sensitivity_cps_per_mbq)
 
 
-def source_view_rate(*, nets: Sequence[tuple[float, float]], exposure_s: float, source: str) -> Uncertain:
+def source_view_rate(*, nets: Sequence[NetCounts], exposure_s: float, source: str) -> Uncertain:
     """Return the count rate of one view of a calibration source in cps; divided by its activity it is the sensitivity.
 
     Parameters
     ----------
-    nets : sequence of tuple of float
-        Net counts and their variance of two opposite views, whose geometric mean it is, or of one view.
+    nets : sequence of NetCounts
+        Of two opposite views, whose geometric mean it is, or of one view.
     exposure_s : float
         Time over which they were collected.
     source : str
@@ -266,7 +286,7 @@ def source_view_rate(*, nets: Sequence[tuple[float, float]], exposure_s: float, 
     if len(nets) > 1:
         return rate
     # One view counted once: its uncertainty is not averaged.
-    return Uncertain.relative(rate.value, {source: math.sqrt(nets[0][1]) / nets[0][0]})
+    return Uncertain.relative(rate.value, {source: math.sqrt(nets[0].variance) / nets[0].counts})
 
 
 def slab_transmission(*, attenuation_per_cm: float, thickness_cm: float) -> float:

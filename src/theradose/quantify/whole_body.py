@@ -24,6 +24,7 @@ from theradose.model.finding import Finding
 from theradose.model.samples import ProbeCurve, ProbeReading
 from theradose.nuclides import Nuclide
 from theradose.quantify.sample_times import StatedTime, elapsed_times
+from theradose.uncertainty import ADMINISTERED_ACTIVITY
 
 WHOLE_BODY = "whole-body"
 
@@ -152,7 +153,7 @@ def probe_curve(
         np.array(times),
         activity,
         u_reading * activity,
-        {"probe:self-calibration": u_factor, "activity:administered": options.administered_u},
+        {"probe:self-calibration": u_factor, ADMINISTERED_ACTIVITY: options.administered_u},
         "probe",
     )
     noticed = [*findings, *_findings(readings, times, retained - 1, u_reading, options, assumed)]

@@ -215,7 +215,7 @@ def _planar_only(case: Case, outcome: PlanarOnlyOutcome) -> RegionResult:
         density_g_per_ml=None,
         recovery=None,
         dose_gy=estimate(dose),
-        dose_per_activity_gy_gbq=estimate(dose * (_MBQ_PER_GBQ / case.net_activity_mbq)),
+        dose_per_activity_gy_gbq=estimate(dose * _MBQ_PER_GBQ / case.administered_mbq),
         dvh=None,
         budget=budget_lines(dose),
         **integral_fields(case, outcome.tia),

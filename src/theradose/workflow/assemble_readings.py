@@ -27,7 +27,7 @@ def whole_body_result(case: Case, readings: Readings) -> WholeBodyResult | None:
     return WholeBodyResult(
         scope="whole body by probe",
         excreted_fraction=tuple(body.probe.excreted_fraction.tolist()),
-        **integral_fields(case, body.tia, of_given_activity=True),
+        **integral_fields(case, body.tia),
     )
 
 
@@ -37,17 +37,15 @@ def thyroid_result(case: Case, readings: Readings) -> ThyroidResult | None:
     if thyroid is None:
         return None
     dose = thyroid.dose
-    # Uptake is a fraction of the given activity, so that its uncertainty acts on the dose and not on that per activity.
-    dose_gy = None if dose is None else dose.dose_gy * case.given_activity_factor
     return ThyroidResult(
         uptake_fraction=tuple(thyroid.uptake.uptake.tolist()),
         mass_g=_UNKNOWN if dose is None else estimate(dose.mass_g),
-        dose_gy=_UNKNOWN if dose_gy is None else estimate(dose_gy),
+        dose_gy=_UNKNOWN if dose is None else estimate(dose.dose_gy),
         dose_per_activity_gy_gbq=_UNKNOWN
         if dose is None
-        else estimate(dose.dose_gy * (_MBQ_PER_GBQ / case.net_activity_mbq)),
-        budget=() if dose_gy is None else budget_lines(dose_gy),
-        **integral_fields(case, thyroid.tia, of_given_activity=True),
+        else estimate(dose.dose_gy * _MBQ_PER_GBQ / case.administered_mbq),
+        budget=() if dose is None else budget_lines(dose.dose_gy),
+        **integral_fields(case, thyroid.tia),
     )
 
 

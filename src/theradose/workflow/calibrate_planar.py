@@ -20,7 +20,7 @@ from theradose.model.finding import Finding
 from theradose.model.planar import SourceViews
 from theradose.model.samples import CellOrigin
 from theradose.nuclides import Nuclide
-from theradose.quantify.conjugate_view import source_view_rate
+from theradose.quantify.conjugate_view import NetCounts, source_view_rate
 from theradose.quantify.planar_images import WindowChoice, choose_windows
 from theradose.quantify.source_factor import COUNTING, DEAD_TIME, KnownDeadTime, mean_factor, source_factor
 from theradose.quantify.times import hours_since
@@ -169,13 +169,13 @@ def _count(
 
 def _at_one_moment(
     source: SourceViews, views: list[CountedView], nuclide: Nuclide, timezone: str | None
-) -> list[tuple[float, float]]:
+) -> list[NetCounts]:
     """Return net counts and variances as if all views had begun with the first."""
     nets = []
     for view, counted in zip(source.views, views, strict=True):
         elapsed_h, _ = hours_since(source.acquired_at, view.acquired_at, timezone=timezone)
         decayed = float(decay_factor(decay_constant_per_h=nuclide.decay_constant_per_h, elapsed_h=elapsed_h))
-        nets.append((counted.counts / decayed, counted.variance / decayed**2))
+        nets.append(NetCounts(counted.counts / decayed, counted.variance / decayed**2))
     return nets
 
 

@@ -19,7 +19,7 @@ from theradose.model.study import Override, Study, Timepoint
 from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
 from theradose.provenance import hash_file
 from theradose.quantify.times import hours_since
-from theradose.uncertainty import Uncertain
+from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
 from theradose.workflow.calibration_choice import RecordUse, choose_calibration
 from theradose.workflow.protocols import load_protocol
 from theradose.workflow.study_file import StudyFile, require_complete
@@ -64,19 +64,19 @@ class Case:
 
     @property
     def administered_mbq(self) -> Uncertain:
-        """The same with the source ``administered-activity``: one activity meter measured every administration."""
+        """The same with the source `ADMINISTERED_ACTIVITY`: one activity meter measured every administration."""
         return sum(
             (
-                Uncertain.relative(administration.net_activity_mbq or 0.0, {"administered-activity": administration.u})
+                Uncertain.relative(administration.net_activity_mbq or 0.0, {ADMINISTERED_ACTIVITY: administration.u})
                 for administration in self.study.administrations
             ),
             start=Uncertain(0.0),
         )
 
     @property
-    def given_activity_factor(self) -> Uncertain:
-        """One, with the relative uncertainty of the given activity: for what is measured as a fraction of it."""
-        return self.administered_mbq * (1 / self.net_activity_mbq)
+    def administered_relative_u(self) -> float | None:
+        """Relative standard uncertainty of the given activity; ``None`` is not stated."""
+        return None if self.administered_mbq.not_stated else self.administered_mbq.relative_u
 
     @property
     def reference_id(self) -> str:

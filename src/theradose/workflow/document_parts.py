@@ -12,23 +12,20 @@ from theradose.uncertainty import Uncertain, budget
 from theradose.workflow.case import Case
 
 
-def integral_fields(case: Case, tia: TimeIntegratedActivity, *, of_given_activity: bool = False) -> dict[str, Any]:
+def integral_fields(case: Case, tia: TimeIntegratedActivity) -> dict[str, Any]:
     """Return the fields that every curve of a result has.
 
-    A curve is measured in MBq, or as a fraction of the given activity. The uncertainty of the given activity acts on
-    the coefficient in the first case and on the integral in the second.
+    The uncertainty of the given activity acts on the coefficient, and cancels in it where the curve is measured as a
+    fraction of that activity.
     """
-    integral, coefficient = tia.value, tia.value / case.administered_mbq
-    if of_given_activity:
-        integral, coefficient = tia.value * case.given_activity_factor, tia.value * (1 / case.net_activity_mbq)
     fits = tuple(_fit(fit) for fit in tia.fits)
     return {
         "curve": _curve(tia.curve),
         "fit": max(fits, key=lambda fit: fit.weight, default=None),
         "models": fits,
         "chosen_model": tia.chosen,
-        "tia_mbq_h": estimate(integral),
-        "tiac_h": estimate(coefficient),
+        "tia_mbq_h": estimate(tia.value),
+        "tiac_h": estimate(tia.value / case.administered_mbq),
         "effective_half_life_h": estimate(tia.effective_half_life_h),
         "extrapolated_fraction": tia.extrapolated_fraction,
         "before_first_fraction": tia.before_first_fraction,

@@ -101,7 +101,7 @@ class BloodMarrow:
     @property
     def dose_per_activity_gy_gbq(self) -> Uncertain | None:
         """Known dose per administered activity."""
-        activity = self.treatment.activity_mbq
+        activity = self.treatment.administered_mbq
         return None if activity is None else dose_per_activity(self.dose, activity)
 
     def self_gy_of(self, fit: CurveFit) -> float:

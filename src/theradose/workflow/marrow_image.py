@@ -45,7 +45,7 @@ class ImageMarrow:
         To red marrow.
     split : MarrowSplit or None
         Part of the blood and specific part, if there are blood samples too.
-    administered_mbq : float
+    administered_mbq : Uncertain
         Net activity.
     findings : tuple of Finding
         Of the measurement and of the dose.
@@ -55,7 +55,7 @@ class ImageMarrow:
     concentration: ImageMarrowConcentration
     dose: MarrowDose
     split: MarrowSplit | None
-    administered_mbq: float
+    administered_mbq: Uncertain
     findings: tuple[Finding, ...]
 
     @property
@@ -156,7 +156,7 @@ def _dose(
         concentration=concentration,
         dose=dose,
         split=split,
-        administered_mbq=case.net_activity_mbq,
+        administered_mbq=case.administered_mbq,
         findings=tuple(dict.fromkeys((*measured.findings, *placed))),
     )
 

@@ -21,9 +21,9 @@ def self_gy_of_fit(dose: MarrowDose, tia: TimeIntegratedActivity, fit: CurveFit)
     return dose.self_gy.value * fit.tia_mbq_h / tia.value.value
 
 
-def dose_per_activity(dose: MarrowDose, activity_mbq: float) -> Uncertain:
+def dose_per_activity(dose: MarrowDose, activity_mbq: Uncertain) -> Uncertain:
     """Return the known dose per administered activity, Gy/GBq."""
-    return dose.dose_gy * (_MBQ_PER_GBQ / activity_mbq)
+    return dose.dose_gy * _MBQ_PER_GBQ / activity_mbq
 
 
 def result_flags(tia: TimeIntegratedActivity, findings: Sequence[Finding]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from theradose.model.arrays import Array
 from theradose.model.planar import PlanarAlignment, PlanarPair, PlanarRegion
 from theradose.model.study import BackgroundMethod, PlanarRoi
 from theradose.quantify.conjugate_view import (
+    NetCounts,
     activity_in_air,
     background_fraction,
     conjugate_view_activity,
@@ -265,8 +266,8 @@ def drawn_roi(
 
 def _nets(
     name: str, mask: Array, ring: Array, images: PrimaryImages, fractions: tuple[float, float]
-) -> list[tuple[float, float]]:
-    """Return the net counts of both views with their variances."""
+) -> list[NetCounts]:
+    """Return the net counts of both views."""
     relative_u = float(load_yaml("planar.yaml")["background_u"]["value"])
     return [
         net_counts(

@@ -14,7 +14,7 @@ from theradose.model.calibration import SourceGeometry
 from theradose.model.finding import Finding
 from theradose.model.planar import SourceViews
 from theradose.quantify.attenuation import mass_attenuation
-from theradose.quantify.conjugate_view import RegionCounts, net_counts, slab_transmission
+from theradose.quantify.conjugate_view import NetCounts, RegionCounts, net_counts, slab_transmission
 from theradose.quantify.scatter_windows import PrimaryCounts
 from theradose.quantify.volume import equivalent_diameter_mm
 from theradose.spatial.planar_regions import ring_around
@@ -107,16 +107,16 @@ def count_view(
             return RegionCounts(beside.counts * ratio, beside.variance * ratio**2, beside.pixels)
         return None if ring is None else _weighted(view, ring.astype(float))
 
-    def net(weights: Array) -> tuple[float, float]:
+    def net(weights: Array) -> NetCounts:
         return net_counts(region(weights), background(weights), fraction=1.0, name=name, fraction_relative_u=0.0)
 
-    counts, variance = net(mask.astype(float))
+    counts, variance, _ = net(mask.astype(float))
     words = "whole image" if threshold is None else f"pixels above {100 * threshold:g} % of the brightest"
     beside = "image without source" if empty is not None else "ring beside it" if ring is not None else "no"
     words = f"{words}, {beside} as background"
     if threshold is None:
         return CountedView(counts, variance, 0.0, 0.0, 0.0, empty is not None, words)
-    outer, inner = (net(grown_by_half_a_voxel(mask, outwards=outwards))[0] for outwards in (True, False))
+    outer, inner = (net(grown_by_half_a_voxel(mask, outwards=outwards)).counts for outwards in (True, False))
     rest = (~mask).astype(float)
     outside, taken = region(rest), background(rest)
     scale = 0.0 if taken is None else outside.pixels / taken.pixels

@@ -115,7 +115,11 @@ def _whole_body(case: Case) -> WholeBodyByProbe | None:
     if case.study.probe is None:
         return None
     options = ProbeOptions(
-        case.net_activity_mbq, start=case.start, timezone=case.study.timezone, infusion_h=infusion_of(case)
+        case.net_activity_mbq,
+        start=case.start,
+        timezone=case.study.timezone,
+        administered_u=case.administered_relative_u,
+        infusion_h=infusion_of(case),
     )
     return whole_body_by_probe(case.study_file.resolve(case.study.probe), nuclide=case.nuclide, options=options)
 
@@ -163,6 +167,7 @@ def _blood(
     treatment = Treatment(
         series.samples[0].origin,
         activity_mbq=case.net_activity_mbq,
+        activity_relative_u=case.administered_relative_u,
         start=case.start,
         infusion_h=infusion_of(case),
         sex=stated_sex(case),

@@ -13,6 +13,7 @@ from theradose.errors import CalibrationError
 from theradose.nuclides import load_nuclide
 from theradose.quantify.attenuation import imaged_energy_kev, linear_attenuation, mass_attenuation
 from theradose.quantify.conjugate_view import (
+    NetCounts,
     RegionCounts,
     background_fraction,
     conjugate_view_activity,
@@ -36,7 +37,9 @@ def counts_of(activity_mbq, depth_cm, exposure_s=600.0):
 @given(st.floats(0.1, 21.9), st.floats(1.0, 1e3))
 def test_depth_does_not_matter(depth_cm, activity_mbq):
     front, back = counts_of(activity_mbq, depth_cm)
-    rate = geometric_mean_rate(anterior=(front, front), posterior=(back, back), exposure_s=600.0, source="p")
+    rate = geometric_mean_rate(
+        anterior=NetCounts(front, front), posterior=NetCounts(back, back), exposure_s=600.0, source="p"
+    )
     found = conjugate_view_activity(
         rate_cps=rate,
         transmission=Uncertain(math.exp(-MU * BODY_CM)),
@@ -57,7 +60,9 @@ def test_a_thick_source_by_integration():
 
 def test_uncertainties_combine():
     """(3 %)² of the sensitivity, half the 4 % of the transmission, half the quadrature of the counts."""
-    rate = geometric_mean_rate(anterior=(1e4, 4e4), posterior=(2500.0, 2500.0), exposure_s=100.0, source="p")
+    rate = geometric_mean_rate(
+        anterior=NetCounts(1e4, 4e4), posterior=NetCounts(2500.0, 2500.0), exposure_s=100.0, source="p"
+    )
     assert rate.relative_u == pytest.approx(math.hypot(0.02, 0.02) / 2)
     found = conjugate_view_activity(
         rate_cps=rate,
@@ -71,12 +76,20 @@ def test_uncertainties_combine():
 def test_background_is_scaled_by_area_and_thickness():
     fraction = background_fraction(thickness_cm=5.0, body_thickness_cm=20.0)
     assert fraction == 0.75
-    net, variance = net_counts(
+    net = net_counts(
         RegionCounts(1000.0, 1000.0, 50.0), RegionCounts(400.0, 400.0, 100.0), fraction=fraction, name="liver",
         fraction_relative_u=0.1,
     )  # fmt: skip
-    assert net == pytest.approx(1000 - 0.75 * 50 * 4)
-    assert variance == pytest.approx(1000 + (0.75 * 0.5) ** 2 * 400 + 15.0**2)
+    assert net.counts == pytest.approx(1000 - 0.75 * 50 * 4)
+    assert net.variance == pytest.approx(1000 + (0.75 * 0.5) ** 2 * 400)
+    assert net.background_u == pytest.approx(15.0)
+
+
+def test_the_same_background_acts_on_both_views_alike():
+    """As much background as net counts, known to 10 %: the rate to 10 %, not to 7 %."""
+    view = NetCounts(1e6, 0.0, 1e5)
+    rate = geometric_mean_rate(anterior=view, posterior=view, exposure_s=1.0, source="p")
+    assert rate.relative_u == pytest.approx(0.1)
 
 
 def test_negative_net_counts_are_refused():

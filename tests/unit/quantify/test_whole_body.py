@@ -57,7 +57,7 @@ def test_counting_uncertainty_of_the_geometric_mean():
 def test_calibration_is_common_to_all_readings(curve):
     result, _ = curve("0,1000,640,20,60,200,yes\n24,300,220,20,60,200,no\n", repeatability_u=0.04)
     assert result.curve.common["probe:self-calibration"] == pytest.approx(0.04, rel=0.02)
-    assert result.curve.common["activity:administered"] is None
+    assert result.curve.common["administered-activity"] is None
 
 
 def test_findings(curve):

@@ -104,7 +104,7 @@ def test_order_of_the_models_medians(cohort):
 def test_published_analysis_finds_late_samples_irrelevant_and_why(cohort):
     """Unweighted, a mono-exponential does not move without late samples but is biased; weighted, it does move."""
     _, results = cohort
-    analysis = published_analysis(results[:12], LUTETIUM, method="s-value")
+    analysis = published_analysis(results[:12], LUTETIUM)
     late = analysis["late_samples"]
     unweighted, weighted = late["table_5_percent"]["mono"], late["weighted_percent"]["mono"]
     assert abs(unweighted["median"]) < 0.01 and max(-unweighted["min"], unweighted["max"]) < 2

@@ -251,3 +251,20 @@ def test_the_thyroid_dose_says_that_photons_are_left_out(iodine):
     codes = {finding.code for finding in iodine.result.findings if finding.where == "thyroid"}
     assert "photon-dose-neglected" in codes
     assert "local-outside-mass-range" not in codes
+
+
+def test_the_given_activity_acts_where_it_enters_and_cancels_where_it_does(tmp_path):
+    """The probe measures fractions of it, blood does not; per activity it is the other way round."""
+    stated = [{**LUTETIUM[0], "u": "20 %"}]
+    tables = {"probe": "blood/probe.csv", "blood": "blood/counts.csv"}
+    path = write_study(tmp_path, tables=tables, administrations=stated, counter=COUNTER, patient={"sex": "M"})
+    result = run_study(path).result
+    body, marrow = result.whole_body, result.marrow["blood"]
+    assert body.tia_mbq_h.u / body.tia_mbq_h.value > 0.2
+    assert body.tiac_h.u / body.tiac_h.value < 0.1
+    assert marrow["self_gy"]["u"] / marrow["self_gy"]["value"] < 0.1
+    assert marrow["cross_gy"]["u"] / marrow["cross_gy"]["value"] > 0.2
+    # Per activity the part from the rest of the body is free of it, and the self dose carries it.
+    share = marrow["self_gy"]["value"] / marrow["dose_gy"]["value"]
+    per_activity = marrow["dose_per_activity_gy_gbq"]
+    assert per_activity["u"] / per_activity["value"] == pytest.approx(0.2 * share, rel=0.35)
