@@ -267,4 +267,4 @@ def test_the_given_activity_acts_where_it_enters_and_cancels_where_it_does(tmp_p
     # Per activity the part from the rest of the body is free of it, and the self dose carries it.
     share = marrow["self_gy"]["value"] / marrow["dose_gy"]["value"]
     per_activity = marrow["dose_per_activity_gy_gbq"]
-    assert per_activity["u"] / per_activity["value"] == pytest.approx(0.2 * share, rel=0.35)
+    assert 0.2 * share < per_activity["u"] / per_activity["value"] < 0.1
