@@ -100,8 +100,7 @@ ELSEWHERE = {
     ("kinetics/flags.py", "flag"): codes_of_keys,
     ("kinetics/voxelwise.py", "code"): codes_of_explanations,
     ("workflow/doses.py", "code"): codes_of_constant,
-    ("workflow/marrow_image.py", "error.code"): codes_of_errors,
-    ("workflow/readings.py", "error.code"): codes_of_errors,
+    ("workflow/marrow_result.py", "error.code"): codes_of_errors,
     ("workflow/timepoints.py", "f.code"): no_codes,
 }
 

@@ -203,7 +203,7 @@ def test_the_planar_sensitivity_of_a_measured_record(hybrid):
     # The simulated study states the true sensitivity, which the simulated source has too.
     ratio = SENSITIVITY / factor["value_cps_per_mbq"]
     assert abs(ratio - 1) < factor["u_cps_per_mbq"] / factor["value_cps_per_mbq"]
-    (found,) = planar_results(case, planar.timepoints)
+    (found,) = planar_results(planar.timepoints)
     (before,) = [entry for entry in hybrid.result["planar"] if entry["timepoint"] == found.timepoint]
     known = {region["region"]: region["activity_mbq"] for region in before["regions"]}
     for region in found.regions:
