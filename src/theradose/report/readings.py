@@ -20,13 +20,7 @@ def marrow_sites(result: Result) -> tuple[str, ...]:
 
 def reading_rows(result: Result) -> tuple[Row, ...]:
     """Return the rows of the results that are not regions of the images."""
-    bodies = [result.whole_body]
-    if result.field_of_view != result.whole_body:
-        bodies.append(result.field_of_view)
-    rows = [
-        _body_row(body, "" if number else "Whole body")
-        for number, body in enumerate(body for body in bodies if body is not None)
-    ]
+    rows = [] if result.whole_body is None else [_body_row(result.whole_body, "Whole body")]
     marrow = result.marrow or {}
     others = [_marrow_row(name, marrow[name]) for name in MARROW_METHODS if name in marrow]
     if result.thyroid is not None:
