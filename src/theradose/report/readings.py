@@ -20,12 +20,15 @@ def marrow_sites(result: Result) -> tuple[str, ...]:
 
 def reading_rows(result: Result) -> tuple[Row, ...]:
     """Return the rows of the results that are not regions of the images."""
-    rows = [] if result.whole_body is None else [_body_row(result.whole_body, "Whole body")]
-    marrow = result.marrow or {}
-    others = [_marrow_row(name, marrow[name]) for name in MARROW_METHODS if name in marrow]
-    if result.thyroid is not None:
-        others.insert(0, _thyroid_row(result.thyroid))
-    return (*rows, *(Row(line.cells, "" if number else "Measured beside images") for number, line in enumerate(others)))
+    body, thyroid, marrow = result.whole_body, result.thyroid, result.marrow or {}
+    groups = {
+        "Whole body": [] if body is None else [_body_row(body)],
+        "Thyroid": [] if thyroid is None else [_thyroid_row(thyroid)],
+        "Red marrow": [_marrow_row(name, marrow[name]) for name in MARROW_METHODS if name in marrow],
+    }
+    return tuple(
+        Row(line.cells, "" if number else group) for group, lines in groups.items() for number, line in enumerate(lines)
+    )
 
 
 def reading_blocks(result: Result) -> tuple[Block, ...]:
@@ -101,10 +104,10 @@ def _points(
     )  # fmt: skip
 
 
-def _body_row(body: WholeBodyResult, group: str) -> Row:
+def _body_row(body: WholeBodyResult) -> Row:
     return row(
         Cell(body.scope), Cell(UNKNOWN), Cell(UNKNOWN), Cell(format_estimate(body.tia_mbq_h)),
-        Cell(format_estimate(body.effective_half_life_h)), Cell(UNKNOWN), Cell(UNKNOWN), group=group,
+        Cell(format_estimate(body.effective_half_life_h)), Cell(UNKNOWN), Cell(UNKNOWN),
     )  # fmt: skip
 
 
