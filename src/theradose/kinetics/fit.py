@@ -196,7 +196,7 @@ def _check_points(curve: TimeActivityCurve, name: str, form: ModelForm) -> None:
         raise FitError(
             f"The curve of '{curve.region}' has a single point, from which no curve can be fitted: measure a "
             "second time point, or name a single-time-point method (Haenscheid, Madsen, dose factor, half-life of an "
-            "earlier cycle) under 'single_time_point' in the study.",
+            "earlier cycle) under 'single_time_point' in the study or by --single-time-point of 'theradose fit'.",
             code="one-time-point",
         )
     if n_parameters > n_points:

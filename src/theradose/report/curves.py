@@ -49,7 +49,8 @@ _TABLE_COLUMNS = (
     ("model", 0.0), ("weight", 0.17), ("MBq·h", 0.26), ("T½ (h)", 0.42), ("χ²", 0.51), ("AICc", 0.58),
     ("flags", 0.66),
 )  # fmt: skip
-_TITLE_LENGTH, _FLAGS_LENGTH, _FINDING_LENGTH = 60, 44, 150
+_TITLE_LENGTH, _FLAGS_LENGTH, _FINDING_LENGTH = 60, 36, 150
+_MOST_ABOVE_POINTS = 2.5
 _HEADROOM = 1.25
 # The figure's own fonts must serve: no reader's font steps in for a glyph that the first one lacks.
 FONTS = ("STIXGeneral", "DejaVu Serif")
@@ -135,7 +136,9 @@ def _draw_page(page: CurvePage, nuclide: str) -> Figure:
     residuals = figure.add_axes((_LEFT, 0.305, _RIGHT - _LEFT, 0.07), sharex=linear)
     _draw_curves(linear, tia, legend=True)
     # A fast phase before the first point would press everything measured to the axis.
-    highest = float((tia.curve.activity_mbq + tia.curve.u_independent_mbq).max()) * _HEADROOM
+    measured = float((tia.curve.activity_mbq + tia.curve.u_independent_mbq).max())
+    drawn = float(evaluate_tia(tia, np.zeros(1))[0][0])
+    highest = max(measured, min(drawn, _MOST_ABOVE_POINTS * measured)) * _HEADROOM
     linear.set(xlim=(0, float(tia.curve.t_h[-1]) * _TIME_BEYOND_LAST), ylim=(0, highest), ylabel="Activity (MBq)")
     _draw_curves(logarithmic, tia, legend=False)
     _set_logarithmic(logarithmic, tia)
@@ -199,7 +202,7 @@ def _write_table(figure: Figure, fits: Sequence[CurveFit], *, top: float) -> Non
             shortened(" ".join(fit.flags), _FLAGS_LENGTH),
         )
         for text, (_, x) in zip(cells, _TABLE_COLUMNS, strict=True):
-            figure.text(_LEFT + x, top - row * line, text, va="top", fontsize=7.5 if x == _TABLE_COLUMNS[-1][1] else 8)
+            figure.text(_LEFT + x, top - row * line, text, va="top", fontsize=6.5 if x == _TABLE_COLUMNS[-1][1] else 8)
 
 
 def _write_findings(figure: Figure, findings: Sequence[Finding], *, top: float) -> None:
