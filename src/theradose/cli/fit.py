@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theradose.cli.options import parsed_positive
 from theradose.cli.output import JsonOption, counted_progress, print_findings, print_json, print_message, print_table
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def fit_command(
             curves,
             nuclide=nuclide,
             models=names,
-            relative_u=None if relative_u is None else parse_quantity(relative_u, "1"),
+            relative_u=parsed_positive(relative_u, "1", "--relative-u"),
             infusion_h=0.0 if infusion is None else parse_quantity(infusion, "h"),
             single=_single_point(single_time_point, half_life, half_life_u),
             out=out,
@@ -87,7 +88,6 @@ def fit_command(
 def _single_point(method: str | None, half_life: str | None, relative_u: str | None) -> SinglePointChoice | None:
     from theradose.errors import StudyError
     from theradose.kinetics.single_time_point import Assumptions
-    from theradose.units import parse_quantity
     from theradose.workflow.fit import SinglePointChoice
 
     if method is None:
@@ -97,7 +97,5 @@ def _single_point(method: str | None, half_life: str | None, relative_u: str | N
                 code="single-time-point-option",
             )
         return None
-    half_life_h = None if half_life is None else parse_quantity(half_life, "h")
-    return SinglePointChoice(
-        method, Assumptions(half_life_h, None if relative_u is None else parse_quantity(relative_u, "1"))
-    )
+    half_life_h = parsed_positive(half_life, "h", "--half-life")
+    return SinglePointChoice(method, Assumptions(half_life_h, parsed_positive(relative_u, "1", "--half-life-u")))

@@ -138,7 +138,7 @@ def _check_header(header: list[str], file: str, columns: Sequence[str], needed: 
             else "a column occurs twice"
         )
         raise StudyError(
-            f"The table {file} has a wrong header ({problem}): valid columns are {', '.join(columns)}, of which "
-            f"{', '.join(needed)} are needed.",
+            f"The table {file} has a wrong header ({problem}): valid columns are {', '.join(columns)}"
+            + (f", of which {', '.join(needed)} are needed." if needed else "."),
             code="table-header",
         )

@@ -82,6 +82,23 @@ def early_area_findings(tia: TimeIntegratedActivity) -> tuple[Finding, ...]:
     )
 
 
+def excess_findings(curve: TimeActivityCurve, administered_mbq: float | None) -> tuple[Finding, ...]:
+    """Return a finding if blood would hold more than was administered; `curve` is of one litre (MBq)."""
+    litres = load_yaml("samples.yaml")["smallest_blood_volume"]["value"]
+    highest = float(curve.activity_mbq.max())
+    if administered_mbq is None or highest * litres <= administered_mbq:
+        return ()
+    return (
+        Finding(
+            "sample-above-administered",
+            "critical",
+            f"{litres:g} L of the specimen at its highest, {highest:.4g} MBq/L, would hold more than the "
+            f"{administered_mbq:.4g} MBq that were administered: check the units of the samples and of the activity.",
+            curve.region,
+        ),
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Measured:
     """Concentrations of the specimen, one per sample, and what is known about them."""

@@ -23,7 +23,7 @@ from theradose.model.curve import CurveFit, TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.model.samples import BloodSeries, SampleCurve, Specimen, Treatment
 from theradose.nuclides import Constant, Nuclide, load_nuclide
-from theradose.quantify.samples import SampleOptions, early_area_findings, sample_curve
+from theradose.quantify.samples import SampleOptions, early_area_findings, excess_findings, sample_curve
 from theradose.uncertainty import Uncertain
 from theradose.workflow.marrow_result import dose_per_activity, result_flags, self_gy_of_fit
 from theradose.workflow.treatments import (
@@ -200,7 +200,8 @@ def treatment_marrow(
             organ_tia_mbq_h={organ: value for organ, value in treatment.tia_mbq_h.items() if organ != TOTAL_BODY},
         )
     )
-    findings = [*sampled, *fitted, *early_area_findings(tia), *noticed, *dosed, *unstated_findings(treatment)]
+    checked = excess_findings(curve.curve, treatment.activity_mbq)
+    findings = [*sampled, *checked, *fitted, *early_area_findings(tia), *noticed, *dosed, *unstated_findings(treatment)]
     return BloodMarrow(
         curve=curve,
         treatment=treatment,

@@ -50,6 +50,15 @@ def test_infusion_lowers_the_area(tmp_path):
     assert "infusion-not-stated" in {finding.code for finding in bolus.findings}
 
 
+@pytest.mark.parametrize(("activity", "flagged"), [(None, False), (7400.0, False), (7.4, True)])
+def test_blood_that_holds_more_than_was_administered_is_critical(tmp_path, activity, flagged):
+    path = tmp_path / "blood.csv"
+    path.write_text("t_h,concentration_mbq_l,specimen\n0.5,100,blood\n1.5,50,blood\n2.5,25,blood\n", encoding="utf-8")
+    (result,) = blood_marrow([path], options(models=("mono",), activity_mbq=activity))
+    found = {finding.code: finding.severity for finding in result.findings}
+    assert (found.get("sample-above-administered") == "critical") is flagged
+
+
 def test_models_follow_the_number_of_samples(tmp_path):
     path = tmp_path / "blood.csv"
     rows = "".join(f"{t},{c},blood\n" for t, c in ((0.5, 100), (1, 80), (4, 30), (24, 8), (48, 3)))
