@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from theradose.cli.options import parsed_positive
+from theradose.cli.options import parsed_infusion, parsed_positive
 from theradose.cli.output import JsonOption, counted_progress, print_findings, print_json, print_message, print_table
 
 if TYPE_CHECKING:
@@ -44,7 +44,6 @@ def fit_command(
 ) -> None:
     """Fit and integrate the time-activity curves of a table."""
     from theradose.report.numbers import format_estimate, format_percent
-    from theradose.units import parse_quantity
     from theradose.workflow.fit import curve_flags, fit_table
 
     names = None if models is None else [name.strip() for name in models.split(",")]
@@ -54,7 +53,7 @@ def fit_command(
             nuclide=nuclide,
             models=names,
             relative_u=parsed_positive(relative_u, "1", "--relative-u"),
-            infusion_h=0.0 if infusion is None else parse_quantity(infusion, "h"),
+            infusion_h=parsed_infusion(infusion),
             single=_single_point(single_time_point, half_life, half_life_u),
             out=out,
             progress=progress,

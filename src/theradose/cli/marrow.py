@@ -33,9 +33,9 @@ from theradose.cli.marrow_options import (
     TimezoneOption,
     TreatmentsOption,
     parsed_counter,
-    parsed_infusion,
+    parsed_samples,
 )
-from theradose.cli.options import parsed_positive, parsed_start
+from theradose.cli.options import parsed_infusion, parsed_positive, parsed_start
 from theradose.cli.output import JsonOption, print_findings, print_json, print_table
 
 if TYPE_CHECKING:
@@ -91,7 +91,6 @@ def blood_command(
     # Threads slow down the small linear algebra of curve fits; this holds if numpy is not loaded yet.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from theradose.nuclides import load_nuclide
-    from theradose.quantify.samples import SampleOptions
     from theradose.workflow.marrow import BloodMarrowOptions, blood_marrow
     from theradose.workflow.marrow_document import blood_document
 
@@ -114,13 +113,7 @@ def blood_command(
     noticed = (*noticed, *checked)
     options = BloodMarrowOptions(
         nuclide=nuclide,
-        samples=SampleOptions(
-            start=moment,
-            timezone=timezone,
-            calibration=calibration,
-            instrument=instrument.value,
-            repeatability_u=parsed_positive(measurement_u, "1", "--measurement-u"),
-        ),
+        samples=parsed_samples(calibration, instrument, measurement_u, start=moment, timezone=timezone),
         activity_mbq=administered,
         infusion_h=infusion_h,
         specimen=None if specimen is None else specimen.value,

@@ -35,11 +35,11 @@ from theradose.cli.marrow_options import (
     TimezoneOption,
     TreatmentsOption,
     parsed_counter,
-    parsed_infusion,
     parsed_recovery,
+    parsed_samples,
     parsed_vois,
 )
-from theradose.cli.options import parsed_positive, parsed_start
+from theradose.cli.options import parsed_infusion, parsed_positive, parsed_start
 from theradose.cli.output import JsonOption, print_json, print_message, print_table
 
 if TYPE_CHECKING:
@@ -91,7 +91,6 @@ def compare_marrow_command(
     """Compare the red marrow doses from blood samples and from images over a cohort."""
     # Threads slow down the small linear algebra of curve fits; this holds if numpy is not loaded yet.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from theradose.quantify.samples import SampleOptions
     from theradose.workflow.marrow import BloodMarrowOptions
     from theradose.workflow.marrow_compare import compare_marrow
     from theradose.workflow.marrow_compare_document import comparison_document
@@ -108,13 +107,7 @@ def compare_marrow_command(
     noticed = (*noticed, *checked)
     blood = BloodMarrowOptions(
         nuclide=named,
-        samples=SampleOptions(
-            start=moment,
-            timezone=timezone,
-            calibration=calibration,
-            instrument=instrument.value,
-            repeatability_u=parsed_positive(measurement_u, "1", "--measurement-u"),
-        ),
+        samples=parsed_samples(calibration, instrument, measurement_u, start=moment, timezone=timezone),
         activity_mbq=administered,
         infusion_h=infusion_h,
         specimen=None if specimen is None else specimen.value,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from theradose.dose.marrow_image import ImageMarrowOptions
     from theradose.model.finding import Finding
     from theradose.model.samples import CounterCalibration
+    from theradose.quantify.samples import SampleOptions
     from theradose.quantify.vois import VoiOptions
 
 
@@ -96,11 +97,24 @@ ProfileOption = Annotated[
 ]
 
 
-def parsed_infusion(text: str | None) -> float:
-    """Return the length of the infusion in h; a bolus where nothing is stated."""
-    from theradose.units import parse_quantity
+def parsed_samples(
+    calibration: CounterCalibration | None,
+    instrument: InstrumentName,
+    measurement_u: str | None,
+    *,
+    start: datetime | None,
+    timezone: str | None,
+) -> SampleOptions:
+    """Return how rows of samples become a curve."""
+    from theradose.quantify.samples import SampleOptions
 
-    return 0.0 if text is None else parse_quantity(text, "h")
+    return SampleOptions(
+        start=start,
+        timezone=timezone,
+        calibration=calibration,
+        instrument=instrument.value,
+        repeatability_u=parsed_positive(measurement_u, "1", "--measurement-u"),
+    )
 
 
 def parsed_vois(

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from theradose.cli.marrow import print_marrow_findings
-from theradose.cli.marrow_options import parsed_infusion, parsed_recovery, parsed_vois
-from theradose.cli.options import parsed_positive, parsed_start
+from theradose.cli.marrow_options import parsed_recovery, parsed_vois
+from theradose.cli.options import parsed_infusion, parsed_positive, parsed_start
 from theradose.cli.output import print_json, print_table
 
 if TYPE_CHECKING:

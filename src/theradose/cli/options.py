@@ -25,6 +25,13 @@ def parsed_positive(text: str | None, unit: str, option: str) -> float | None:
     return value
 
 
+def parsed_infusion(text: str | None) -> float:
+    """Return the length of the infusion in h; a bolus where nothing is stated."""
+    from theradose.units import parse_quantity
+
+    return 0.0 if text is None else parse_quantity(text, "h")
+
+
 def parsed_moment(text: str | None, option: str, *, code: str = "option-moment") -> datetime | None:
     """Return a date and time; `code` is that of the refusal."""
     from datetime import datetime

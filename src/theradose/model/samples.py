@@ -24,9 +24,25 @@ class CellOrigin:
     line: int
 
 
-def treatment_label(subject: str, cycle: str | None) -> str:
-    """Return the name of a treatment for messages."""
-    return subject if cycle is None else f"{subject} cycle {cycle}"
+@dataclass(frozen=True, slots=True)
+class TreatmentSeries:
+    """Rows of one treatment.
+
+    Attributes
+    ----------
+    subject : str
+        Name of the patient or, where the table names none, of the file.
+    cycle : str or None
+        Cycle of the treatment, as written.
+    """
+
+    subject: str
+    cycle: str | None
+
+    @property
+    def label(self) -> str:
+        """Name of the treatment for findings."""
+        return self.subject if self.cycle is None else f"{self.subject} cycle {self.cycle}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +121,16 @@ class BloodSample:
 
 
 @dataclass(frozen=True, slots=True)
-class BloodSeries:
+class BloodSeries(TreatmentSeries):
     """The samples of one treatment, in the order of the file.
 
     Attributes
     ----------
-    subject : str
-        Name of the patient or, where the table names none, of the file.
-    cycle : str or None
-        Cycle of the treatment, as written.
     samples : tuple of BloodSample
         At least one.
     """
 
-    subject: str
-    cycle: str | None
     samples: tuple[BloodSample, ...]
-
-    @property
-    def label(self) -> str:
-        """Name of the treatment for findings."""
-        return treatment_label(self.subject, self.cycle)
 
     @property
     def origin(self) -> CellOrigin:

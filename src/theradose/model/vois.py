@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from theradose.model.curve import TimeActivityCurve
-from theradose.model.samples import CellOrigin, treatment_label
+from theradose.model.samples import CellOrigin, TreatmentSeries
 from theradose.uncertainty import Uncertain
 
 VoiQuantity = Literal["activity_mbq", "concentration_mbq_l"]
@@ -47,27 +47,16 @@ class VoiImage:
 
 
 @dataclass(frozen=True, slots=True)
-class VoiSeries:
+class VoiSeries(TreatmentSeries):
     """The images of one treatment, in the order of the file.
 
     Attributes
     ----------
-    subject : str
-        Name of the patient or, where the table names none, of the file.
-    cycle : str or None
-        Cycle of the treatment, as written.
     images : tuple of VoiImage
         At least one.
     """
 
-    subject: str
-    cycle: str | None
     images: tuple[VoiImage, ...]
-
-    @property
-    def label(self) -> str:
-        """Name of the treatment for findings."""
-        return treatment_label(self.subject, self.cycle)
 
     @property
     def origin(self) -> CellOrigin:

@@ -9,7 +9,6 @@ from pathlib import Path
 from theradose.acquire.blood import read_blood
 from theradose.dose.marrow import (
     MarrowConcentration,
-    MarrowDose,
     MarrowRatio,
     MarrowRequest,
     marrow_from_specimen,
@@ -19,13 +18,13 @@ from theradose.dose.marrow import (
 from theradose.dose.svalues import DEFAULT_SEX, TOTAL_BODY, Sex
 from theradose.errors import FitError, StudyError
 from theradose.kinetics.integrate import integrate_curve
-from theradose.model.curve import CurveFit, TimeIntegratedActivity
+from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.model.samples import BloodSeries, SampleCurve, Specimen, Treatment
 from theradose.nuclides import Constant, Nuclide, load_nuclide
 from theradose.quantify.samples import SampleOptions, early_area_findings, excess_findings, sample_curve
 from theradose.uncertainty import Uncertain
-from theradose.workflow.marrow_result import dose_per_activity, result_flags, self_gy_of_fit
+from theradose.workflow.marrow_result import TreatmentMarrow
 from theradose.workflow.treatments import (
     TreatmentDefaults,
     check_stated,
@@ -87,31 +86,22 @@ class BloodMarrowOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BloodMarrow:
-    """Result of one treatment."""
+class BloodMarrow(TreatmentMarrow):
+    """Result of one treatment; its integral is that of the specimen, MBq·h/L.
+
+    Attributes
+    ----------
+    curve : SampleCurve
+        Concentration in the specimen.
+    ratio : MarrowRatio
+        Of marrow and blood.
+    concentration : MarrowConcentration
+        In red marrow, with what was assumed.
+    """
 
     curve: SampleCurve
-    treatment: Treatment
-    tia: TimeIntegratedActivity
     ratio: MarrowRatio
     concentration: MarrowConcentration
-    dose: MarrowDose
-    findings: tuple[Finding, ...]
-
-    @property
-    def dose_per_activity_gy_gbq(self) -> Uncertain | None:
-        """Known dose per administered activity."""
-        activity = self.treatment.administered_mbq
-        return None if activity is None else dose_per_activity(self.dose, activity)
-
-    def self_gy_of(self, fit: CurveFit) -> float:
-        """Return the self dose if the samples were described by this fit alone."""
-        return self_gy_of_fit(self.dose, self.tia, fit)
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """Flags of the fits that the result rests on, then findings that limit the trust in it."""
-        return result_flags(self.tia, self.findings)
 
 
 def blood_marrow(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from theradose.dose.marrow import MarrowDose
@@ -10,6 +11,7 @@ from theradose.errors import PhysicsError
 from theradose.kinetics.settings import default_settings
 from theradose.model.curve import CurveFit, TimeIntegratedActivity
 from theradose.model.finding import Finding
+from theradose.model.samples import Treatment
 from theradose.uncertainty import Uncertain
 
 _MBQ_PER_GBQ = 1e3
@@ -31,6 +33,43 @@ def result_flags(tia: TimeIntegratedActivity, findings: Sequence[Finding]) -> tu
     level = default_settings().reported_weight
     of_fits = [flag for fit in tia.fits if fit.weight >= level for flag in fit.flags]
     return tuple(dict.fromkeys([*of_fits, *(finding.code for finding in findings if finding.severity != "info")]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TreatmentMarrow:
+    """What the results of one treatment have in common, whatever was measured.
+
+    Attributes
+    ----------
+    treatment : Treatment
+        What is known about it.
+    tia : TimeIntegratedActivity
+        Integral of what was measured.
+    dose : MarrowDose
+        To red marrow.
+    findings : tuple of Finding
+        That limit the trust in it, among others.
+    """
+
+    treatment: Treatment
+    tia: TimeIntegratedActivity
+    dose: MarrowDose
+    findings: tuple[Finding, ...]
+
+    @property
+    def dose_per_activity_gy_gbq(self) -> Uncertain | None:
+        """Known dose per administered activity."""
+        activity = self.treatment.administered_mbq
+        return None if activity is None else dose_per_activity(self.dose, activity)
+
+    def self_gy_of(self, fit: CurveFit) -> float:
+        """Return the self dose if the points were described by this fit alone."""
+        return self_gy_of_fit(self.dose, self.tia, fit)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Flags of the fits that the result rests on, then findings that limit the trust in it."""
+        return result_flags(self.tia, self.findings)
 
 
 def with_whole_body_if_possible(compute: Callable[[bool], Result], *, where: str) -> tuple[Result, tuple[Finding, ...]]:

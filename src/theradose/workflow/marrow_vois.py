@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from theradose.acquire.vois import read_vois
-from theradose.dose.marrow import MarrowDose, marrow_methods
+from theradose.dose.marrow import marrow_methods
 from theradose.dose.marrow_image import (
     IMAGE_METHOD,
     ImageMarrowConcentration,
@@ -19,14 +19,12 @@ from theradose.dose.marrow_image import (
 from theradose.dose.svalues import DEFAULT_SEX, TOTAL_BODY
 from theradose.errors import FitError
 from theradose.kinetics.integrate import integrate_curve
-from theradose.model.curve import CurveFit, TimeIntegratedActivity
-from theradose.model.finding import Finding
 from theradose.model.samples import Treatment
 from theradose.model.vois import VoiCurve, VoiSeries
 from theradose.nuclides import Constant, Nuclide, load_nuclide
 from theradose.quantify.vois import VoiOptions, voi_curve
 from theradose.uncertainty import Uncertain
-from theradose.workflow.marrow_result import dose_per_activity, result_flags, self_gy_of_fit
+from theradose.workflow.marrow_result import TreatmentMarrow
 from theradose.workflow.treatments import (
     TreatmentDefaults,
     check_stated,
@@ -69,37 +67,19 @@ class VoiMarrowOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class VoiMarrow:
-    """Result of one treatment.
+class VoiMarrow(TreatmentMarrow):
+    """Result of one treatment; its integral is that of the concentration, MBq·h/mL.
 
     Attributes
     ----------
     curve : VoiCurve
         Concentration in the volume.
-    treatment : Treatment
-        What is known about it.
-    tia : TimeIntegratedActivity
-        Integral of the concentration, MBq·h/mL.
     concentration : ImageMarrowConcentration
         In spongiosa and in red marrow, with what was assumed.
-    dose : MarrowDose
-        To red marrow.
-    findings : tuple of Finding
-        That limit the trust in it, among others.
     """
 
     curve: VoiCurve
-    treatment: Treatment
-    tia: TimeIntegratedActivity
     concentration: ImageMarrowConcentration
-    dose: MarrowDose
-    findings: tuple[Finding, ...]
-
-    @property
-    def dose_per_activity_gy_gbq(self) -> Uncertain | None:
-        """Known dose per administered activity."""
-        activity = self.treatment.administered_mbq
-        return None if activity is None else dose_per_activity(self.dose, activity)
 
     @property
     def refused(self) -> Mapping[str, str]:
@@ -110,15 +90,6 @@ class VoiMarrow:
     def constants(self) -> tuple[Constant, ...]:
         """Every constant used."""
         return tuple(dict.fromkeys((*self.concentration.constants, *self.dose.constants)))
-
-    def self_gy_of(self, fit: CurveFit) -> float:
-        """Return the self dose if the images were described by this fit alone."""
-        return self_gy_of_fit(self.dose, self.tia, fit)
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """Flags of the fits that the result rests on, then findings that limit the trust in it."""
-        return result_flags(self.tia, self.findings)
 
 
 def image_marrow_table(
