@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from theradose.data import load_yaml
 from theradose.errors import StudyError
 from theradose.formats.tables import TableRow, read_table
 from theradose.model.curve import TimeActivityCurve
@@ -52,7 +53,7 @@ def read_curves(path: Path, *, relative_u: float | None = None) -> tuple[Subject
     StudyError
         With file, line and column: ``table-cell-empty``, ``table-number``, ``curve-time`` before the administration,
         ``curve-duplicate`` for one time twice in a curve, ``curve-order`` for times that go back, ``curve-two-cycles``
-        for two cycles of one subject and region, ``curve-not-positive``, ``curve-units`` for an activity that rises a
+        for two cycles or a gap of weeks in one subject and region, ``curve-not-positive``, ``curve-units`` for an activity that rises a
         thousandfold, ``uncertainty-missing``, ``uncertainty-invalid``, and the refusals of
         :func:`theradose.formats.tables.read_table`.
     """
@@ -91,7 +92,8 @@ def _check_cycle(row: TableRow, first: TableRow) -> None:
 
 
 def _check_order(file: str, subject: str, region: str, points: list[_Point]) -> None:
-    """Refuse a time that occurs twice or goes back: the rows may be of two cycles."""
+    """Refuse a time that occurs twice, goes back or comes weeks later: the rows may be of two cycles."""
+    largest_gap_h = load_yaml("samples.yaml")["largest_gap"]["value"]
     for before, after in pairwise(points):
         if after.t_h == before.t_h or after.t_h in [point.t_h for point in points[: points.index(after)]]:
             first = next(point for point in points if point.t_h == after.t_h)
@@ -106,6 +108,13 @@ def _check_order(file: str, subject: str, region: str, points: list[_Point]) -> 
                 f"{before.t_h:g} to {after.t_h:g}: sort the rows if they are of one cycle, otherwise give each cycle "
                 "its own subject.",
                 code="curve-order",
+            )
+        if after.t_h - before.t_h > largest_gap_h:
+            raise StudyError(
+                f"{file}, line {after.line}: 't_h' {after.t_h:g} of subject '{subject}', region '{region}' comes "
+                f"{after.t_h - before.t_h:g} h after line {before.line} and belongs to another cycle: give each cycle "
+                "its own table or its own subject.",
+                code="curve-two-cycles",
             )
 
 

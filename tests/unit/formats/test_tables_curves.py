@@ -71,6 +71,12 @@ def test_times_that_start_again_are_two_cycles(table):
     assert caught.value.code == "curve-order"
 
 
+def test_times_that_go_on_weeks_later_are_two_cycles(table):
+    with pytest.raises(StudyError, match="curves.csv, line 5: 't_h' 1348 .* 1252 h after line 4") as caught:
+        read_curves(table(rows_of([(4, 9), (24, 6), (96, 2), (1348, 8), (1368, 5)])))
+    assert caught.value.code == "curve-two-cycles"
+
+
 def test_two_stated_cycles_of_one_subject_and_region(table):
     header = "subject,cycle,region,t_h,activity_mbq,u_mbq\n"
     rows = "a,1,kidney,4,9,0.5\na,1,kidney,24,6,0.2\na,2,kidney,96,2,0.1\n"
