@@ -11,7 +11,7 @@ import numpy as np
 from theradose.data import load_yaml
 from theradose.errors import StudyError
 from theradose.formats.tables import TableRow, read_table
-from theradose.model.curve import TimeActivityCurve
+from theradose.model.curve import TimeActivityCurve, sudden_fall
 
 CURVE_COLUMNS = ("subject", "cycle", "region", "t_h", "activity_mbq", "u_mbq")
 _NEEDED = ("subject", "region", "t_h", "activity_mbq")
@@ -53,8 +53,8 @@ def read_curves(path: Path, *, relative_u: float | None = None) -> tuple[Subject
     StudyError
         With file, line and column: ``table-cell-empty``, ``table-number``, ``curve-time`` before the administration,
         ``curve-duplicate`` for one time twice in a curve, ``curve-order`` for times that go back, ``curve-two-cycles``
-        for two cycles or a gap of weeks in one subject and region, ``curve-not-positive``, ``curve-units`` for an activity that rises a
-        thousandfold, ``uncertainty-missing``, ``uncertainty-invalid``, and the refusals of
+        for two cycles or a gap of weeks in one subject and region, ``curve-not-positive``, ``curve-units`` for an
+        activity that changes a thousandfold, ``uncertainty-missing``, ``uncertainty-invalid``, and the refusals of
         :func:`theradose.formats.tables.read_table`.
     """
     points: dict[tuple[str, str], list[_Point]] = {}
@@ -119,11 +119,18 @@ def _check_order(file: str, subject: str, region: str, points: list[_Point]) -> 
 
 
 def _check_units(file: str, points: list[_Point]) -> None:
-    """Refuse an activity that rises about a thousandfold between two points, or for one point only.
+    """Refuse an activity that rises about a thousandfold between two points, or for one point only, or falls so later.
 
     A first point may be as low, before uptake, and a fast phase may fall as far.
     """
     positive = [point for point in points if point.activity_mbq > 0]
+    fallen = sudden_fall(
+        [point.t_h for point in positive],
+        [point.activity_mbq for point in positive],
+        limit=_UNIT_STEP / _NEAR_UNIT_STEP,
+    )
+    if fallen is not None:
+        raise _unit_refusal(file, positive[fallen], positive[fallen - 1])
     for index, (before, after) in enumerate(pairwise(positive)):
         rise = after.activity_mbq / before.activity_mbq
         if not 1 / _NEAR_UNIT_STEP <= rise / _UNIT_STEP <= _NEAR_UNIT_STEP:
@@ -133,11 +140,15 @@ def _check_units(file: str, points: list[_Point]) -> None:
             continue
         fell = index > 0 and positive[index - 1].activity_mbq > before.activity_mbq * _UNIT_STEP / _NEAR_UNIT_STEP
         wrong, other = (before, after) if fell else (after, before)
-        raise StudyError(
-            f"{file}, line {wrong.line}: 'activity_mbq' is {wrong.activity_mbq:g}, but {other.activity_mbq:g} in line "
-            f"{other.line}: no region changes so in between; write every activity in MBq.",
-            code="curve-units",
-        )
+        raise _unit_refusal(file, wrong, other)
+
+
+def _unit_refusal(file: str, wrong: _Point, other: _Point) -> StudyError:
+    return StudyError(
+        f"{file}, line {wrong.line}: 'activity_mbq' is {wrong.activity_mbq:g}, but {other.activity_mbq:g} in line "
+        f"{other.line}: no region changes so in between; write every activity in MBq.",
+        code="curve-units",
+    )
 
 
 def _region(row: TableRow) -> str:

@@ -116,8 +116,8 @@ def integrate_single_point(
     Raises
     ------
     FitError
-        ``several-points``, ``half-life-missing``, ``half-life-invalid``, ``dose-factor-missing``,
-        ``dose-factor-outside``, ``dose-factor-invalid``, an unknown method, and the refusals of
+        ``several-points``, ``point-before-administration``, ``half-life-missing``, ``half-life-invalid``,
+        ``dose-factor-missing``, ``dose-factor-outside``, ``dose-factor-invalid``, an unknown method, and the refusals of
         :func:`theradose.kinetics.fit.check_curve`.
 
     References
@@ -126,11 +126,17 @@ def integrate_single_point(
     """
     chosen = single_time_point_methods.get(method)
     check_curve(curve)
-    if len(curve.t_h) != 1 or curve.t_h[0] <= 0:
+    if len(curve.t_h) != 1:
         raise FitError(
-            f"A single-time-point method needs exactly one point after the administration, but the curve of "
-            f"'{curve.region}' has {len(curve.t_h)} (the first at {curve.t_h[0]:.4g} h): fit several points.",
+            f"A single-time-point method needs exactly one point, but the curve of '{curve.region}' has "
+            f"{len(curve.t_h)}: fit several points.",
             code="several-points",
+        )
+    if curve.t_h[0] <= 0:
+        raise FitError(
+            f"The only point of '{curve.region}' is at {curve.t_h[0]:.4g} h: a single-time-point method needs one "
+            "after the administration.",
+            code="point-before-administration",
         )
     integral = chosen(curve, nuclide=nuclide, given=given)
     t_h, activity, u = (float(values[0]) for values in (curve.t_h, curve.activity_mbq, curve.u_independent_mbq))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -12,6 +12,25 @@ import numpy as np
 from theradose.errors import FitError
 from theradose.model.arrays import Array, frozen
 from theradose.uncertainty import Uncertain
+
+# An interval says where the next one leads only if it is not much shorter.
+_LONGEST_CONTINUATION = 4.0
+
+
+def sudden_fall(t_h: Sequence[float], activity: Sequence[float], *, limit: float) -> int | None:
+    """Return the index of the first point that lies `limit` times below the continuation of the fall before it.
+
+    Sums of decaying exponentials fall ever slower in the logarithm, so that clearance does not explain such a point;
+    another unit does. A rise or a single interval says nothing.
+    """
+    for index in range(2, len(activity)):
+        first, second, third = activity[index - 2 : index + 1]
+        lengths = t_h[index] - t_h[index - 1], t_h[index - 1] - t_h[index - 2]
+        if not first >= second > 0 or lengths[0] > _LONGEST_CONTINUATION * lengths[1]:
+            continue
+        if second * (second / first) ** (lengths[0] / lengths[1]) > limit * third:
+            return index
+    return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

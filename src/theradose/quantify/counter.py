@@ -102,5 +102,5 @@ def count_sample(
         concentration_mbq_l=net * activity_per_cps * per_litre,
         u_counting_mbq_l=u_net * activity_per_cps * per_litre,
         activity_mbq=net / calibration.efficiency_cps_per_mbq,
-        lost_fraction=1 - gross / true,
+        lost_fraction=1 - gross / true if true > 0 else 0.0,
     )

@@ -19,7 +19,7 @@ from theradose.data import load_yaml
 from theradose.errors import CalibrationError
 from theradose.formats.tables_samples import refuse_cell
 from theradose.model.arrays import Array
-from theradose.model.curve import TimeActivityCurve, TimeIntegratedActivity
+from theradose.model.curve import TimeActivityCurve, TimeIntegratedActivity, sudden_fall
 from theradose.model.finding import Finding
 from theradose.model.samples import (
     BloodSample,
@@ -141,7 +141,7 @@ def sample_curve(
         column, measured = "concentration_mbq_l", _stated(stated, repeatability)
     else:
         column, measured = "counts", _counted(counted, times, specimen, nuclide, options, repeatability)
-    check_neighbours([sample.origin for sample in samples], measured.concentration_mbq_l, column)
+    check_neighbours([sample.origin for sample in samples], times, measured.concentration_mbq_l, column)
     haematocrits = [sample.haematocrit for sample in samples if sample.haematocrit is not None]
     common = {measured.counter: measured.counter_u}
     curve = SampleCurve(
@@ -299,8 +299,10 @@ def _specimen(sample: BloodSample) -> tuple[Specimen, tuple[Finding, ...]]:
     return "blood", (finding,)
 
 
-def check_neighbours(origins: Sequence[CellOrigin], concentration: Array, column: str) -> None:
+def check_neighbours(origins: Sequence[CellOrigin], t_h: Sequence[float], concentration: Array, column: str) -> None:
     """Refuse a value so far off the ones beside it that it is in another unit.
+
+    A first value in a larger unit looks like a fast phase and is not seen.
 
     Raises
     ------
@@ -310,9 +312,12 @@ def check_neighbours(origins: Sequence[CellOrigin], concentration: Array, column
     limit = load_yaml("samples.yaml")["impossible_step"]["value"]
     steps = concentration[1:] / concentration[:-1]
     dips = np.concatenate([(steps[:-1] < 1 / limit) & (steps[1:] > limit), [False]])
-    wrong = np.flatnonzero((steps > limit) | dips)
-    if len(wrong):
-        first = int(wrong[0])
+    wrong = np.flatnonzero((steps > limit) | dips).tolist()
+    fallen = sudden_fall(t_h, concentration.tolist(), limit=limit)
+    if fallen is not None:
+        wrong.append(fallen - 1)
+    if wrong:
+        first = min(wrong)
         raise refuse_cell(
             origins[first + 1],
             column,

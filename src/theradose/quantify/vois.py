@@ -74,7 +74,7 @@ def voi_curve(series: VoiSeries, *, options: VoiOptions) -> tuple[VoiCurve, tupl
     rows = [StatedTime(image.origin, image.t_h, image.measured_at, "measured_at") for image in images]
     times, timing = elapsed_times(rows, start=options.start, timezone=options.timezone)
     concentration = np.array([image.concentration_mbq_l for image in images]) / _ML_PER_L
-    check_neighbours([image.origin for image in images], concentration, images[0].quantity)
+    check_neighbours([image.origin for image in images], times, concentration, images[0].quantity)
     assumed = float(load_yaml("marrow_vois.yaml")["assumed_relative_u"]["value"])
     repeatability = assumed if options.repeatability_u is None else options.repeatability_u
     u = [repeatability * image.concentration_mbq_l if image.u_mbq_l is None else image.u_mbq_l for image in images]

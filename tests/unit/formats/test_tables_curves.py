@@ -93,7 +93,8 @@ def test_two_stated_cycles_of_one_subject_and_region(table):
         ((3.05, 2600, 1.75, 0.78), 3),
         ((3.05, 2.6, 0.00175, 0.78), 4),
         ((3.05, 2.6, 1.75, 780), 5),
-        ((3.05, 2.6, 1.75, 0.00078), None),  # the last may have cleared
+        ((3.05, 2.6, 1.75, 0.00078), 5),  # far below where the exponentials before it lead
+        ((80000, 60000, 40, 30), 4),
         ((0.003, 2.6, 1.75, 0.78), None),  # and the first lie before uptake
         ((100, 0.02, 0.015, 0.01), None),
     ],

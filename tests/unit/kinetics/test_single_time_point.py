@@ -167,7 +167,9 @@ def test_refusals(method, given, code, words):
     assert words in str(refusal.value)
 
 
-@pytest.mark.parametrize(("of_point", "code"), [({"t_h": 0.0}, "several-points"), ({"activity": -1.0}, "no-activity")])
+@pytest.mark.parametrize(
+    ("of_point", "code"), [({"t_h": 0.0}, "point-before-administration"), ({"activity": -1.0}, "no-activity")]
+)
 def test_impossible_points_are_refused(of_point, code):
     with pytest.raises(FitError) as refusal:
         integrate("madsen", **of_point)

@@ -98,6 +98,11 @@ def test_mass_becomes_volume_by_density(curve):
         ("t_h,concentration_mbq_l\n0.5,90\n24,5\n1344.5,88\n", "sample-two-cycles", "line 4, column 't_h'"),
         ("t_h,concentration_mbq_l\n1,0.05\n4,20\n", "mixed-units", "line 3, column 'concentration_mbq_l'"),
         ("t_h,concentration_mbq_l\n1,50\n4,0.02\n8,12\n", "mixed-units", "line 3, column 'concentration_mbq_l'"),
+        (
+            "t_h,concentration_mbq_l\n0.5,800000\n1.5,500000\n4,200\n24,50\n48,20\n",
+            "mixed-units",
+            "line 4, column 'concentration_mbq_l'",
+        ),
         ("drawn_at,concentration_mbq_l\n2026-03-02T11:00,50\n", "administration-start-missing", "'drawn_at'"),
         (
             "drawn_at,t_h,concentration_mbq_l\n2026-03-02T11:00,1,50\n2026-05-02T14:00,4,20\n",
