@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from main_job import FinishedRun, simulate_and_finish
+from requirements_support import skip_or_fail
 from tiny_study import write_tiny_study
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def shared_data() -> Path:
     """Folder with the real data for tests, which is not part of the repository."""
     if not SHARED_DATA.is_dir():
-        pytest.skip(f"real test data are not at {SHARED_DATA}; set THERADOSE_SHARED_DATA to their folder")
+        skip_or_fail(f"real test data are not at {SHARED_DATA}; set THERADOSE_SHARED_DATA to their folder")
     return SHARED_DATA
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pydicom
-import pytest
 
+from requirements_support import need_program
 from theradose.formats.dicom.context import DicomContext, ImageReference
 from theradose.formats.dicom.uids import CT_IMAGE, derive_uid
 from theradose.model.grid import Grid
@@ -82,11 +80,7 @@ def series_grid(folder: Path) -> Grid:
 def validation_errors(*files: Path) -> list[str]:
     """Return the errors that dicom3tools finds in single files and in their relations."""
     for tool in ("dciodvfy", "dcentvfy"):
-        if shutil.which(tool) is None:
-            message = f"{tool} is not installed: on Debian install the package dicom3tools"
-            if os.environ.get("CI") == "true":
-                pytest.fail(message)
-            pytest.skip(message)
+        need_program(tool, "dicom3tools")
     commands = [["dciodvfy", "-new", str(file)] for file in files]
     commands.append(["dcentvfy", *map(str, files)])
     errors = []

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 
 import jsonschema
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 from main_job import theradose
+from requirements_support import need_program
 from theradose.formats.dicom.rtdose import read_rtdose
 from theradose.formats.dicom.seg import read_seg
 from theradose.formats.nifti import read_nifti
@@ -131,8 +131,7 @@ def test_dicom_and_nifti_hold_the_same_dose(simulated):
 
 
 def test_written_dicom_validates(simulated):
-    if shutil.which("dciodvfy") is None:
-        pytest.skip("dciodvfy is not installed: apt-get install dicom3tools")
+    need_program("dciodvfy", "dicom3tools")
     for name in ("seg.dcm", "rtstruct.dcm"):
         output = subprocess.run(
             ["dciodvfy", "-new", simulated.run / "dicom" / name], capture_output=True, text=True, check=False
@@ -171,8 +170,7 @@ def test_the_html_report_loads_nothing(simulated):
 
 
 def test_the_pdf_has_text_and_the_banner_on_every_page(simulated):
-    if shutil.which("pdftotext") is None:
-        pytest.skip("pdftotext is not installed: apt-get install poppler-utils")
+    need_program("pdftotext", "poppler-utils")
     text = subprocess.run(
         ["pdftotext", "-layout", simulated.run / "report.pdf", "-"], capture_output=True, text=True, check=True
     ).stdout

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from main_job import finish, theradose
+from requirements_support import need_program
 
 # Half-life of 177Lu in the header of both series (574300.8 s) and the exponential that undoes ADMIN.
 HALF_LIFE_H = 574300.8 / 3600
@@ -131,8 +132,7 @@ def test_an_unstated_uncertainty_is_null_and_never_zero(patient):
 
 
 def test_the_report_says_all_of_it(patient):
-    if shutil.which("pdftotext") is None:
-        pytest.skip("pdftotext is not installed: apt-get install poppler-utils")
+    need_program("pdftotext", "poppler-utils")
     text = subprocess.run(
         ["pdftotext", "-layout", patient.run / "report.pdf", "-"], capture_output=True, text=True, check=True
     ).stdout

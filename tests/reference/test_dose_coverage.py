@@ -25,18 +25,26 @@ LUTETIUM = load_nuclide("Lu-177")
 @pytest.fixture(scope="module")
 def cohort():
     doses = [
-        *simulate_cohort(patients=PATIENTS, seed=2018, regions=("kidney", "small-lesion")),
-        *simulate_cohort(patients=FEW, seed=2018, regions=("liver", "spleen", "parotid", "submandibular")),
+        *simulate_cohort(
+            patients=PATIENTS, seed=2018, regions=("kidney", "parotid", "small-lesion", "emission-lesion")
+        ),
+        *simulate_cohort(patients=FEW, seed=2018, regions=("liver", "spleen", "submandibular")),
     ]
     return {name: [dose for dose in doses if dose.region == name] for name in {dose.region for dose in doses}}
 
 
 def test_the_stated_interval_holds_the_true_dose(cohort):
     """90 to 98 % of the regions of 200 patients."""
-    holds = [np.mean([dose.holds for dose in cohort[name]]) for name in ("kidney", "small-lesion")]
+    holds = [np.mean([dose.holds for dose in cohort[name]]) for name in ("kidney", "parotid", "small-lesion")]
     assert 0.90 <= np.mean(holds) <= 0.98
     # Of 200 with a true 93 %, fewer than 87 % have a chance of 0.2 % (binomial).
     assert min(holds) >= 0.87
+
+
+def test_outlines_on_emission_images_are_held_less_often(cohort):
+    """Their volume is so uncertain that first order falls short: about 89 % of 1,100; 200 of those scatter by 2.2 %."""
+    holds = np.mean([dose.holds for dose in cohort["emission-lesion"]])
+    assert 0.825 <= holds <= 0.955
 
 
 @pytest.mark.parametrize("region", ["kidney", "liver", "spleen"])

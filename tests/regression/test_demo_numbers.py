@@ -29,12 +29,17 @@ def numbers(result):
     """Every number that a physicist would report."""
     names = ("volume_ml", "mass_g", "tia_mbq_h", "effective_half_life_h", "dose_gy")
     body = result["whole_body"]
+    doses = ("self_gy", "cross_gy", "dose_gy")
     return {
         "regions": {
             region["name"]: {"model": region["chosen_model"], **{name: quantity(region[name]) for name in names}}
             for region in result["regions"]
         },
         "whole_body": {"model": body["chosen_model"], "tia_mbq_h": quantity(body["tia_mbq_h"])},
+        "marrow": {
+            method: {name: quantity(marrow[name]) for name in doses if marrow[name] is not None}
+            for method, marrow in result["marrow"].items()
+        },
         "total_activity_mbq": {image["timepoint"]: rounded(image["total_activity_mbq"]) for image in result["images"]},
     }
 

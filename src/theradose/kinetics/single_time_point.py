@@ -117,8 +117,8 @@ def integrate_single_point(
     ------
     FitError
         ``several-points``, ``point-before-administration``, ``half-life-missing``, ``half-life-invalid``,
-        ``dose-factor-missing``, ``dose-factor-outside``, ``dose-factor-invalid``, an unknown method, and the refusals of
-        :func:`theradose.kinetics.fit.check_curve`.
+        ``dose-factor-missing``, ``dose-factor-outside``, ``dose-factor-invalid``, an unknown method, and the refusals
+        of :func:`theradose.kinetics.fit.check_curve`.
 
     References
     ----------
