@@ -12,7 +12,7 @@ from pathlib import Path
 
 from theradose.errors import PhysicsError
 from theradose.formats.tables import TableRow, read_table
-from theradose.formats.tables_samples import optional_moment, optional_positive, refuse_cell, row_origin
+from theradose.formats.tables_samples import not_negative, optional_moment, optional_positive, refuse_cell, row_origin
 from theradose.model.counted_source import (
     Arrangement,
     ConstancyReading,
@@ -175,7 +175,7 @@ def _counting(row: TableRow) -> Counting:
     origin, measured_at = row_origin(row), optional_moment(row, "measured_at")
     if measured_at is None:
         raise refuse_cell(origin, "measured_at", "the moment of counting is needed: fill the cell.", "table-cell-empty")
-    background, background_s = _not_negative(row, "background_counts"), optional_positive(row, "background_s")
+    background, background_s = not_negative(row, "background_counts"), optional_positive(row, "background_s")
     if background is not None and background_s is None:
         raise refuse_cell(
             origin, "background_s", "background counts need their counting time in seconds.", "background-time"
@@ -195,13 +195,6 @@ def _counting(row: TableRow) -> Counting:
 def _positive(row: TableRow, column: str) -> float:
     value = optional_positive(row, column)
     return row.number(column) if value is None else value
-
-
-def _not_negative(row: TableRow, column: str) -> float | None:
-    value = row.optional_number(column)
-    if value is not None and value < 0:
-        raise refuse_cell(row_origin(row), column, f"{value:g} is negative: correct the number.", "sample-not-positive")
-    return value
 
 
 def _check_nuclide(row: TableRow, nuclide: str) -> None:

@@ -54,14 +54,5 @@ def points_after_infusion(
         check_after_infusion(curve, infusion_h=infusion_h)
         return curve, ()
     left_out = ", ".join(f"{t:.4g} h" for t in curve.t_h[~kept])
-    after = TimeActivityCurve(
-        curve.region,
-        curve.t_h[kept],
-        curve.activity_mbq[kept],
-        curve.u_independent_mbq[kept],
-        curve.common,
-        curve.source,
-        None if curve.counting_share is None else curve.counting_share[kept],
-    )
     message = f"The points at {left_out} lie within the infusion of {infusion_h:.4g} h and were left out of the fit."
-    return after, (Finding("sample-during-infusion", "warning", message, curve.region),)
+    return curve.at(kept), (Finding("sample-during-infusion", "warning", message, curve.region),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -75,6 +75,16 @@ class TimeActivityCurve:
                            code="curve-shape")  # fmt: skip
         if len(self.t_h) > 1 and not (self.t_h[1:] > self.t_h[:-1]).all():
             raise FitError(f"The times of the curve of '{self.region}' must increase.", code="curve-times")
+
+    def at(self, kept: Array) -> TimeActivityCurve:
+        """Return the curve at some of its points, given by a mask of shape (n,)."""
+        return replace(
+            self,
+            t_h=self.t_h[kept],
+            activity_mbq=self.activity_mbq[kept],
+            u_independent_mbq=self.u_independent_mbq[kept],
+            counting_share=None if self.counting_share is None else self.counting_share[kept],
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -74,6 +74,11 @@ def source_half_life(nuclide: str) -> Constant:
         ) from None
 
 
+def source_nuclide(nuclide: str) -> str:
+    """Return the name of a check source's nuclide in the usual spelling; errors are those of its half-life."""
+    return source_half_life(nuclide).name.removeprefix("half-life of ")
+
+
 def reference_of(checks: Sequence[ConstancyCheck], source: str) -> ConstancyCheck | None:
     """Return the last reference reading of a source."""
     return next((check for check in reversed(checks) if check.source == source and check.reference), None)
@@ -111,11 +116,11 @@ def check_constancy(
     ----------
     [Gear2023]_, [EGSnrcLNHB]_
     """
-    half_life = source_half_life(reading.nuclide)
+    half_life, nuclide = source_half_life(reading.nuclide), source_nuclide(reading.nuclide)
     rate = net_rate(counting=reading.counting)
     u_cps = None if reading.counting.u_counts == 0 else rate.u_net_cps
     earlier = [check for check in checks if check.source == reading.source]
-    if any(check.nuclide != half_life.name.removeprefix("half-life of ") for check in earlier):
+    if any(check.nuclide != nuclide for check in earlier):
         raise CalibrationError(
             f"The source '{reading.source}' was {earlier[-1].nuclide} before and is {reading.nuclide} now: correct the "
             "nuclide or name the source differently.",

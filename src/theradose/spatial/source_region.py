@@ -59,7 +59,7 @@ def brightest(values: Array) -> float:
 def sphere_region(grid: Grid, *, centre_mm: Array, radius_mm: float) -> RegionVoxels:
     """Return a sphere; each voxel has the fraction of its sub-voxels whose centre is inside."""
     box = index_box(grid, centre_mm, radius_mm)
-    return _fractions(grid, box, lambda offset: _squared_distance(grid, box, centre_mm, offset) <= radius_mm**2)
+    return _fractions(box, lambda offset: _squared_distance(grid, box, centre_mm, offset) <= radius_mm**2)
 
 
 def cylinder_region(
@@ -74,7 +74,7 @@ def cylinder_region(
         across = _squared_distance(grid, box, centre_mm, offset) - along**2
         return np.asarray((np.abs(along) <= half_height_mm) & (across <= radius_mm**2))
 
-    return _fractions(grid, box, inside)
+    return _fractions(box, inside)
 
 
 def counts_in(volume: Volume, voxels: RegionVoxels) -> float:
@@ -113,7 +113,7 @@ def bright_part(image: Array, threshold: float) -> Array:
     return np.asarray(parts == parts[brightest])
 
 
-def _fractions(grid: Grid, box: tuple[slice, slice, slice], inside: Callable[[Array], Array]) -> RegionVoxels:
+def _fractions(box: tuple[slice, slice, slice], inside: Callable[[Array], Array]) -> RegionVoxels:
     steps = (np.arange(_SUBVOXELS) + 0.5) / _SUBVOXELS - 0.5
     fraction = np.zeros([part.stop - part.start for part in box], np.float32)
     for offset in np.array(np.meshgrid(steps, steps, steps, indexing="ij")).reshape(3, -1).T:

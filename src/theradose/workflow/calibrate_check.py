@@ -14,7 +14,7 @@ from theradose.model.counted_source import ConstancyReading, Counting
 from theradose.model.finding import Finding
 from theradose.model.samples import CellOrigin
 from theradose.provenance import package_version
-from theradose.quantify.constancy import ConstancyResult, check_constancy, source_half_life
+from theradose.quantify.constancy import ConstancyResult, check_constancy, source_nuclide
 from theradose.quantify.times import hours_since
 from theradose.units import conversion_factor, parse_quantity
 from theradose.workflow.calibration_record import (
@@ -108,7 +108,7 @@ def check_record(path: Path, reading: str, options: CheckOptions) -> Calibrated:
             ConstancyCheck(
                 measured_at=item.counting.measured_at,
                 source=item.source,
-                nuclide=source_half_life(item.nuclide).name.removeprefix("half-life of "),
+                nuclide=source_nuclide(item.nuclide),
                 reading_cps=result.reading_cps,
                 u_cps=result.u_cps,
                 reference=result.reference is None,

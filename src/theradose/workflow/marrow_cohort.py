@@ -26,7 +26,7 @@ from theradose.report.marrow_comparison import (
 )
 from theradose.statistics.agreement import bland_altman, concordance, pearson, spearman
 from theradose.workflow.marrow import BLOOD_MODELS, BloodMarrow
-from theradose.workflow.marrow_late import PublishedFits, weighted_change
+from theradose.workflow.marrow_late import PHASES, PublishedFits, weighted_change
 from theradose.workflow.marrow_published import published_dose
 from theradose.workflow.marrow_vois import VoiMarrow
 
@@ -273,5 +273,5 @@ def _refusal(result: Measured, model: str) -> str:
 
 
 def _too_few(model: str, points: int) -> str:
-    parameters = 2 * (MODELS.index(model) + 1)
+    parameters = 2 * PHASES[model]
     return f"The model '{model}' has {parameters} parameters for {points} points."

@@ -101,9 +101,7 @@ def compare_marrow(
     blood_fits = published_fits([result.tia.curve for result in by_blood], early_blood)
     image_fits = published_fits([result.tia.curve for result in by_image], early_image)
     ours, of_pairs = _weighted(by_blood, by_image, early_blood, early_image, nuclide)
-    published, _ = _published(
-        by_blood, by_image, early_blood, early_image, blood_fits, image_fits, nuclide, blood.method
-    )
+    published, _ = _published(by_blood, by_image, early_blood, early_image, blood_fits, image_fits, nuclide)
     unpaired = len(by_blood) + len(by_image) - 2 * len(matched)
     findings = [*noticed, *of_pairs]
     findings += [finding for one in by_blood for finding in one.findings]
@@ -165,7 +163,6 @@ def _published(
     blood_fits: PublishedFits,
     image_fits: PublishedFits,
     nuclide: Nuclide,
-    blood_method: str,
 ) -> tuple[Analysis, tuple[Finding, ...]]:
     blood = published_doses("blood", by_blood, blood_fits, nuclide)
     image = published_doses("image", by_image, image_fits, nuclide)

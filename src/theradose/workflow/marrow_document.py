@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from theradose.model.curve import CurveFit
 from theradose.model.finding import Finding
 from theradose.nuclides import Nuclide
 from theradose.workflow.document_parts import budget_document, constant_document, finite, pair_document
 from theradose.workflow.marrow import BLOOD_MODELS, BloodMarrow, constants_used
+from theradose.workflow.marrow_published import distribution
 
 _MBQ_PER_GBQ = 1e3
 
@@ -87,9 +86,5 @@ def _cohort(results: Sequence[BloodMarrow]) -> dict[str, Any]:
         doses["chosen"].append(result.dose.self_gy.value * _MBQ_PER_GBQ / activity)
     return {
         "treatments": len(results),
-        "self_gy_per_gbq": {
-            name: {"n": len(values), "median": float(np.median(values)), "min": min(values), "max": max(values)}
-            for name, values in doses.items()
-            if values
-        },
+        "self_gy_per_gbq": {name: distribution(values) for name, values in doses.items() if values},
     }

@@ -19,7 +19,6 @@ from theradose.data import load_yaml
 from theradose.errors import FitError
 from theradose.kinetics.fit import fit_model
 from theradose.kinetics.published import UnweightedFit, fit_unweighted_curves
-from theradose.model.arrays import Array
 from theradose.model.curve import TimeActivityCurve, TimeIntegratedActivity
 from theradose.nuclides import Nuclide
 from theradose.workflow.marrow import BLOOD_MODELS
@@ -69,13 +68,13 @@ def late_sample_time_h() -> float:
 def early_samples(curve: TimeActivityCurve) -> TimeActivityCurve | None:
     """Return a curve without its late samples, or ``None`` if it has none."""
     kept = curve.t_h <= late_sample_time_h()
-    return None if kept.all() or not kept.any() else _part(curve, kept)
+    return None if kept.all() or not kept.any() else curve.at(kept)
 
 
 def without_last(curve: TimeActivityCurve) -> TimeActivityCurve | None:
     """Return a curve without its last image, or ``None`` if that leaves fewer than two."""
     kept = np.arange(len(curve.t_h)) < len(curve.t_h) - 1
-    return None if kept.sum() < 2 else _part(curve, kept)
+    return None if kept.sum() < 2 else curve.at(kept)
 
 
 def published_fits(curves: Sequence[TimeActivityCurve], early: Sequence[TimeActivityCurve | None]) -> PublishedFits:
@@ -117,14 +116,3 @@ def _unweighted(curves: Sequence[TimeActivityCurve | None], phases: int) -> tupl
     for k, fit in zip(usable, fit_unweighted_curves(curves=points, phases=phases), strict=True):
         fits[k] = fit
     return tuple(fits)
-
-
-def _part(curve: TimeActivityCurve, kept: Array) -> TimeActivityCurve:
-    return TimeActivityCurve(
-        curve.region,
-        curve.t_h[kept],
-        curve.activity_mbq[kept],
-        curve.u_independent_mbq[kept],
-        curve.common,
-        curve.source,
-    )

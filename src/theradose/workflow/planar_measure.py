@@ -19,7 +19,6 @@ from theradose.quantify.conjugate_view import (
     NetCounts,
     activity_in_air,
     background_fraction,
-    conjugate_view_activity,
     geometric_mean_rate,
     net_counts,
     rate_in_air,
@@ -184,16 +183,7 @@ def measure_drawn(
     counted = rate * images.factor
     shape = self_attenuation_factor(attenuation_per_cm=water_per_cm, thickness_cm=thickness_cm)
     in_air = rate_in_air(rate_cps=counted, transmission=transmission, self_attenuation=shape)
-    activity = (
-        None
-        if sensitivity is None
-        else conjugate_view_activity(
-            rate_cps=counted,
-            transmission=transmission,
-            self_attenuation=shape,
-            sensitivity_cps_per_mbq=sensitivity,
-        )
-    )
+    activity = None if sensitivity is None else activity_in_air(rate_cps=in_air, sensitivity_cps_per_mbq=sensitivity)
     gross = _geometric_mean([view.counts for view in images.region(outline.mask)]) / images.exposure_s
     return PlanarRegion(
         region=name,

@@ -62,8 +62,8 @@ class SourceImage:
         Counts of the projections, of which the image consists.
     files : tuple of Path
         Behind it.
-    dead_time_factor, relative_u_dead_time : float
-        True over observed count rate, and its relative standard uncertainty.
+    relative_u_dead_time : float
+        Relative standard uncertainty of the correction for dead time.
     """
 
     image: EmissionImage
@@ -71,7 +71,6 @@ class SourceImage:
     counting_s: float
     detected_counts: float
     files: tuple[Path, ...]
-    dead_time_factor: float
     relative_u_dead_time: float
 
     @property
@@ -141,7 +140,7 @@ def load_counts(
     else:
         findings = (*findings, no_dead_time(detected / duration_s))
     source = SourceImage(
-        image, Volume(values * factor, image.volume.grid), duration_s, detected, series_files(path), factor, u_factor
+        image, Volume(values * factor, image.volume.grid), duration_s, detected, series_files(path), u_factor
     )
     return source, (*findings, *noticed)
 
