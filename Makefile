@@ -37,7 +37,7 @@ $(STAMP): constraints.txt pyproject.toml
 	touch $(STAMP)
 
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --extra docs --generate-hashes \
+	uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --extra docs --extra nuclides --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet -o constraints.txt
 
 clean:
