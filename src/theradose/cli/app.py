@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from theradose.cli import calibrate, demo, fit, info, intake, marrow, marrow_compare, marrow_image, protocols, run
+from theradose.cli import calibrate, demo, fit, info, intake, marrow, marrow_compare, marrow_image, protocols, run, validate
 
 app = typer.Typer(
     name="theradose",
@@ -23,6 +23,7 @@ app.command("run")(run.run_command)
 app.command("fit")(fit.fit_command)
 app.command("compare")(run.compare_command)
 app.command("protocols")(protocols.protocols_command)
+app.command("validate")(validate.validate_command)
 app.command("info")(info.info_command)
 marrow.marrow_app.command("image")(marrow_image.image_command)
 marrow.marrow_app.command("compare")(marrow_compare.compare_marrow_command)

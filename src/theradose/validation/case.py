@@ -47,7 +47,7 @@ class Tolerance(CasePart):
 class CaseSet(CasePart):
     """Cases of one source; each of `cases` gives `expected`, and inputs that go before the shared ones.
 
-    `what` may name inputs in braces. A case may have its own `tolerance` and `because`.
+    `what` may name inputs in braces. A case may have its own `unit`, `tolerance` and `because`.
     """
 
     id: str
@@ -158,6 +158,7 @@ def _cases_of(group: str) -> tuple[Case, ...]:
 def _case(group: str, common: CaseSet, row: Mapping[str, Any]) -> Case:
     own = dict(row)
     expected = float(own.pop("expected"))
+    unit = own.pop("unit", common.unit)
     tolerance, because = own.pop("tolerance", common.tolerance), own.pop("because", common.because)
     if tolerance is None or because is None:
         raise ValueError(f"a case of '{common.id}' has no tolerance, or no reason for it")
@@ -169,7 +170,7 @@ def _case(group: str, common: CaseSet, row: Mapping[str, Any]) -> Case:
         quantity=common.quantity,
         inputs=inputs,
         expected=expected,
-        unit=common.unit,
+        unit=unit,
         tolerance=Tolerance.model_validate(tolerance),
         because=because,
         source=common.source,

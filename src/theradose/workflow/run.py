@@ -97,7 +97,27 @@ def run_study(
         In one sentence, if the study or its files are incomplete or wrong. Nothing is written then except finished
         steps, which the next run uses.
     """
-    case = open_case(_with_engine(read_study(study_path), engine))
+    return run_study_file(_with_engine(read_study(study_path), engine), results=results, on_step=on_step)
+
+
+def run_study_file(
+    study_file: StudyFile, *, results: Path | None = None, on_step: Callable[[str], None] | None = None
+) -> Run:
+    """Run the main job on a study in memory, whose paths are relative to the folder of its path.
+
+    Parameters
+    ----------
+    study_file : StudyFile
+        Study and path.
+    results, on_step
+        As for :func:`run_study`.
+
+    Raises
+    ------
+    TheradoseError
+        As :func:`run_study`.
+    """
+    case = open_case(study_file)
     study_file = case.study_file
     dose_engines.get(case.study.dose.engine)
     image_marrow_settings(case)
