@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from theradose.cli import calibrate, demo, fit, info, intake, marrow, marrow_compare, marrow_image, protocols, run, validate
+from theradose.cli import (
+    calibrate,
+    demo,
+    fit,
+    info,
+    intake,
+    marrow,
+    marrow_compare,
+    marrow_image,
+    protocols,
+    run,
+    validate,
+)
 
 app = typer.Typer(
     name="theradose",

@@ -8,19 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from theradose.provenance import package_version
-from theradose.report.blocks import Fact, RemarkLine, Table
+from theradose.report.blocks import Fact, Remark, Table
 from theradose.report.typeset import typeset
 
 _TEMPLATE = "certificate.typ"
-
-
-@dataclass(frozen=True, slots=True)
-class Remarked:
-    """A finding on a certificate."""
-
-    severity: str
-    code: str
-    line: RemarkLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +32,7 @@ class Certificate:
         Who, when, with what.
     tables : tuple of Table
         Compared numbers; columns of estimates are shown as they stand.
-    remarks : tuple of Remarked
+    remarks : tuple of Remark
         Findings that limit the trust in the numbers.
     notes : tuple of str
         How the numbers were made.
@@ -62,7 +53,7 @@ class Certificate:
     created: datetime
     facts: tuple[Fact, ...]
     tables: tuple[Table, ...]
-    remarks: tuple[Remarked, ...]
+    remarks: tuple[Remark, ...]
     notes: tuple[str, ...]
     hashes: tuple[Fact, ...]
     versions: Mapping[str, str]

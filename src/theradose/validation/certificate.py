@@ -10,7 +10,7 @@ from theradose.provenance import package_version, software_versions
 from theradose.report.blocks import Cell, Column, Fact, Row, Table, row
 from theradose.report.certificate import Certificate, write_certificate
 from theradose.report.numbers import format_given, format_number
-from theradose.validation.case import Case
+from theradose.validation.case import Case, group_names
 from theradose.validation.documents import stamped, write_document
 from theradose.validation.suite import CaseResult, SuiteResult
 
@@ -61,6 +61,7 @@ def _certificate(result: SuiteResult, created: datetime) -> Certificate:
         facts=(
             Fact("Made", f"{created.astimezone(UTC):%Y-%m-%d %H:%M} UTC"),
             Fact("Program", f"theradose {package_version()}"),
+            Fact("Groups", _extent(result)),
         ),
         tables=(_groups(result),),
         remarks=(),
@@ -75,6 +76,12 @@ def _certificate(result: SuiteResult, created: datetime) -> Certificate:
         signatures=SIGNATURES,
         appendix=tuple(_cases(title, rows) for title, rows in result.by_group().items()),
     )
+
+
+def _extent(result: SuiteResult) -> str:
+    titles = list(result.by_group())
+    every = group_names()
+    return f"all {len(every)}" if len(titles) == len(every) else f"only {', '.join(titles)}, of {len(every)}"
 
 
 def _groups(result: SuiteResult) -> Table:

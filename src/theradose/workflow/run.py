@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -145,6 +146,12 @@ def run_study_file(
         result = _write(case, outcome, readings, folder, run_id=run_id, created=created, notify=notify)
         write_json(_run_record(run_id, created, input_hash, hashes, steps), folder / RUN_DOCUMENT)
     return Run(results / run_id, result, reused=False)
+
+
+def input_hashes(run_folder: Path) -> InputHashes:
+    """Return the SHA-256 of the files of a finished run, by the path that its study names."""
+    document: InputHashes = json.loads((run_folder / RUN_DOCUMENT).read_text(encoding="utf-8"))["inputs"]
+    return document
 
 
 def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:

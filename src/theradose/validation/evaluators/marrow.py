@@ -141,4 +141,5 @@ def image_marrow(*, number: str, density_g_per_ml: float) -> float:
 @evaluator("vertebral-recovery")
 def vertebral_recovery(*, name: str) -> float:
     """Return the packaged recovery of the vertebrae."""
-    return voi_recovery(name)[0].value
+    recovery, _ = voi_recovery(name)
+    return math.nan if recovery is None else recovery.value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from theradose.model.calibration import DeadTimeModel
 from theradose.model.planar import EnergyWindow
 from theradose.quantify.conjugate_view import (
     NetCounts,
@@ -75,7 +76,7 @@ def triple_energy(
 
 
 @evaluator("dead-time")
-def dead_time(*, observed_cps: float, dead_time_us: float, model: str) -> float:
+def dead_time(*, observed_cps: float, dead_time_us: float, model: DeadTimeModel) -> float:
     """Return the true count rate in cps."""
     return float(true_count_rate(observed_cps=observed_cps, dead_time_us=dead_time_us, model=model))
 

@@ -15,9 +15,7 @@ from theradose.validation.evaluator import evaluator
 
 
 @evaluator("single-time-point-error")
-def single_time_point_error(
-    *, method: str, t_h: float, half_life_h: float, assumed_h: float | None = None
-) -> float:
+def single_time_point_error(*, method: str, t_h: float, half_life_h: float, assumed_h: float | None = None) -> float:
     """Return by how many per cent a method misses the integral of an exact mono-exponential, seen once."""
     activity = np.array([0.5 ** (t_h / half_life_h)])
     curve = TimeActivityCurve("kidney", np.array([float(t_h)]), activity, 0.03 * activity, {}, "spect")
