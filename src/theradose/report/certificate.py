@@ -67,6 +67,6 @@ def write_certificate(certificate: Certificate, path: Path) -> None:
     content = {
         **asdict(certificate),
         "created": f"{created:%Y-%m-%d %H:%M} UTC",
-        "footer": f"theradose {package_version()}",
+        "footer": f"theradose {package_version()}, research use only until a site has validated it",
     }
     path.write_bytes(typeset(_TEMPLATE, content, timestamp=created))

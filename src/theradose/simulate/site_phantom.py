@@ -21,9 +21,7 @@ PHANTOM_FILE = "phantom.yaml"
 _SPECT, _CT = "dicom/spect", "dicom/ct"
 
 
-def simulate_site_phantom(
-    out: Path, *, seed: int = 178, camera: Camera | None = None, noise: bool = True
-) -> Path:
+def simulate_site_phantom(out: Path, *, seed: int = 178, camera: Camera | None = None, noise: bool = True) -> Path:
     """Write SPECT, CT and phantom file below `out` and return the path of the file.
 
     What is filled in is true; the file states no calibration, which the department adds. Spheres have an outline of

@@ -130,7 +130,7 @@ def tolerance_words(case: Case) -> str:
 def _deviation(result: CaseResult) -> str:
     if result.case.tolerance.relative is None:
         return format_number(result.deviation, digits=2)
-    return f"{100 * (result.relative_deviation or 0.0):+.2g} %"
+    return f"{100 * (result.relative_deviation or 0.0):+.2g} %".replace("-", "−")
 
 
 def verdict_cell(passed: bool) -> Cell:

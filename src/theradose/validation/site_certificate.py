@@ -114,10 +114,14 @@ def _row(check: Check, group: str) -> Row:
     tolerance = NOT_JUDGED if check.tolerance is None else f"{format_given(100 * check.tolerance)} %"
     return row(
         _QUANTITIES[check.quantity], format_estimate(check.true), format_estimate(check.measured), check.unit,
-        format_estimate(check.ratio), f"{100 * check.deviation:+.1f} %", tolerance,
+        format_estimate(check.ratio), _signed(check.deviation), tolerance,
         Cell(check.verdict, "muted") if check.passed is None else verdict_cell(check.passed),
         group=group,
     )  # fmt: skip
+
+
+def _signed(deviation: float) -> str:
+    return f"{100 * deviation:+.1f} %".replace("-", "−")
 
 
 def _notes(done: SiteValidation) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ def counts_per_volume(*, volume_ml: float, fwhm_mm: float) -> float:
 
 @cache
 def _numbers() -> dict[str, float]:
-    curve, quantity = _measured()
+    curve, quantity = worked_curve()
     volume, recovery = quantity.volume_ml, quantity.recovery
     if recovery is None:
         raise ValueError("the worked example has a recovery")
@@ -50,7 +50,7 @@ def _numbers() -> dict[str, float]:
     diameter_cm = equivalent_diameter_mm(_VOLUME_ML) / 10
     tia = _integral(curve)
     per_integral = volume**-_S_EXPONENT * _S_AT_1_ML
-    dose = tia * per_integral
+    dose = worked_dose()
     return {
         "diameter": diameter_cm,
         "volume": volume.value,
@@ -76,7 +76,13 @@ def _numbers() -> dict[str, float]:
     }
 
 
-def _measured() -> tuple[TimeActivityCurve, RegionQuantity]:
+def worked_dose() -> Uncertain:
+    """Return the dose of the worked example, Gy, with S = 0.0838 v^-0.99 in Gy/(MBq·h)."""
+    curve, quantity = worked_curve()
+    return _integral(curve) * (quantity.volume_ml**-_S_EXPONENT * _S_AT_1_ML)
+
+
+def worked_curve() -> tuple[TimeActivityCurve, RegionQuantity]:
     """Return curve and region from images whose recovered activity is exactly mono-exponential."""
     grid = Grid.axis_aligned((9, 9, 9), (_VOXEL_MM,) * 3)
     mask = np.zeros(grid.shape, np.float32)
