@@ -1,0 +1,1 @@
+"""Radiation: what a decay emits and how it travels through matter."""
