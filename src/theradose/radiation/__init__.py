@@ -1,0 +1,1 @@
+"""Radiation physics: emissions, materials, cross sections, transport and kernels."""
