@@ -118,8 +118,7 @@ def photon_coefficients(*, material: Material, energy_kev: Array) -> PhotonCoeff
     energies = frozen(np.atleast_1d(energy_kev), np.float64)
     _check_energies(energies)
     elements = {number: _element_coefficients(number, energies) for number in material.mass_fractions}
-    mixed = _mixture(material, elements)
-    return PhotonCoefficients(energies, *(frozen(channel.copy()) for channel in mixed.T))
+    return PhotonCoefficients(energies, *(frozen(channel) for channel in _mixture(material, elements).T))
 
 
 def incoherent_function(*, material: Material, momentum_per_angstrom: Array) -> Array:
@@ -257,7 +256,7 @@ def _element_coherent(number: int, momenta: Array) -> Array:
 
 def _tabulated(momenta: Array) -> Array:
     """xraylib starts there: S is below 0.0002 per electron and the form factor complete."""
-    return np.maximum(momenta, load_yaml(_DATA)["tables"]["first_momentum_per_angstrom"])
+    return np.asarray(np.maximum(momenta, load_yaml(_DATA)["tables"]["first_momentum_per_angstrom"]))
 
 
 def _evaluate(function: Callable[[int, float], float], number: int, arguments: Array) -> Array:
