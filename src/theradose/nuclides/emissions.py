@@ -28,7 +28,7 @@ class BetaBranch:
         Betas per decay.
     mean_energy_kev : float
         Mean kinetic energy by the evaluators.
-    transition : {"allowed", "first-forbidden", "unique-first-forbidden"}
+    transition : {"allowed", "first-forbidden", "unique-first-forbidden", "second-forbidden"}
         Type, which sets the shape of the spectrum.
     charge : {-1, 1}
         Electron or positron.
