@@ -1,0 +1,1 @@
+"""Spectra, cross sections, stopping powers, kernels and transport."""
