@@ -59,7 +59,7 @@ class PhotonShare:
         piece = np.clip(np.searchsorted(self.knots, share, side="right") - 1, 0, self.knots.size - 2)
         offset = share - self.knots[piece]
         row = np.arange(self.energy_kev.size).reshape((-1,) + (1,) * (share.ndim - 1))
-        result = self.coefficients[0, piece, row]
+        result: FloatArray = self.coefficients[0, piece, row]
         for coefficient in self.coefficients[1:]:
             result = result * offset + coefficient[piece, row]
         return result
@@ -137,7 +137,8 @@ def bremsstrahlung_spectrum(*, material: Medium, energy_kev: float, k_over_t: Ar
             code="photon-share",
         )
     cross_section = photon_share(material=material, energy_kev=[energy_kev])
-    return cross_section.at(share[np.newaxis])[0] / (share * energy_kev)
+    result: FloatArray = cross_section.at(share[np.newaxis])[0] / (share * energy_kev)
+    return result
 
 
 def radiative_stopping_power(*, material: Medium, energy_kev: ArrayLike) -> FloatArray:
@@ -259,7 +260,8 @@ def soft_share(cross_section: PhotonShare, cut_share: FloatArray) -> FloatArray:
     knots = cross_section.knots
     width = np.clip(cut_share[:, np.newaxis] - knots[:-1], 0.0, np.diff(knots)).T
     power = np.arange(4, 0, -1).reshape(-1, 1, 1)
-    return np.sum(cross_section.coefficients * width**power / power, axis=(0, 1))
+    integral: FloatArray = np.sum(cross_section.coefficients * width**power / power, axis=(0, 1))
+    return integral
 
 
 def hard_photons(cross_section: PhotonShare, cut_share: FloatArray) -> FloatArray:
@@ -267,7 +269,8 @@ def hard_photons(cross_section: PhotonShare, cut_share: FloatArray) -> FloatArra
     node, weight = _legendre(_NODES)
     length = np.log(1.0 / cut_share)
     share = np.exp(-length[:, np.newaxis] * 0.5 * (1.0 - node))
-    return 0.5 * length * (cross_section.at(share) @ weight)
+    photons: FloatArray = 0.5 * length * (cross_section.at(share) @ weight)
+    return photons
 
 
 @cache
