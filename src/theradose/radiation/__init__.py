@@ -1,1 +1,1 @@
-"""Spectra, cross sections, stopping powers, kernels and transport."""
+"""Radiation physics: emission spectra, interaction data, Monte Carlo transport and dose kernels."""
