@@ -8,6 +8,7 @@ import pytest
 
 from theradose.errors import PhysicsError
 from theradose.nuclides import canonical_nuclide, load_constant, load_nuclide, nuclide_names
+from theradose.nuclides.icrp107 import icrp107_emissions
 
 ALL = ("F-18", "Ga-68", "Ho-166", "I-131", "In-111", "Lu-177", "Tc-99m", "Y-90")
 
@@ -113,9 +114,20 @@ def test_icrp107_is_a_named_alternative(name, electrons_kev):
     assert nuclide.photon_lines == ()
 
 
-def test_icrp107_is_refused_where_it_is_not_built_in():
-    with pytest.raises(PhysicsError, match="Lu-177") as caught:
-        load_nuclide("F-18", nuclear_data="icrp107")
+def test_icrp107_energies_come_from_the_package_where_they_are_not_built_in():
+    """ICRP Publication 107, 18F: 241.6 keV of positrons and Auger electrons, two annihilation photons in 96.7 %."""
+    pytest.importorskip("icrp107_database")
+    nuclide = load_nuclide("F-18", nuclear_data="icrp107")
+    assert nuclide.electron_energy_kev.value == pytest.approx(241.6, abs=0.1)
+    assert nuclide.photon_energy_kev.value == pytest.approx(988.6, abs=0.1)
+    assert "icrp107-database" in nuclide.electron_energy_kev.source
+
+
+def test_icrp107_names_the_extra_where_it_is_not_installed(monkeypatch):
+    monkeypatch.setattr("theradose.nuclides.icrp107.find_spec", lambda name: None)
+    icrp107_emissions.cache_clear()
+    with pytest.raises(PhysicsError, match=r"pip install 'theradose\[nuclides\]'") as caught:
+        load_nuclide.__wrapped__("F-18", nuclear_data="icrp107")
     assert caught.value.code == "nuclear-data-missing"
 
 
