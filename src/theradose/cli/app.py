@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from theradose.cli import calibrate, demo, fit, info, intake, marrow, marrow_compare, marrow_image, protocols, run
+from theradose.cli import calibrate, demo, dose, fit, info, intake, marrow, marrow_compare, marrow_image, protocols, run
 
 app = typer.Typer(
     name="theradose",
@@ -21,6 +21,7 @@ app.command("inspect")(intake.inspect_command)
 app.command("import")(intake.import_command)
 app.command("run")(run.run_command)
 app.command("fit")(fit.fit_command)
+app.command("dose")(dose.dose_command)
 app.command("compare")(run.compare_command)
 app.command("protocols")(protocols.protocols_command)
 app.command("info")(info.info_command)
