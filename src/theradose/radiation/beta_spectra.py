@@ -8,7 +8,7 @@ momentum :math:`p` with the density
 if it is allowed, and :math:`p W q^2 (q^2 F_0 L_0 + p^2 F_1 L_1)` if it is unique first-forbidden. :math:`F_{k-1}
 L_{k-1}` is the density of the beta at a nucleus of finite size, by that without charge, for total angular momentum
 k - 1/2 (see :mod:`theradose.radiation.coulomb`). Non-unique first-forbidden transitions have the allowed shape to a
-good approximation; the unique shape would be wrong for them (177Lu: mean energy of the main branch 4 % too high). The
+good approximation; the unique shape would be wrong for them (177Lu: mean energy of the main branch 7 % too high). The
 atomic electrons screen the nucleus: the Coulomb part is taken at the energy :math:`W \\mp V_0` (Rose). Where the shift
 exceeds the kinetic energy of an electron, that part is taken at rest, where it has a finite limit; setting it to zero
 would remove the electrons below 10 keV of a heavy nucleus.
