@@ -22,12 +22,11 @@ from theradose.data import load_json
 from theradose.errors import PhysicsError
 from theradose.radiation.elements import (
     FloatArray,
-    Medium,
+    atoms_per_gram,
     checked_energy,
-    load_element,
-    normalised_fractions,
     squared_velocity,
 )
+from theradose.radiation.materials import Material
 
 _TABLE = "radiation/seltzer_berger.json"
 _CM2_PER_MB = 1e-27
@@ -65,12 +64,12 @@ class PhotonShare:
         return result
 
 
-def photon_share(*, material: Medium, energy_kev: ArrayLike) -> PhotonShare:
+def photon_share(*, material: Material, energy_kev: ArrayLike) -> PhotonShare:
     """Return the cross section of a material at electron energies, for any share of the photon.
 
     Parameters
     ----------
-    material : Medium
+    material : Material
         Composition.
     energy_kev : array_like, (n,)
         Kinetic energies, 1 keV to 3 MeV.
@@ -95,8 +94,7 @@ def photon_share(*, material: Medium, energy_kev: ArrayLike) -> PhotonShare:
     table = load_json(_TABLE)
     log_energy = np.log(table["energy_kev"])
     scaled = sum(
-        fraction * load_element(number).atoms_per_gram * number**2 * _scaled_cross_section(number)
-        for number, fraction in normalised_fractions(material).items()
+        atoms * number**2 * _scaled_cross_section(number) for number, atoms in atoms_per_gram(material).items()
     )
     at_energy = PchipInterpolator(log_energy, scaled, axis=0)(np.log(energy))
     at_energy *= _CM2_PER_MB / squared_velocity(energy)[:, np.newaxis]
@@ -104,12 +102,12 @@ def photon_share(*, material: Medium, energy_kev: ArrayLike) -> PhotonShare:
     return PhotonShare(energy, np.asarray(cubics.x), np.asarray(cubics.c))
 
 
-def bremsstrahlung_spectrum(*, material: Medium, energy_kev: float, k_over_t: ArrayLike) -> FloatArray:
+def bremsstrahlung_spectrum(*, material: Material, energy_kev: float, k_over_t: ArrayLike) -> FloatArray:
     """Return the photon spectrum per path of electrons of one energy.
 
     Parameters
     ----------
-    material : Medium
+    material : Material
         Composition.
     energy_kev : float
         Kinetic energy of the electrons, 1 keV to 3 MeV.
@@ -141,12 +139,12 @@ def bremsstrahlung_spectrum(*, material: Medium, energy_kev: float, k_over_t: Ar
     return result
 
 
-def radiative_stopping_power(*, material: Medium, energy_kev: ArrayLike) -> FloatArray:
+def radiative_stopping_power(*, material: Material, energy_kev: ArrayLike) -> FloatArray:
     """Return the mass radiative stopping power of electrons.
 
     Parameters
     ----------
-    material : Medium
+    material : Material
         Composition.
     energy_kev : array_like, (...)
         Kinetic energies, 1 keV to 3 MeV.
@@ -169,12 +167,12 @@ def radiative_stopping_power(*, material: Medium, energy_kev: ArrayLike) -> Floa
     return soft_radiative_stopping_power(material=material, energy_kev=energy, cut_kev=np.inf)
 
 
-def soft_radiative_stopping_power(*, material: Medium, energy_kev: ArrayLike, cut_kev: float) -> FloatArray:
+def soft_radiative_stopping_power(*, material: Material, energy_kev: ArrayLike, cut_kev: float) -> FloatArray:
     """Return the radiative stopping power by photons below a cut.
 
     Parameters
     ----------
-    material : Medium
+    material : Material
         Composition.
     energy_kev : array_like, (...)
         Kinetic energies, 1 keV to 3 MeV.
@@ -203,12 +201,12 @@ def soft_radiative_stopping_power(*, material: Medium, energy_kev: ArrayLike, cu
     return loss.reshape(energy.shape)
 
 
-def bremsstrahlung_inverse_mean_free_path(*, material: Medium, energy_kev: ArrayLike, cut_kev: float) -> FloatArray:
+def bremsstrahlung_inverse_mean_free_path(*, material: Material, energy_kev: ArrayLike, cut_kev: float) -> FloatArray:
     """Return the inverse mean free path of electrons for photons above a cut.
 
     Parameters
     ----------
-    material : Medium
+    material : Material
         Composition.
     energy_kev : array_like, (...)
         Kinetic energies, 1 keV to 3 MeV.

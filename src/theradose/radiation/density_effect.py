@@ -15,14 +15,14 @@ from numpy.typing import ArrayLike
 
 from theradose.radiation.elements import (
     FloatArray,
-    Medium,
+    atoms_per_gram,
     checked_energy,
     constant,
     electrons_per_gram,
-    load_element,
-    normalised_fractions,
+    shells,
     squared_velocity,
 )
+from theradose.radiation.materials import Material
 
 _EV_PER_KEV = 1e3
 _LORENTZ = 2.0 / 3.0
@@ -31,7 +31,7 @@ _ITERATIONS = 100
 _CONVERGED = 1e-12
 
 
-def density_effect(*, material: Medium, energy_kev: ArrayLike) -> FloatArray:
+def density_effect(*, material: Material, energy_kev: ArrayLike) -> FloatArray:
     """Return the density-effect correction of the collision stopping power.
 
     Every shell is an oscillator of the strength of its electrons, also the outermost: the materials are insulators, so
@@ -39,7 +39,7 @@ def density_effect(*, material: Medium, energy_kev: ArrayLike) -> FloatArray:
 
     Parameters
     ----------
-    material : Medium
+    material : Material
         Composition, density and mean excitation energy.
     energy_kev : array_like, (...)
         Kinetic energies of electrons, 1 keV to 3 MeV.
@@ -66,7 +66,7 @@ def density_effect(*, material: Medium, energy_kev: ArrayLike) -> FloatArray:
     return np.where(length2 > 0.0, correction, 0.0)
 
 
-def plasma_energy_ev(material: Medium) -> float:
+def plasma_energy_ev(material: Material) -> float:
     """Return the plasma energy of all electrons of a material, eV.
 
     References
@@ -80,15 +80,14 @@ def plasma_energy_ev(material: Medium) -> float:
     return math.sqrt(4.0 * math.pi * electrons_per_ml * radius_cm) * compton_length_cm * rest_energy_ev
 
 
-def _oscillators(material: Medium) -> tuple[FloatArray, FloatArray]:
+def _oscillators(material: Material) -> tuple[FloatArray, FloatArray]:
     """Return strengths (sum one) and scaled frequencies of the oscillators, the latter in plasma energies."""
     from scipy.optimize import brentq
 
     strengths, energies = [], []
-    for number, fraction in normalised_fractions(material).items():
-        element = load_element(number)
-        for energy, electrons in element.shells:
-            strengths.append(fraction * electrons / element.atomic_weight)
+    for number, atoms in atoms_per_gram(material).items():
+        for energy, electrons in shells(number):
+            strengths.append(atoms * electrons)
             energies.append(energy)
     strength = np.array(strengths) / sum(strengths)
     plasma = plasma_energy_ev(material)

@@ -25,13 +25,12 @@ from numpy.typing import ArrayLike
 from theradose.errors import PhysicsError
 from theradose.radiation.elements import (
     FloatArray,
-    Medium,
+    atoms_per_gram,
     checked_energy,
     constant,
-    load_element,
-    normalised_fractions,
     squared_velocity,
 )
+from theradose.radiation.materials import Material
 
 _LOWEST_TRANSFER = 1e-3
 _HIGHEST_TRANSFER = 1e3
@@ -49,7 +48,7 @@ class _Screening:
 
 
 def elastic_transport(
-    *, material: Medium, energy_kev: ArrayLike, collision_cut_kev: float = math.inf
+    *, material: Material, energy_kev: ArrayLike, collision_cut_kev: float = math.inf
 ) -> tuple[FloatArray, FloatArray]:
     """Return the inverse first and second transport mean free paths of electrons.
 
@@ -57,7 +56,7 @@ def elastic_transport(
 
     Parameters
     ----------
-    material : Medium
+    material : Material
         Composition.
     energy_kev : array_like, (...)
         Kinetic energies, 1 keV to 3 MeV.
@@ -87,8 +86,7 @@ def elastic_transport(
         )
     flat = energy.ravel()
     moments = np.zeros((2, flat.size))
-    for number, fraction in normalised_fractions(material).items():
-        atoms = fraction * load_element(number).atoms_per_gram
+    for number, atoms in atoms_per_gram(material).items():
         moments += atoms * _elastic_moments(number, flat)
         moments += atoms * number * _inelastic_moments(number, flat, collision_cut_kev)
     return moments[0].reshape(energy.shape), moments[1].reshape(energy.shape)

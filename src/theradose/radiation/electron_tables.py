@@ -25,10 +25,11 @@ from theradose.radiation.bremsstrahlung import (
     soft_share,
 )
 from theradose.radiation.elastic import elastic_transport
-from theradose.radiation.elements import FloatArray, Medium, checked_energy, constant
+from theradose.radiation.elements import FloatArray, checked_energy, constant
+from theradose.radiation.materials import Material
 from theradose.radiation.stopping import (
-    collision_straggling,
     collision_stopping_power,
+    collision_straggling,
     moller_inverse_mean_free_path,
     soft_collision_stopping_power,
 )
@@ -60,8 +61,6 @@ class ElectronTables:
         Soft collisions and soft photons.
     range_g_per_cm2 : ndarray, (materials, n)
         Range in the continuous slowing-down approximation by the total stopping power.
-    soft_range_g_per_cm2 : ndarray, (materials, n)
-        The same by the soft stopping power: path between simulated collisions.
     straggling_kev2_cm2_per_g : ndarray, (materials, n)
         Variance of the loss in soft collisions.
     moller_cm2_per_g, bremsstrahlung_cm2_per_g : ndarray, (materials, n)
@@ -82,7 +81,6 @@ class ElectronTables:
     stopping_kev_cm2_per_g: FloatArray
     soft_stopping_kev_cm2_per_g: FloatArray
     range_g_per_cm2: FloatArray
-    soft_range_g_per_cm2: FloatArray
     straggling_kev2_cm2_per_g: FloatArray
     moller_cm2_per_g: FloatArray
     bremsstrahlung_cm2_per_g: FloatArray
@@ -98,7 +96,7 @@ class ElectronTables:
                 value.setflags(write=False)
 
 
-def csda_range(*, material: Medium, energy_kev: ArrayLike) -> FloatArray:
+def csda_range(*, material: Material, energy_kev: ArrayLike) -> FloatArray:
     """Return the range of electrons in the continuous slowing-down approximation.
 
     The integral of the inverse total stopping power starts at 1 keV with the range that an electron of that energy has
@@ -106,7 +104,7 @@ def csda_range(*, material: Medium, energy_kev: ArrayLike) -> FloatArray:
 
     Parameters
     ----------
-    material : Medium
+    material : Material
         Composition, density and mean excitation energy.
     energy_kev : array_like, (...)
         Kinetic energies, 1 keV to 3 MeV.
@@ -126,15 +124,45 @@ def csda_range(*, material: Medium, energy_kev: ArrayLike) -> FloatArray:
     [ICRU37]_ The definition.
     """
     energy = checked_energy(energy_kev)
-    grid = np.geomspace(constant("lowest-energy"), constant("highest-energy"), _RANGE_POINTS)
-    grid[-1] = constant("highest-energy")
-    stopping = collision_stopping_power(material=material, energy_kev=grid)
-    stopping = (stopping + radiative_stopping_power(material=material, energy_kev=grid)) * _KEV_PER_MEV
-    return np.exp(np.interp(np.log(energy), np.log(grid), np.log(_residual_range(grid, stopping))))
+    grid, collision, radiative = _stopping_on_grid(material)
+    ranges = _residual_range(grid, collision + radiative)
+    return np.exp(np.interp(np.log(energy), np.log(grid), np.log(ranges)))
+
+
+def radiation_yield(*, material: Material, energy_kev: ArrayLike) -> FloatArray:
+    """Return the share of an electron's energy that leaves it as bremsstrahlung until it stops.
+
+    Below 1 keV nothing is radiated.
+
+    Parameters
+    ----------
+    material : Material
+        Composition, density and mean excitation energy.
+    energy_kev : array_like, (...)
+        Kinetic energies, 1 keV to 3 MeV.
+
+    Returns
+    -------
+    ndarray of float64, (...)
+        Share of the energy, secondary electrons not followed.
+
+    Raises
+    ------
+    PhysicsError
+        If an energy is out of range or an element has no data.
+
+    References
+    ----------
+    [ICRU37]_ The definition.
+    """
+    energy = checked_energy(energy_kev)
+    grid, collision, radiative = _stopping_on_grid(material)
+    radiated = _cumulative(grid, radiative / (collision + radiative))
+    return np.interp(np.log(energy), np.log(grid), radiated / grid)
 
 
 def electron_tables(
-    materials: Sequence[Medium],
+    materials: Sequence[Material],
     *,
     energy_grid_kev: ArrayLike,
     collision_cut_kev: float,
@@ -144,7 +172,7 @@ def electron_tables(
 
     Parameters
     ----------
-    materials : sequence of Medium
+    materials : sequence of Material
         One row each.
     energy_grid_kev : array_like, (n,)
         Increasing kinetic energies within 1 keV to 3 MeV, closely spaced: the ranges are integrated over it. 300
@@ -183,7 +211,14 @@ def electron_tables(
     )
 
 
-def _row(material: Medium, energy: FloatArray, collision_cut: float, cut_share: FloatArray) -> dict[str, FloatArray]:
+def _stopping_on_grid(material: Material) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return all energies that are covered, and the collision and radiative stopping power there, keV cm2/g."""
+    energy = np.geomspace(constant("lowest-energy"), constant("highest-energy"), _RANGE_POINTS)
+    collision = collision_stopping_power(material=material, energy_kev=energy) * _KEV_PER_MEV
+    return energy, collision, radiative_stopping_power(material=material, energy_kev=energy) * _KEV_PER_MEV
+
+
+def _row(material: Material, energy: FloatArray, collision_cut: float, cut_share: FloatArray) -> dict[str, FloatArray]:
     """Return the arrays of one material by the names of the attributes."""
     photons = photon_share(material=material, energy_kev=energy)
     collision = collision_stopping_power(material=material, energy_kev=energy) * _KEV_PER_MEV
@@ -196,7 +231,6 @@ def _row(material: Medium, energy: FloatArray, collision_cut: float, cut_share: 
         "stopping_kev_cm2_per_g": stopping,
         "soft_stopping_kev_cm2_per_g": soft_stopping,
         "range_g_per_cm2": _residual_range(energy, stopping),
-        "soft_range_g_per_cm2": _residual_range(energy, soft_stopping),
         "straggling_kev2_cm2_per_g": collision_straggling(material=material, energy_kev=energy, cut_kev=collision_cut),
         "moller_cm2_per_g": moller_inverse_mean_free_path(material=material, energy_kev=energy, cut_kev=collision_cut),
         "bremsstrahlung_cm2_per_g": photon_rate,
@@ -210,14 +244,18 @@ def _row(material: Medium, energy: FloatArray, collision_cut: float, cut_share: 
 def _residual_range(energy: FloatArray, stopping: FloatArray) -> FloatArray:
     """Return the integral of the inverse stopping power; below the grid the stopping power is a power of energy."""
     slope = np.log(stopping[1] / stopping[0]) / np.log(energy[1] / energy[0])
-    return energy[0] / stopping[0] / (1.0 - slope) + _cumulative(energy, 1.0 / stopping)
+    below: float = energy[0] / stopping[0] / (1.0 - slope)
+    return below + _cumulative(energy, 1.0 / stopping)
 
 
 def _cumulative(energy: FloatArray, density: FloatArray) -> FloatArray:
-    """Return the integral over energy from the first point on, by a spline in the logarithm of the energy."""
-    from scipy.interpolate import CubicSpline
+    """Return the integral over energy from the first point on.
 
-    integral: FloatArray = CubicSpline(np.log(energy), density * energy).antiderivative()(np.log(energy))
+    Monotone cubics in the logarithm of the energy: a density that starts from zero at a cut stays positive.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    integral: FloatArray = PchipInterpolator(np.log(energy), density * energy).antiderivative()(np.log(energy))
     return integral
 
 

@@ -1,70 +1,23 @@
-"""Atomic data and the composition of a material as electrons see it.
+"""Constants, shells and numbers of atoms that the interactions of electrons need.
 
 References
 ----------
 [CODATA2022]_ Constants.
-[Meija2013]_ Isotopic abundances behind the atomic weights.
 [Carlson1975]_ Binding energies of the shells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theradose.data import load_yaml
 from theradose.errors import PhysicsError
+from theradose.radiation.materials import Material, atomic_weight
 
 FloatArray = NDArray[np.float64]
-
-
-class Medium(Protocol):
-    """What the interactions of electrons need to know of a material."""
-
-    @property
-    def name(self) -> str:
-        """Name, for messages."""
-
-    @property
-    def density_g_per_ml(self) -> float:
-        """Density; the density effect depends on it."""
-
-    @property
-    def mass_fractions(self) -> Mapping[int, float]:
-        """Mass fraction of each atomic number."""
-
-    @property
-    def mean_excitation_ev(self) -> float:
-        """Mean excitation energy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Element:
-    """Atomic data of one element.
-
-    Attributes
-    ----------
-    atomic_number : int
-        Z.
-    atomic_weight : float
-        In g/mol.
-    shells : tuple of (float, int)
-        Binding energy in eV and number of electrons of each shell.
-    """
-
-    atomic_number: int
-    atomic_weight: float
-    shells: tuple[tuple[float, int], ...]
-
-    @property
-    def atoms_per_gram(self) -> float:
-        """Number of atoms in one gram."""
-        return constant("avogadro-constant") / self.atomic_weight
 
 
 @cache
@@ -74,38 +27,33 @@ def constant(name: str) -> float:
 
 
 @cache
-def load_element(atomic_number: int) -> Element:
-    """Return the atomic data of an element.
+def shells(atomic_number: int) -> tuple[tuple[float, int], ...]:
+    """Return the binding energy in eV and the number of electrons of each shell of an element.
 
     Raises
     ------
     PhysicsError
         If the element has no data.
     """
-    data = load_yaml("radiation/elements.yaml")
-    weights = data["atomic_weight"]["values"]
-    if atomic_number not in weights:
+    values = load_yaml("radiation/elements.yaml")["shells"]["values"]
+    if atomic_number not in values:
         raise PhysicsError(
-            f"There are no electron data for the element Z = {atomic_number}: valid atomic numbers are "
-            f"{', '.join(map(str, weights))}; replace it by the nearest of them in the material.",
+            f"There are no shell data for the element {atomic_number}: materials may contain the elements "
+            f"{', '.join(map(str, values))}.",
             code="element-unknown",
         )
-    shells = tuple((float(energy), int(count)) for energy, count in data["shells"]["values"][atomic_number])
-    return Element(atomic_number, float(weights[atomic_number]), shells)
+    return tuple((float(energy), int(electrons)) for energy, electrons in values[atomic_number])
 
 
-def normalised_fractions(material: Medium) -> dict[int, float]:
-    """Return the mass fractions of a material, which published tables round, scaled to a sum of one."""
-    total = sum(material.mass_fractions.values())
-    return {number: fraction / total for number, fraction in material.mass_fractions.items()}
+def atoms_per_gram(material: Material) -> dict[int, float]:
+    """Return the number of atoms of each atomic number in one gram of a material."""
+    avogadro = constant("avogadro-constant")
+    return {number: part * avogadro / atomic_weight(number) for number, part in material.mass_fractions.items()}
 
 
-def electrons_per_gram(material: Medium) -> float:
+def electrons_per_gram(material: Material) -> float:
     """Return the number of electrons in one gram of a material."""
-    return sum(
-        fraction * number * load_element(number).atoms_per_gram
-        for number, fraction in normalised_fractions(material).items()
-    )
+    return material.electrons_mol_per_g * constant("avogadro-constant")
 
 
 def checked_energy(energy_kev: ArrayLike) -> FloatArray:

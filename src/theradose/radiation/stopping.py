@@ -17,18 +17,18 @@ from theradose.errors import PhysicsError
 from theradose.radiation.density_effect import density_effect
 from theradose.radiation.elements import (
     FloatArray,
-    Medium,
     checked_energy,
     constant,
     electrons_per_gram,
     squared_velocity,
 )
+from theradose.radiation.materials import Material
 
 _EV_PER_KEV = 1e3
 _KEV_PER_MEV = 1e3
 
 
-def collision_stopping_power(*, material: Medium, energy_kev: ArrayLike) -> FloatArray:
+def collision_stopping_power(*, material: Material, energy_kev: ArrayLike) -> FloatArray:
     """Return the mass collision stopping power of electrons.
 
     Bethe's formula for electrons with the exact density effect of Sternheimer's model. There is no shell correction:
@@ -36,7 +36,7 @@ def collision_stopping_power(*, material: Medium, energy_kev: ArrayLike) -> Floa
 
     Parameters
     ----------
-    material : Medium
+    material : Material
         Composition, density and mean excitation energy.
     energy_kev : array_like, (...)
         Kinetic energies, 1 keV to 3 MeV.
@@ -65,7 +65,7 @@ def collision_stopping_power(*, material: Medium, energy_kev: ArrayLike) -> Floa
     return _moller_prefactor(material, energy) * number / _KEV_PER_MEV
 
 
-def moller_inverse_mean_free_path(*, material: Medium, energy_kev: ArrayLike, cut_kev: float) -> FloatArray:
+def moller_inverse_mean_free_path(*, material: Material, energy_kev: ArrayLike, cut_kev: float) -> FloatArray:
     """Return the inverse mean free path of electrons for collisions that transfer more than a cut.
 
     The electrons of the material are free and at rest; of two electrons the slower is the secondary, so the transfer
@@ -73,7 +73,7 @@ def moller_inverse_mean_free_path(*, material: Medium, energy_kev: ArrayLike, cu
 
     Parameters
     ----------
-    material : Medium
+    material : Material
         Composition.
     energy_kev : array_like, (...)
         Kinetic energies, 1 keV to 3 MeV.
@@ -107,12 +107,12 @@ def moller_inverse_mean_free_path(*, material: Medium, energy_kev: ArrayLike, cu
     return _moller_prefactor(material, energy) * collisions
 
 
-def soft_collision_stopping_power(*, material: Medium, energy_kev: ArrayLike, cut_kev: float) -> FloatArray:
+def soft_collision_stopping_power(*, material: Material, energy_kev: ArrayLike, cut_kev: float) -> FloatArray:
     """Return the part of the collision stopping power that is left when collisions above a cut are simulated.
 
     Parameters
     ----------
-    material : Medium
+    material : Material
         Composition, density and mean excitation energy.
     energy_kev : array_like, (...)
         Kinetic energies, 1 keV to 3 MeV.
@@ -150,7 +150,7 @@ def soft_collision_stopping_power(*, material: Medium, energy_kev: ArrayLike, cu
     return collision_stopping_power(material=material, energy_kev=energy) - hard
 
 
-def collision_straggling(*, material: Medium, energy_kev: ArrayLike, cut_kev: float) -> FloatArray:
+def collision_straggling(*, material: Material, energy_kev: ArrayLike, cut_kev: float) -> FloatArray:
     """Return the variance of the energy loss in soft collisions per path.
 
     The second moment of the Møller cross section from zero to the cut: Bohr's approximation of free electrons at rest,
@@ -159,7 +159,7 @@ def collision_straggling(*, material: Medium, energy_kev: ArrayLike, cut_kev: fl
 
     Parameters
     ----------
-    material : Medium
+    material : Material
         Composition.
     energy_kev : array_like, (...)
         Kinetic energies, 1 keV to 3 MeV.
@@ -196,7 +196,7 @@ def collision_straggling(*, material: Medium, energy_kev: ArrayLike, cut_kev: fl
     return _moller_prefactor(material, energy) * moment
 
 
-def _moller_prefactor(material: Medium, energy_kev: FloatArray) -> FloatArray:
+def _moller_prefactor(material: Material, energy_kev: FloatArray) -> FloatArray:
     """Return 2 pi r_e^2 m c^2 n / beta^2, keV cm2/g."""
     radius_cm = constant("classical-electron-radius")
     area = 2.0 * math.pi * radius_cm**2 * electrons_per_gram(material)
