@@ -121,14 +121,10 @@ class SValueTable:
             If the table does not have it.
         """
         if not self.has(target=target, source=source):
-            known = [other for wanted, other in self.values if wanted == target]
+            known = ", ".join(other for wanted, other in self.values if wanted == target)
+            valid = f"valid sources are {known}" if known else f"valid targets are {', '.join(self.targets)}"
             raise PhysicsError(
-                f"There is no dose factor of {self.nuclide} from '{source}' to '{target}' ({self.phantom}): "
-                + (
-                    f"valid sources are {', '.join(known)}."
-                    if known
-                    else f"valid targets are {', '.join(self.targets)}."
-                ),
+                f"There is no dose factor of {self.nuclide} from '{source}' to '{target}' ({self.phantom}): {valid}.",
                 code="dose-factor-missing",
             )
         return self.values[target, source]
