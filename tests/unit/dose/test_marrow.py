@@ -56,7 +56,7 @@ def test_more_in_organs_than_in_the_body_is_refused():
 
 def test_organs_without_factors_are_refused():
     whole_body = Uncertain(200_000.0)
-    with pytest.raises(PhysicsError, match="valid organs are") as caught:
+    with pytest.raises(PhysicsError, match="valid sources are") as caught:
         dose(whole_body_tia_mbq_h=whole_body, organ_tia_mbq_h={"spine": Uncertain(1.0)})
     assert caught.value.code == "dose-factor-missing"
     with pytest.raises(PhysicsError, match="reference mass"):
