@@ -241,8 +241,8 @@ def _overall_findings(
     if partial:
         findings.append(Finding(
             "organ-cross-dose-missing", "info",
-            f"The doses of {', '.join(partial)} lack sources for which the table has no S value; they are listed with "
-            "the doses as not included."))
+            f"The table does not have every source of the doses of {', '.join(partial)}: see what is not included in "
+            "each of them."))
     if energy.alpha_kev > 0:
         findings.append(Finding(
             "organ-alpha-unweighted", "info",

@@ -103,16 +103,14 @@ def _join(
     if both in activities or not set(sides) <= activities.keys():
         given = ", ".join(organ for organ in (both, *sides) if organ in activities)
         raise PhysicsError(
-            f"The table has '{both}' together, and the activities are of {given}: state both sides and nothing else, or "
-            "the sum.",
+            f"The table has '{both}' together, and the activities are of {given}: state both "
+            "sides and nothing else, or the sum.",
             code="organ-sides-overlap",
         )
     activities[both] = _sum([activities.pop(side) for side in sides])
     if both not in masses and set(sides) <= masses.keys():
         masses[both] = _sum([masses[side] for side in sides])
-    message = (
-        f"The table has '{both}' together: the activities of {' and '.join(sides)} are added, the dose is the mean."
-    )
+    message = f"The table has '{both}' together: the activities of both sides are added, and the dose is their mean."
     return [Finding("organ-sides-joined", "info", message, both)]
 
 
@@ -148,8 +146,8 @@ def _body(organs: Mapping[str, Uncertain], body: Uncertain | None, rest: Uncerta
         return rest + counted
     if body is not None and body.value < counted.value:
         raise PhysicsError(
-            f"The organs have together {counted.value:.4g} MBq·h, more than the total body with {body.value:.4g}: check "
-            "units, and whether the activity of an organ is that of both sides.",
+            f"The organs have together {counted.value:.4g} MBq·h, more than the total body with {body.value:.4g}: "
+            "check units, and whether the activity of an organ is that of both sides.",
             code="organ-remainder-negative",
         )
     return body

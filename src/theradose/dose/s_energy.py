@@ -131,9 +131,9 @@ def mass_exponent(radiation: Radiation) -> float:
 def check_energy(*, table: SValueTable, energy: EmittedEnergy) -> tuple[Finding, ...]:
     """Refuse a table whose S values cannot be doses per decay in the unit that is stated.
 
-    Dose times mass is the energy that a target absorbs. Whatever the source, it cannot exceed the emitted energy. Of the
-    electrons and alpha particles that are emitted in a target itself some stay in it, and in at least one organ of a
-    table most of them. The bounds are in ``data/organ_s.yaml``. Units that are mistaken for each other differ by 3.6
+    Dose times mass is the energy that a target absorbs. Whatever the source, it cannot exceed the emitted energy. Of
+    the electrons and alpha particles that are emitted in a target itself some stay in it, and in at least one organ of
+    a table most of them. The bounds are in ``data/organ_s.yaml``. Units that are mistaken for each other differ by 3.6
     (mGy/(MBq s) and Gy/(MBq h)) or by 278 and more, a folded weighting factor of alpha particles is 5 or 20.
 
     Parameters
