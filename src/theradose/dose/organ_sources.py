@@ -82,9 +82,11 @@ def match_sources(
     body, rest = activities.pop(TOTAL_BODY, None), activities.pop(REMAINDER, None)
     findings: list[Finding] = []
     for both, sides in paired_regions().items():
+        if both not in masses and set(sides) <= masses.keys():
+            masses[both] = _sum([masses[side] for side in sides])
         together = both in table.sources
         if together and set(sides) & activities.keys():
-            findings += _join(activities, masses, both, sides)
+            findings.append(_join(activities, both, sides))
         elif both in activities and not together and set(sides) <= set(table.sources):
             findings.append(_divide(activities, masses, both, sides, table))
     for organ in activities:
@@ -97,9 +99,7 @@ def match_sources(
     return MatchedSources(activities, _body(activities, body, rest), masses), tuple(findings)
 
 
-def _join(
-    activities: dict[str, Uncertain], masses: dict[str, Uncertain], both: str, sides: tuple[str, ...]
-) -> list[Finding]:
+def _join(activities: dict[str, Uncertain], both: str, sides: tuple[str, ...]) -> Finding:
     if both in activities or not set(sides) <= activities.keys():
         given = ", ".join(organ for organ in (both, *sides) if organ in activities)
         raise PhysicsError(
@@ -108,10 +108,8 @@ def _join(
             code="organ-sides-overlap",
         )
     activities[both] = _sum([activities.pop(side) for side in sides])
-    if both not in masses and set(sides) <= masses.keys():
-        masses[both] = _sum([masses[side] for side in sides])
     message = f"The table has '{both}' together: the activities of both sides are added, and the dose is their mean."
-    return [Finding("organ-sides-joined", "info", message, both)]
+    return Finding("organ-sides-joined", "info", message, both)
 
 
 def _divide(
@@ -121,7 +119,7 @@ def _divide(
     sides: tuple[str, ...],
     table: SValueTable,
 ) -> Finding:
-    whole, whole_mass = activities.pop(both), masses.pop(both, None)
+    whole, whole_mass = activities.pop(both), masses.get(both)
     reference = {side: table.reference_mass_g(side) for side in sides}
     for side in sides:
         share = reference[side] / sum(reference.values())

@@ -17,6 +17,7 @@ from theradose.errors import PhysicsError
 from theradose.model.finding import Finding
 from theradose.model.s_values import RED_MARROW, TOTAL_BODY, Radiation, SValue, SValueTable
 from theradose.nuclides import Nuclide
+from theradose.spatial.naming import paired_regions
 
 _DATA = "organ_s.yaml"
 _BOUNDS = ("largest_absorbed_fraction", "least_self_absorbed_fraction", "least_best_self_absorbed_fraction")
@@ -56,11 +57,13 @@ def emitted_energy(nuclide: Nuclide) -> EmittedEnergy:
 def contains(*, target: str, source: str) -> bool:
     """Return whether a source lies in a target, so that the dose depends on the target's mass.
 
+    An organ, a side of a paired one, and everything in the total body.
+
     References
     ----------
     [Bolch2009]_
     """
-    return target in (source, TOTAL_BODY)
+    return target in (source, TOTAL_BODY) or source in paired_regions().get(target, ())
 
 
 def s_value_parts(*, value: SValue, energy: EmittedEnergy, own_mass_g: float | None) -> Mapping[Radiation, float]:

@@ -83,7 +83,7 @@ def prepare_table(
     findings += check_energy(table=renamed, energy=energy)
     if table.origin.source == "not stated":
         message = (
-            f"The source of the S values in {table.origin.file} is not stated: name it, so that a reader can judge."
+            f"The source of the S values in {table.origin.file} is not stated: name it for the readers of a result."
         )
         findings.append(Finding("s-table-source-missing", "warning", message))
     return renamed, tuple(findings)
@@ -123,8 +123,8 @@ def _reference_masses(targets: Iterable[str], known: Mapping[str, float], sex: S
 
 def _mass_finding(table: SValueTable, added: Mapping[str, float], sex: Sex) -> Finding:
     message = (
-        f"{table.origin.file} has no masses of {', '.join(added)}: those of the ICRP 89 reference {_SEX_WORDS[sex]} are "
-        "taken for the body of its S values."
+        f"{table.origin.file} has no masses of {', '.join(added)}: those of the ICRP 89 reference {_SEX_WORDS[sex]} "
+        "are taken for the body of its S values."
     )
     return Finding("s-table-mass-assumed", "info", message)
 
