@@ -18,7 +18,7 @@ from theradose.dose.s_energy import EmittedEnergy, check_energy, mass_exponent
 from theradose.dose.svalues import factor_constant
 from theradose.errors import PhysicsError
 from theradose.model.finding import Finding
-from theradose.model.s_values import Radiation, SValueTable
+from theradose.model.s_values import TOTAL_BODY, Radiation, SValueTable
 from theradose.nuclides import Constant
 from theradose.uncertainty import Uncertain
 
@@ -231,7 +231,10 @@ def _overall_findings(
             "organ-remainder-missing", "warning",
             "The dose from the rest of the body is not included, because neither its activity nor that of the total "
             "body is stated."))
-    unscaled = [dose.target for dose in doses if dose.target in sources.tia_mbq_h and dose.target not in sources.mass_g]
+    with_own_activity = (TOTAL_BODY, *sources.tia_mbq_h)
+    unscaled = [
+        dose.target for dose in doses if dose.target in with_own_activity and dose.target not in sources.mass_g
+    ]
     if unscaled:
         findings.append(Finding(
             "organ-mass-reference", "warning",

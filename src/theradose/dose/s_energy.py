@@ -211,7 +211,7 @@ def _implausible(
     origin = table.origin
     return PhysicsError(
         f"{origin.file or table.phantom}: the S value of {table.nuclide} from '{source}' to '{target}' times "
-        f"{table.mass_g[target]:g} g is {fraction:.3g} of the {of_what}, but {bound} is possible: correct the unit "
-        f"({origin.unit}), the nuclide, the mass, or a weighting factor that is folded in.",
+        f"{table.mass_g[target]:g} g is {fraction:.3g} of the {of_what}, which is not possible ({bound}): correct the "
+        f"unit ({origin.unit}), the nuclide, the mass, or a weighting factor that is folded in.",
         code="s-value-implausible",
     )
