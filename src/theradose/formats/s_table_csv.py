@@ -48,6 +48,11 @@ def read_s_table_csv(path: Path, stated: Stated) -> SValueTable:
     masses: dict[str, float] = {}
     for row in rows:
         agreed_nuclide(row.text("nuclide"), stated.nuclide or rows[0].text("nuclide"), f"{row.file}, line {row.line},")
+        if row.text("phantom") != rows[0].text("phantom"):
+            raise StudyError(
+                f"{row.file}, line {row.line}: 'phantom' is not that of line {rows[0].line}: one file is for one body.",
+                code="s-table-phantom",
+            )
         target, source, radiation = _words(row)
         parts = found.setdefault((target, source), {})
         if radiation in parts or (parts and _ALL in (radiation, *parts)):

@@ -139,8 +139,8 @@ class SValueTable:
         """
         if region not in self.mass_g:
             raise PhysicsError(
-                f"The mass of '{region}' in {self.phantom} is not known: add it to the table as 'target_mass_g', or "
-                "leave the region out.",
+                f"The reference mass of '{region}' ({self.phantom}) is not known: add it to the table as "
+                "'target_mass_g', or leave the region in the remainder of the body.",
                 code="reference-mass-missing",
             )
         return self.mass_g[region]
