@@ -87,7 +87,7 @@ def patient_s_values(
     masses = {name: _mass_g(density, segmentation.voxels_of(name), name) for name in segmentation.names}
     further = dict(settings or {}) | ({} if materials is None else {"materials": materials})
     if "regions" in _REQUEST_FIELDS:
-        further["regions"] = segmentation
+        further["regions"] = {name: segmentation.voxels_of(name) for name in segmentation.names}
     chosen = segmentation.names if sources is None else tuple(sources)
     values: dict[tuple[str, str], SValue] = {}
     findings: list[Finding] = []

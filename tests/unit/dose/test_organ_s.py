@@ -274,3 +274,13 @@ def test_terbium_is_built_in_for_both_sexes():
     assert table.value(target="kidneys", source="kidneys").gy_per_mbq_h == pytest.approx(1.08e-4 * MGY_PER_MBQ_S)
     assert table.value(target="liver", source="liver").gy_per_mbq_h == pytest.approx(1.91e-5 * MGY_PER_MBQ_S)
     assert set(load_organ_factors("Tb-161", "F").values) == set(table.values)
+
+
+def test_a_remainder_below_the_digits_of_the_table_is_not_included():
+    """Self dose times mass rounds to more than total body times its mass: the difference says nothing."""
+    values = {("liver", "liver"): 5.0e-5, ("liver", "total-body"): 1.2e-6}
+    table = table_of(values, {"liver": 1800.0, "total-body": 73000.0})
+    result, _ = doses({"liver": 10.0, "total-body": 100.0}, table=table)
+    liver = result.dose("liver")
+    assert set(liver.components_gy) == {"liver"}
+    assert [(item.source, "digits" in item.reason) for item in liver.not_included] == [("remainder", True)]
