@@ -9,18 +9,19 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from theradose.data import load_yaml
 from theradose.model.arrays import Array
 from theradose.provenance import package_version
-from theradose.radiation.electron_tables import csda_range
+from theradose.radiation.electron_tables import csda_range, radiation_yield
 from theradose.radiation.materials import load_material
-from theradose.radiation.media import packaged_cuts, transport_media
+from theradose.radiation.media import TransportCuts, packaged_cuts, transport_media
+from theradose.radiation.photons import photon_energy_grid
 from theradose.radiation.point_kernels import Radiation
 from theradose.radiation.transport import stack
 from theradose.radiation.transport.radial import follow_from_point
@@ -65,6 +66,26 @@ def kernel_energies(radiation: Radiation) -> Array:
     return np.array(load_yaml(_SETTINGS)[radiation]["energy_kev"], float)
 
 
+def kernel_cuts(radiation: Radiation, energy_kev: float) -> TransportCuts:
+    """Return how closely a kernel's particles are followed.
+
+    Electrons are followed to a small part of the energy they start with; those that photons set free are absorbed on the
+    spot where their range is small for the shells of photons.
+    """
+    packaged, settings = packaged_cuts(), load_yaml(_SETTINGS)["electron_cuts"]
+    if radiation == "photon":
+        return replace(packaged, electron_kev=float(settings["of_photons_kev"]))
+    lowest = max(float(settings["energy_share"]) * energy_kev, float(photon_energy_grid()[0]))
+    return replace(
+        packaged,
+        electron_kev=min(packaged.electron_kev, lowest),
+        photon_kev=min(packaged.photon_kev, lowest),
+        collision_kev=min(packaged.collision_kev, lowest),
+        radiative_kev=min(packaged.radiative_kev, lowest),
+        step_fraction=float(settings["step_fraction"]),
+    )
+
+
 def simulate_point_kernel(radiation: Radiation, energy_kev: float, *, histories: int, seed: int) -> PointKernel:
     """Return the kernel of one energy in water.
 
@@ -80,8 +101,7 @@ def simulate_point_kernel(radiation: Radiation, energy_kev: float, *, histories:
         Of the random numbers; histories are numbered by energy, so that energies are independent.
     """
     settings = load_yaml(_SETTINGS)
-    cuts = packaged_cuts().scaled_to(energy_kev, settings["cuts"]) if radiation == "electron" else packaged_cuts()
-    media = transport_media((_MEDIUM,), cuts)
+    media = transport_media((_MEDIUM,), kernel_cuts(radiation, energy_kev))
     radii = kernel_radii(radiation)
     if radiation == "electron":
         radii = radii * float(csda_range(material=load_material(_MEDIUM), energy_kev=energy_kev))
@@ -110,7 +130,8 @@ def write_kernels(folder: Path) -> None:
     """Simulate all packaged energies and write one file for electrons and one for photons."""
     settings = load_yaml(_SETTINGS)
     material = load_material(_MEDIUM)
-    for radiation in ("electron", "photon"):
+    folder.mkdir(exist_ok=True)
+    for radiation in get_args(Radiation):
         energies = kernel_energies(radiation)
         histories, seed = int(settings[radiation]["histories"]), int(settings["seed"])
         kernels = []
