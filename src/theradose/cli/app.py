@@ -13,6 +13,7 @@ from theradose.cli import (
     fit,
     info,
     intake,
+    kernels,
     marrow,
     marrow_compare,
     marrow_image,
@@ -34,6 +35,8 @@ app.command("inspect")(intake.inspect_command)
 app.command("import")(intake.import_command)
 app.command("run")(run.run_command)
 app.command("fit")(fit.fit_command)
+app.command("kernel")(kernels.kernel_command)
+app.command("sphere")(kernels.sphere_command)
 app.command("dose")(dose.dose_command)
 app.command("compare")(run.compare_command)
 app.command("protocols")(protocols.protocols_command)

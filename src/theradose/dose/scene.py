@@ -15,7 +15,7 @@ from theradose.radiation.patient import Patient
 from theradose.radiation.transport.run import Score
 
 _WATER = "water"
-_DECAYS_PER_MBQ_H = 1e6 * 3600.0
+DECAYS_PER_MBQ_H = 1e6 * 3600.0
 _G_PER_KG = 1e3
 
 
@@ -65,7 +65,7 @@ def transport_scene(request: DoseRequest) -> Scene:
         labels, names = _ordered(request.materials.data[box], request.materials.names)
     per_kg = np.zeros(density.shape, np.float32)
     np.divide(np.float32(_G_PER_KG / volume_ml), density, out=per_kg, where=tissue[box])
-    decays = request.tia.data[box].astype(np.float64) * (volume_ml * _DECAYS_PER_MBQ_H)
+    decays = request.tia.data[box].astype(np.float64) * (volume_ml * DECAYS_PER_MBQ_H)
     return Scene(box, Patient(density, labels, names, request.tia.grid.spacing_mm), decays, per_kg)
 
 

@@ -6,20 +6,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from theradose.data import load_yaml
 from theradose.dose.engines import INTERRUPTED, DoseRequest, Progress
-from theradose.dose.scene import activity_score, region_scores, transport_scene
+from theradose.dose.local import activity_in_air_findings, emitted_energy_j
+from theradose.dose.scene import DECAYS_PER_MBQ_H, activity_score, region_scores, transport_scene
+from theradose.errors import PhysicsError
 from theradose.model.arrays import Array
-from theradose.model.dose import DoseMap, DoseStatistics, RadiationEnergy, StoppedBy
+from theradose.model.dose import DoseMap, DoseStatistics, Radiation, RadiationEnergy, StoppedBy
 from theradose.model.finding import Finding
 from theradose.model.grid import Volume
-from theradose.nuclides import load_constant
 from theradose.radiation.emission import emission_spectra
 from theradose.radiation.media import packaged_cuts
 from theradose.radiation.patient import Effort, Particle, ParticleResult
-from theradose.radiation.patient_transport import PatientTransport
-
-_EV_PER_KEV = 1e3
-_SMALLEST_SHARE_IN_AIR = 0.01
+from theradose.radiation.patient_transport import PatientTransport, score_relative_u
 
 
 class Simulation:
@@ -84,7 +83,7 @@ class Simulation:
     def dose_map(
         self, engine: str, results: Mapping[Particle, ParticleResult], *, added_kev: Array | None = None
     ) -> tuple[DoseMap, tuple[Finding, ...]]:
-        """Return the dose of what was followed, of what stays where it is emitted, and of what else was computed.
+        """Return the dose of what was followed, of what stays where it is emitted, and of what was computed otherwise.
 
         Parameters
         ----------
@@ -104,7 +103,7 @@ class Simulation:
             energy += result.energy_kev
             if result.variance_kev2 is not None:
                 variance += result.variance_kev2
-        to_gy = total * joule_per_kev()
+        to_gy = self._joule_per_kev
         dose = DoseMap(
             self._on_grid(energy * scene.per_kg * to_gy),
             self.request.tia.grid,
@@ -115,6 +114,11 @@ class Simulation:
             statistics=self._statistics(results),
         )
         return dose, self._findings(results)
+
+    @property
+    def _joule_per_kev(self) -> float:
+        """Energy in J of one keV per decay."""
+        return emitted_energy_j(tia_mbq_h=self.scene.total_decays / DECAYS_PER_MBQ_H, energy_kev=1.0)
 
     def _steers(self, name: str) -> bool:
         """Whether a region is large and active enough to set the effort."""
@@ -146,8 +150,8 @@ class Simulation:
         """Where the energy of each radiation went; what air absorbs gives no dose and counts as escaped."""
         in_tissue = self.scene.per_kg > 0
         held = float(self.scene.decays[in_tissue].sum()) / self.scene.total_decays
-        to_joule = self.scene.total_decays * joule_per_kev()
-        entries = []
+        to_joule = self._joule_per_kev
+        entries: list[tuple[Radiation, float, float]] = []
         for particle in self._particles:
             spectrum = self.transport.spectrum(particle)
             emitted = spectrum.energy_kev_per_decay + spectrum.local_kev_per_decay
@@ -204,24 +208,19 @@ class Simulation:
 
     def _findings(self, results: Mapping[Particle, ParticleResult]) -> tuple[Finding, ...]:
         findings = []
+        tolerance = float(load_yaml("radiation/transport.yaml")["energy_tolerance"]["value"])
         if any(result.interrupted for result in results.values()):
             findings.append(
                 Finding(INTERRUPTED, "warning", "The calculation was interrupted: the dose is that of the finished part.")
             )
         for particle, result in results.items():
             lost = result.lost_kev / result.emitted_kev
-            if max(abs(result.balance), lost) > energy_tolerance():
+            if max(abs(result.balance), lost) > tolerance:
                 raise PhysicsError(
                     f"The energy of {particle}s is not conserved: {result.balance:+.2%} of what was emitted is missing or "
                     f"too much, {lost:.2%} had no room. This is a fault of the program: please report it.",
                     code="energy-not-conserved",
                 )
         in_air = 1.0 - float(self.scene.decays[self.scene.per_kg > 0].sum()) / self.scene.total_decays
-        if in_air > _SMALLEST_SHARE_IN_AIR:
-            findings.append(activity_in_air_finding(in_air))
-        return tuple(findings)
+        return (*findings, *activity_in_air_findings(in_air))
 
-
-def joule_per_kev() -> float:
-    """Return the energy in J of one keV."""
-    return load_constant("elementary-charge").value * _EV_PER_KEV

@@ -54,6 +54,11 @@ class PatientTransport:
         The packaged ones by default.
     report : callable, optional
         Called with the particle and the share of its histories that is done.
+
+    Attributes
+    ----------
+    out_of_time : bool
+        Whether the time limit ended a run.
     """
 
     def __init__(
@@ -80,6 +85,7 @@ class PatientTransport:
         self._voxels = patient_voxels(patient, self._media)
         self._report = report
         self._begun = time.monotonic()
+        self.out_of_time = False
         self._spectra: Mapping[Particle, ParticleSpectrum] = {
             "electron": electron_spectrum(spectra, cut_kev=cuts.electron_kev),
             "photon": photon_spectrum(spectra, cut_kev=cuts.photon_kev),
@@ -197,6 +203,7 @@ class PatientTransport:
                 self._report(particle, (done - first) / count)
 
         run.extend(count, time_limit_s=limit, on_batch=on_batch)
+        self.out_of_time = self.out_of_time or (run.count < first + count and not run.interrupted)
         # When the time is over the other particle still gets its share; only the user ends everything.
         return not run.interrupted
 
