@@ -160,8 +160,7 @@ def _dose(request: DoseRequest, engine: str) -> tuple[DoseMap, tuple[Finding, ..
     result = DoseMap(
         dose, request.tia.grid, engine=engine, parameters=_parameters(request, deposited, engine), energy=energy
     )
-    emitted = deposited.tia_mbq_h * deposited.kernel.emitted_kev
-    return result, _findings(total, own_density, tissue, emitted)
+    return result, kernel_findings(request, deposited)
 
 
 def _account(name: Radiation, part: Array, tissue: Array, deposited: DepositedEnergy) -> RadiationEnergy:
@@ -192,7 +191,11 @@ def _parameters(request: DoseRequest, deposited: DepositedEnergy, engine: str) -
     }
 
 
-def _findings(total: Array, density: Array, tissue: Array, emitted: float) -> tuple[Finding, ...]:
+def kernel_findings(request: DoseRequest, deposited: DepositedEnergy) -> tuple[Finding, ...]:
+    """Return how much energy the kernel puts where it does not hold: into air, and into tissues unlike water."""
+    density, tissue = request.density.data[deposited.box], _tissue(request)[deposited.box]
+    total = np.sum(list(deposited.parts.values()), axis=0)
+    emitted = deposited.tia_mbq_h * deposited.kernel.emitted_kev
     settings = load_yaml(_SETTINGS)
     least = float(settings["reported_share"]["value"])
     low, high = settings["unlike_water_g_per_ml"]["value"]
