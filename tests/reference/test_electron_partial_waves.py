@@ -85,11 +85,18 @@ def phase_shifts(number, weights, ranges, kinetic):
     return wave, shift[: order.size], np.concatenate([[0.0], shift[order.size :]])
 
 
+def panels(count, points):
+    """Nodes and weights of Gauss and Legendre in equal parts of -1 to 1."""
+    node, weight = np.polynomial.legendre.leggauss(points)
+    centre = (2.0 * np.arange(count) + 1.0) / count - 1.0
+    return (centre[:, None] + node / count).ravel(), np.tile(weight / count, count)
+
+
 def transport_cross_sections(number, energy_kev):
     """First and second transport cross section in cm2."""
     weights, ranges = screened_potential(number)
     wave, up, down = phase_shifts(number, weights, ranges, energy_kev / HARTREE_KEV)
-    node, weight = np.polynomial.legendre.leggauss(1500)
+    node, weight = panels(100, 16)
     smallest = 1e-6
     span = math.log1p(1.0 / smallest)
     half = smallest * np.expm1(0.5 * (node + 1.0) * span)
