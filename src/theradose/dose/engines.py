@@ -93,19 +93,19 @@ def transport_settings(
     ----------
     [Theradose]_ The conventions are in ``data/dose.yaml``.
     """
-    packaged = load_yaml("dose.yaml")["transport"]
+    packaged = load_yaml("dose.yaml")["transport"]["value"]
     if histories is None and target_relative_u is None:
-        target_relative_u = float(packaged["target_relative_u"]["value"])
+        target_relative_u = float(packaged["target_relative_u"])
     return TransportSettings(
         histories=histories,
         target_relative_u=target_relative_u,
         time_limit_s=time_limit_s,
-        seed=int(packaged["seed"]["value"]) if seed is None else seed,
+        seed=int(packaged["seed"]) if seed is None else seed,
         threads=threads,
-        region_volume_ml=float(packaged["region_volume"]["value"]),
-        region_share=float(packaged["region_share"]["value"]),
-        photon_cut_kev=float(packaged["photon_cut"]["value"]),
-        electron_cut_kev=float(packaged["electron_cut"]["value"]),
+        region_volume_ml=float(packaged["region_volume_ml"]),
+        region_share=float(packaged["region_share"]),
+        photon_cut_kev=float(packaged["photon_cut_kev"]),
+        electron_cut_kev=float(packaged["electron_cut_kev"]),
     )
 
 
