@@ -1,1 +1,1 @@
-"""Radiation physics: emissions, materials, cross sections, transport and kernels."""
+"""Radiation physics: emission spectra, interaction data, Monte Carlo transport and dose kernels."""

@@ -180,10 +180,21 @@ def additive_mean_excitation(*, mass_fractions: Mapping[int, float]) -> float:
 
 
 def atomic_weight(number: int) -> float:
-    """Return the atomic weight in g/mol of the element with an atomic number."""
-    import xraylib
+    """Return the atomic weight in g/mol of the element with an atomic number.
 
-    return float(xraylib.AtomicWeight(number))
+    Raises
+    ------
+    PhysicsError
+        ``element-unknown`` for an element of no packaged tissue.
+    """
+    weights = load_yaml(_TISSUES)["atomic_weight"]["value"]
+    if number not in weights:
+        raise PhysicsError(
+            f"There are no data for the element {number}: materials may contain the elements "
+            f"{', '.join(str(known) for known in weights)}.",
+            code="element-unknown",
+        )
+    return float(weights[number])
 
 
 def material_ramp(path: Path | None = None) -> MaterialRamp:
@@ -204,7 +215,7 @@ def material_ramp(path: Path | None = None) -> MaterialRamp:
         return _ramp_of(load_yaml(_RAMP))
     try:
         return _ramp_of(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise PhysicsError(
             f"{path.name} is not a material ramp: it needs name, materials, hu_limits or density_limits_g_per_ml, "
             "source, status and edition, as YAML.",
@@ -262,16 +273,17 @@ def _assign(values: Array, ramp: MaterialRamp, quantity: str) -> tuple[Array, tu
         )
     names, limits = ramp.names, ramp.limits[quantity]
     label_of_interval = np.array([names.index(material) for material in ramp.materials], np.uint8)
-    labels = np.empty(values.shape, np.uint8)
+    planes = np.atleast_2d(values)
+    labels = np.empty(planes.shape, np.uint8)
     # Slice by slice: the intervals of a whole CT at once would take eight bytes a voxel.
-    for index, plane in enumerate(values):
+    for index, plane in enumerate(planes):
         if not np.all(np.isfinite(plane)):
             raise PhysicsError(
                 f"Voxels without a finite value ({quantity}) have no material: fill them before assigning materials.",
                 code="voxels-not-finite",
             )
         labels[index] = label_of_interval[np.digitize(plane, limits)]
-    return labels, names
+    return labels.reshape(values.shape), names
 
 
 def _ramp_of(content: Any) -> MaterialRamp:

@@ -48,7 +48,7 @@ class PhotonCoefficients:
 
     @property
     def total(self) -> Array:
-        """Sum of all interactions, cm²/g."""
+        """Sum of all interactions."""
         return np.asarray(self.photoelectric + self.incoherent + self.coherent + self.pair)
 
 
@@ -118,8 +118,7 @@ def photon_coefficients(*, material: Material, energy_kev: Array) -> PhotonCoeff
     energies = frozen(np.atleast_1d(energy_kev), np.float64)
     _check_energies(energies)
     elements = {number: _element_coefficients(number, energies) for number in material.mass_fractions}
-    mixed = _mixture(material, elements)
-    return PhotonCoefficients(energies, *(frozen(channel.copy()) for channel in mixed.T))
+    return PhotonCoefficients(energies, *(frozen(channel) for channel in _mixture(material, elements).T))
 
 
 def incoherent_function(*, material: Material, momentum_per_angstrom: Array) -> Array:
@@ -130,7 +129,7 @@ def incoherent_function(*, material: Material, momentum_per_angstrom: Array) -> 
     material : Material
         Elemental composition.
     momentum_per_angstrom : ndarray, shape (q,)
-        Momentum transfer sin(θ/2)/λ in Å⁻¹, from 0.001.
+        Momentum transfer sin(θ/2)/λ in Å⁻¹; below 0.001 the value there.
 
     References
     ----------
@@ -148,7 +147,7 @@ def coherent_form_factor_squared(*, material: Material, momentum_per_angstrom: A
     material : Material
         Elemental composition.
     momentum_per_angstrom : ndarray, shape (q,)
-        Momentum transfer sin(θ/2)/λ in Å⁻¹, from 0.001.
+        Momentum transfer sin(θ/2)/λ in Å⁻¹; below 0.001 the value there.
 
     References
     ----------
@@ -229,17 +228,15 @@ def _element_coefficients(number: int, energies: Array) -> Array:
     last, before = library["last_energy_kev"], library["extrapolation_from_kev"]
     inside = np.minimum(energies, last)
     beyond = np.maximum(energies / last, 1.0)
-    photoelectric = _evaluate(xraylib.CS_Photo, number, inside)
     slope = math.log(xraylib.CS_Photo(number, last) / xraylib.CS_Photo(number, before)) / math.log(last / before)
-    klein_nishina = np.array([xraylib.CS_KN(energy) if energy > last else 1.0 for energy in energies])
-    klein_nishina[energies > last] /= xraylib.CS_KN(last)
-    barn_to_cm2_per_g = xraylib.AVOGNUM / atomic_weight(number)
+    klein_nishina = np.array([xraylib.CS_KN(energy) for energy in np.maximum(energies, last)]) / xraylib.CS_KN(last)
+    pair_barn = _nuclear_pair_barn(number, energies) + number * _triplet_barn(energies)
     return np.column_stack(
         [
-            photoelectric * beyond**slope,
+            _evaluate(xraylib.CS_Photo, number, inside) * beyond**slope,
             _evaluate(xraylib.CS_Compt, number, inside) * klein_nishina,
             _evaluate(xraylib.CS_Rayl, number, inside) * beyond**-2.0,
-            (_nuclear_pair_barn(number, energies) + number * _triplet_barn(energies)) * barn_to_cm2_per_g,
+            pair_barn * xraylib.AVOGNUM / atomic_weight(number),
         ]
     )
 
@@ -248,13 +245,18 @@ def _element_incoherent(number: int, momenta: Array) -> Array:
     import xraylib
 
     # The tables of some elements exceed the number of electrons in the last digit.
-    return np.minimum(_evaluate(xraylib.SF_Compt, number, momenta), number)
+    return np.minimum(_evaluate(xraylib.SF_Compt, number, _tabulated(momenta)), number)
 
 
 def _element_coherent(number: int, momenta: Array) -> Array:
     import xraylib
 
-    return _evaluate(xraylib.FF_Rayl, number, momenta) ** 2
+    return _evaluate(xraylib.FF_Rayl, number, _tabulated(momenta)) ** 2
+
+
+def _tabulated(momenta: Array) -> Array:
+    """xraylib starts there: S is below 0.0002 per electron and the form factor complete."""
+    return np.asarray(np.maximum(momenta, load_yaml(_DATA)["tables"]["first_momentum_per_angstrom"]))
 
 
 def _evaluate(function: Callable[[int, float], float], number: int, arguments: Array) -> Array:
