@@ -47,8 +47,8 @@ class TransportSettings:
     region_volume_ml, region_share : float
         Smallest volume, and smallest share of the time-integrated activity, of the regions that `target_relative_u`
         is meant for.
-    photon_cut_kev, electron_cut_kev : float
-        Below these energies particles deposit theirs on the spot.
+    photon_cut_kev, electron_cut_kev : float or None
+        Below these energies particles deposit theirs on the spot; ``None`` is what the transport is made for.
     """
 
     histories: int | None
@@ -59,8 +59,8 @@ class TransportSettings:
     threads: int | None
     region_volume_ml: float
     region_share: float
-    photon_cut_kev: float
-    electron_cut_kev: float
+    photon_cut_kev: float | None
+    electron_cut_kev: float | None
 
     def __post_init__(self) -> None:
         targets = (self.target_relative_u, self.target_voxel_u)
@@ -99,22 +99,22 @@ def transport_settings(
     ----------
     [Theradose]_ The conventions are in ``data/dose.yaml``.
     """
-    packaged = load_yaml("dose.yaml")["transport"]
+    packaged = load_yaml("dose.yaml")["transport"]["value"]
     if histories is None and target_relative_u is None:
-        target_relative_u = float(packaged["target_relative_u"]["value"])
+        target_relative_u = float(packaged["target_relative_u"])
     if histories is None and target_voxel_u is None:
-        target_voxel_u = float(packaged["target_voxel_u"]["value"])
+        target_voxel_u = float(packaged["target_voxel_u"])
     return TransportSettings(
         histories=histories,
         target_relative_u=target_relative_u,
         target_voxel_u=target_voxel_u,
         time_limit_s=time_limit_s,
-        seed=int(packaged["seed"]["value"]) if seed is None else seed,
+        seed=int(packaged["seed"]) if seed is None else seed,
         threads=threads,
-        region_volume_ml=float(packaged["region_volume"]["value"]),
-        region_share=float(packaged["region_share"]["value"]),
-        photon_cut_kev=float(packaged["photon_cut"]["value"]),
-        electron_cut_kev=float(packaged["electron_cut"]["value"]),
+        region_volume_ml=float(packaged["region_volume_ml"]),
+        region_share=float(packaged["region_share"]),
+        photon_cut_kev=None,
+        electron_cut_kev=None,
     )
 
 

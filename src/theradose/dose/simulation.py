@@ -60,6 +60,7 @@ class Simulation:
             # Nothing is asked for by name: what holds activity counts as one region.
             ordered.insert(0, activity_score(self._scene))
         self._unnamed = len(ordered) - len(self._names)
+        self._cuts = packaged_cuts(electron_kev=settings.electron_cut_kev, photon_kev=settings.photon_cut_kev)
         self._transport = PatientTransport(
             self._scene.patient,
             self._scene.decays,
@@ -74,7 +75,7 @@ class Simulation:
             ),
             scores=ordered,
             steering=max(len(steering), 1),
-            cuts=packaged_cuts(electron_kev=settings.electron_cut_kev, photon_kev=settings.photon_cut_kev),
+            cuts=self._cuts,
             report=None if request.progress is None else self._report,
         )
         self._computed = {} if electron_kev is None else {"electron": electron_kev[self._scene.box]}
@@ -168,7 +169,6 @@ class Simulation:
         return tuple(entries)
 
     def _parameters(self, results: Results) -> dict[str, object]:
-        settings = self._request.transport
         return {
             "nuclear_data": self._spectra.nuclear_data,
             "electron_energy_kev": self._spectra.electron_energy_kev,
@@ -176,8 +176,8 @@ class Simulation:
             "alpha_energy_kev": self._local_kev()["alpha"],
             "density": self._request.density.method,
             "materials": list(self._scene.patient.material_names),
-            "electron_cut_kev": settings.electron_cut_kev,
-            "photon_cut_kev": settings.photon_cut_kev,
+            "electron_cut_kev": self._cuts.electron_kev,
+            "photon_cut_kev": self._cuts.photon_kev,
             "histories": {particle: result.histories for particle, result in results.items()},
             "batches": {particle: result.batches for particle, result in results.items()},
             "seconds": {particle: round(result.seconds, 3) for particle, result in results.items()},

@@ -33,7 +33,7 @@ from theradose.store.steps import StepStore
 from theradose.workflow.assemble import assemble_result
 from theradose.workflow.case import Case, InputHashes, check_distinct, check_one_patient, hash_inputs, open_case
 from theradose.workflow.doses import dose_rate_maps, dose_u_map, integrate_field, region_outcomes
-from theradose.workflow.engine_maps import check_engines, engine_maps
+from theradose.workflow.engine_maps import check_engines, engine_maps, unmapped_findings
 from theradose.workflow.exports import export_maps
 from theradose.workflow.marrow_image import image_marrow
 from theradose.workflow.marrow_settings import image_marrow_settings
@@ -178,6 +178,7 @@ def compute(
         findings=_distinct(
             *image_findings(case, times_h, measured.planar.times_h), *measured.findings, *field_findings, *mapped,
             *dosed, *massed, *moved,
+            *unmapped_findings(case, [item.region.name for item in measured.planar_only]),
         ),
     )  # fmt: skip
 
