@@ -137,8 +137,8 @@ def medium_density(*, medium: str, density_g_per_ml: float | None = None) -> flo
     allowed = load_yaml(_SETTINGS)["water_like"]["value"]
     if medium not in allowed:
         raise PhysicsError(
-            f"The kernels are those of water and do not hold for '{medium}': choose one of {', '.join(allowed)}, or use "
-            "'theradose dose' with the engine 'montecarlo'.",
+            f"The kernels are those of water and do not hold for '{medium}': choose one of {', '.join(allowed)}, or "
+            "use 'theradose dose' with the engine 'montecarlo'.",
             code="kernel-medium",
         )
     return material.density_g_per_ml if density_g_per_ml is None else density_g_per_ml
