@@ -17,6 +17,7 @@ from theradose.cli import (
     marrow,
     marrow_compare,
     marrow_image,
+    organ,
     protocols,
     run,
 )
@@ -44,6 +45,7 @@ marrow.marrow_app.command("image")(marrow_image.image_command)
 marrow.marrow_app.command("compare")(marrow_compare.compare_marrow_command)
 app.add_typer(calibrate.calibrate_app, name="calibrate")
 app.add_typer(marrow.marrow_app, name="marrow")
+app.add_typer(organ.organ_app, name="organ")
 
 
 @app.callback(invoke_without_command=True)

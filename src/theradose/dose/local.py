@@ -28,6 +28,7 @@ LOCAL = "local"
 _EV_PER_KEV = 1e3
 _DECAYS_PER_MBQ_H = 1e6 * 3600.0
 _G_PER_KG = 1e3
+_SMALLEST_SHARE_IN_AIR = 0.01
 
 
 def local_dose_constant(*, electron_energy_kev: float) -> float:
@@ -80,18 +81,18 @@ def local_dose(request: DoseRequest) -> tuple[DoseMap, tuple[Finding, ...]]:
         },
         energy=_energy_account(request, in_air),
     )
-    findings = [photon_finding(request.nuclide)]
-    if in_air > 0.01:
-        findings.append(
-            Finding(
-                "activity-in-air",
-                "warning",
-                f"{in_air:.1%} of the time-integrated activity lies in voxels lighter than "
-                f"{minimum_tissue_density_g_per_ml():g} g/mL and gets no dose: check the registration of CT and "
-                "emission image.",
-            )
-        )
-    return result, tuple(findings)
+    return result, (photon_finding(request.nuclide), *activity_in_air_findings(in_air))
+
+
+def activity_in_air_findings(in_air: float) -> tuple[Finding, ...]:
+    """Return ``activity-in-air`` where more than a hundredth of the time-integrated activity gets no dose."""
+    if in_air <= _SMALLEST_SHARE_IN_AIR:
+        return ()
+    message = (
+        f"{in_air:.1%} of the time-integrated activity lies in voxels lighter than "
+        f"{minimum_tissue_density_g_per_ml():g} g/mL and gets no dose: check the registration of CT and emission image."
+    )
+    return (Finding("activity-in-air", "warning", message),)
 
 
 def photon_finding(nuclide: Nuclide) -> Finding:

@@ -28,7 +28,7 @@ class BetaBranch:
         Betas per decay.
     mean_energy_kev : float
         Mean kinetic energy by the evaluators.
-    transition : {"allowed", "first-forbidden", "unique-first-forbidden"}
+    transition : {"allowed", "first-forbidden", "unique-first-forbidden", "second-forbidden"}
         Type, which sets the shape of the spectrum.
     charge : {-1, 1}
         Electron or positron.
@@ -106,8 +106,10 @@ class Emissions:
         Alpha particles.
     recoil_kev_per_decay : float
         Energy of the recoiling nuclei of alpha decay.
-    edition : str
-        Edition of the evaluation.
+    source, status, edition : str
+        Where the emissions were read, whether that was read, and its edition.
+    note : str
+        What the source leaves open and how it was settled; empty if there is nothing to say.
     """
 
     nuclide: str
@@ -120,7 +122,10 @@ class Emissions:
     photons: tuple[PhotonLine, ...]
     alphas: tuple[AlphaLine, ...]
     recoil_kev_per_decay: float
+    source: str
+    status: str
     edition: str
+    note: str = ""
 
     @property
     def electron_energy_kev(self) -> float:
@@ -176,7 +181,10 @@ def load_emissions(name: str, *, nuclear_data: NuclearData = "ddep") -> Emission
         photons=tuple(PhotonLine(**line) for line in evaluation["photon_lines"]),
         alphas=alphas,
         recoil_kev_per_decay=_recoil_ratio(canonical) * sum(line.energy_kev * line.intensity for line in alphas),
-        edition=evaluation["electron_energy_kev"]["edition"],
+        source=evaluation["emissions"]["source"],
+        status=evaluation["emissions"]["status"],
+        edition=evaluation["emissions"]["edition"],
+        note=evaluation["emissions"]["note"],
     )
 
 
@@ -212,5 +220,7 @@ def _of_icrp107(name: str) -> Emissions:
         ),
         alphas=tuple(AlphaLine(energy, number) for energy, number in groups["alpha"]),
         recoil_kev_per_decay=sum(energy * number for energy, number in groups["alpha recoil"]),
+        status="verified",
+        source="ICRP Publication 107, read from the optional package icrp107-database",
         edition=icrp107_edition(),
     )

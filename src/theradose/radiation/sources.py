@@ -1,7 +1,7 @@
 """What the transport starts from: where particles come from and with which energies.
 
-Electrons and photons below the energies at which the transport absorbs them, alpha particles and recoils stay where they
-are emitted and need no histories.
+Electrons and photons below the energies at which the transport absorbs them stay where they are emitted, as alpha
+particles and recoils do, and need no histories.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class ParticleSpectrum:
 
 
 def electron_spectrum(spectra: EmissionSpectra, *, cut_kev: float) -> ParticleSpectrum:
-    """Return the betas, conversion and Auger electrons above a cut; alphas and recoils are local energy.
+    """Return the betas, conversion and Auger electrons above a cut.
 
-    Between two points of a beta spectrum the energies are equally probable in a bin about the mean of the linear density,
-    so that number and energy are kept.
+    Between two points of a beta spectrum the energies are equally probable in a bin about the mean of the linear
+    density, so that number and energy are kept.
 
     References
     ----------
@@ -60,7 +60,7 @@ def electron_spectrum(spectra: EmissionSpectra, *, cut_kev: float) -> ParticleSp
     """
     energy, density = spectra.beta_energy_kev, spectra.beta_per_kev
     low, high, number = np.empty(0), np.empty(0), np.empty(0)
-    local = spectra.alpha_energy_kev + spectra.recoil_kev_per_decay
+    local = 0.0
     if len(energy) > 1:
         edges = np.union1d(energy, [cut_kev]) if energy[0] < cut_kev < energy[-1] else energy
         values = np.interp(edges, energy, density)
@@ -109,8 +109,8 @@ def particle_source(activity: Array, spectrum: ParticleSpectrum) -> Source:
     voxel = np.flatnonzero(flat > 0)
     if len(voxel) == 0:
         raise PhysicsError(
-            "The map of time-integrated activity holds nothing above 0, so there is no dose to compute: check that it is "
-            "the right file and covers the patient.",
+            "The map of time-integrated activity holds nothing above 0, so that there is no dose to compute: check that "
+            "it is the right file and covers the patient.",
             code="no-activity",
         )
     cumulative = np.cumsum(flat[voxel], dtype=np.float64)

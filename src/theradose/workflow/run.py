@@ -237,6 +237,7 @@ def report_images(outcome: Outcome) -> ReportImages:
             if item.id != outcome.reference_id
         ],
         planar=outcome.planar,
+        cross_dose=outcome.maps.cross,
     )
 
 

@@ -129,10 +129,10 @@ def sample_collision(energy_kev: float, cut_kev: float, state: State) -> float:
 
 
 @device_function
-def collision_cosine(energy_kev: float, transferred_kev: float) -> float:
-    """Return the cosine between an electron and one that it sets free with a given energy."""
-    numerator = transferred_kev * (energy_kev + 2.0 * _ELECTRON_MASS_KEV)
-    return math.sqrt(min(1.0, numerator / (energy_kev * (transferred_kev + 2.0 * _ELECTRON_MASS_KEV))))
+def collision_cosine(energy_kev: float, after_kev: float) -> float:
+    """Return the cosine between an electron before a collision and one of the two after it, by its energy."""
+    numerator = after_kev * (energy_kev + 2.0 * _ELECTRON_MASS_KEV)
+    return math.sqrt(min(1.0, numerator / (energy_kev * (after_kev + 2.0 * _ELECTRON_MASS_KEV))))
 
 
 @device_function
@@ -145,8 +145,8 @@ def sample_photon(energy_kev: float, material: int, media: Media, state: State) 
     place = uniform(state) * last
     left = int(place)
     low = media.bremsstrahlung[material, index, left]
-    share = low + (place - left) * (media.bremsstrahlung[material, index, left + 1] - low)
-    return share * energy_kev
+    log_share = low + (place - left) * (media.bremsstrahlung[material, index, left + 1] - low)
+    return energy_kev * math.exp(log_share)
 
 
 @device_function

@@ -195,6 +195,7 @@ def electron_tracker(deposit: Callable[..., Any]) -> Callable[..., int]:
                         dy,
                         dx,
                     )
+                uz, uy, ux = turned(uz, uy, ux, collision_cosine(energy, energy - freed), state)
                 energy -= freed
             else:
                 photon = min(sample_photon(energy, material, media, state), energy)

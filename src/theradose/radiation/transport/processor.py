@@ -103,6 +103,6 @@ class Processor:
             pool.shutdown(cancel_futures=True)
         first, *others = self._shares
         for share in others:
-            first.tally += share.tally  # type: ignore[misc]
-            first.account += share.account  # type: ignore[misc]
+            np.add(first.tally, share.tally, out=first.tally)
+            np.add(first.account, share.account, out=first.account)
         return first.tally, first.account

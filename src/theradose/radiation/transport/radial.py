@@ -93,6 +93,7 @@ def follow_electron(
                 freed = sample_collision(energy, media.collision_cut_kev, state)
                 dz, dy, dx = turned(uz, uy, ux, collision_cosine(energy, freed), state)
                 waiting = push(stack, waiting, account, ELECTRON, freed, z, y, x, dz, dy, dx)
+                uz, uy, ux = turned(uz, uy, ux, collision_cosine(energy, energy - freed), state)
                 energy -= freed
         else:
             photon = min(sample_photon(energy, material, media, state), energy)

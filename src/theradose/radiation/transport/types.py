@@ -32,7 +32,7 @@ class Media(NamedTuple):
         collisions and hard bremsstrahlung cm²/g; inverse first and second transport mean free paths cm²/g; number of
         hard photons until the electron stops.
     bremsstrahlung : ndarray, shape (materials, energies, quantiles)
-        Photon over electron energy at equally spaced probabilities, hard photons only.
+        Logarithm of photon over electron energy at equally spaced probabilities, hard photons only.
     photon : ndarray, shape (materials, energies, 4)
         Attenuation cm²/g, then the probability of photoelectric absorption, that or incoherent scattering, and those
         or coherent scattering; the rest is pair production.

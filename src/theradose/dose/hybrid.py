@@ -1,0 +1,42 @@
+"""Electrons by convolution, photons by Monte Carlo.
+
+In soft tissue of nearly one density the electrons of therapy do not see where they are, while photons cross the whole
+body with its lung, bone and air.
+
+References
+----------
+[Bolch1999]_ Convolution with voxel S values; [Salvat2019]_ the transport.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from theradose.dose.engines import DoseRequest, dose_engines
+from theradose.dose.kernel import deposited_energy, unlike_water_findings
+from theradose.dose.simulation import Simulation
+from theradose.model.dose import DoseMap
+from theradose.model.finding import Finding
+
+HYBRID = "hybrid"
+"""Name of the engine."""
+
+
+@dose_engines.register(
+    HYBRID,
+    summary="Electrons by convolution over each voxel's own mass, photons by Monte Carlo in the patient's tissues",
+    citation="Bolch1999",
+)
+def hybrid_dose(request: DoseRequest) -> tuple[DoseMap, tuple[Finding, ...]]:
+    """Return the dose map; its statistical uncertainty is that of the photons, electrons have none.
+
+    References
+    ----------
+    [Bolch1999]_, [Salvat2019]_
+    """
+    simulation = Simulation(request)
+    electrons = deposited_energy(request, radiations=("electron",))
+    full = np.zeros(request.tia.grid.shape)
+    full[electrons.box] = np.maximum(electrons.parts["electron"], 0.0)
+    simulation.add_electrons(full / electrons.tia_mbq_h)
+    return simulation.dose_map(HYBRID, simulation.follow(("photon",)))
