@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check docs bench protocols lock clean
+.PHONY: demo test check docs gpu-check bench protocols lock clean
 
 demo: $(STAMP)
 	$(BIN)/theradose demo --out demo
@@ -21,6 +21,13 @@ check: $(STAMP)
 
 docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# The machine code for graphics cards; brings numba-cuda and the CUDA compiler into an environment of its own.
+gpu-check: $(STAMP)
+	test -x .venv-gpu/bin/python || $(PYTHON) -m venv .venv-gpu
+	.venv-gpu/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: "numba-cuda[cu13]>=0.20"
+	for capability in 7.5 8.0 9.0; do \
+		PYTHONPATH=src .venv-gpu/bin/python -m theradose.radiation.transport.ptx $$capability || exit 1; done
 
 bench: $(STAMP)
 	for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
@@ -41,4 +48,4 @@ lock:
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet -o constraints.txt
 
 clean:
-	rm -rf $(VENV) demo site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-gpu demo site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

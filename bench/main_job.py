@@ -28,7 +28,7 @@ PARTS = {
     "fit": ("recovery_curve", "integrate_regions", "integrate_field"),
     "blood and probe": ("evaluate_readings",),
     "marrow on images": ("measure_marrow", "image_marrow"),
-    "dose": ("reference_density", "dose_map", "region_outcomes", "dose_rate_maps"),
+    "dose": ("reference_density", "engine_maps", "region_outcomes", "dose_rate_maps"),
     "maps and DICOM": ("export_maps",),
     "pictures of the report": ("report_images",),
 }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from fake_engines import registered_engines
 from main_job import FinishedRun, simulate_and_finish
 from requirements_support import skip_or_fail
 from tiny_study import write_tiny_study
@@ -32,6 +34,13 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         skip_or_fail(f"real test data are not at {SHARED_DATA}; set THERADOSE_SHARED_DATA to their folder")
     return SHARED_DATA
+
+
+@pytest.fixture
+def fake_engines() -> Iterator[list[str]]:
+    """Dose engines ``blurred``, ``sampled`` and ``halted`` for one test; yields the names of those that computed."""
+    with registered_engines() as calls:
+        yield calls
 
 
 @pytest.fixture(scope="session")

@@ -42,6 +42,16 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
         config.CACHE_DIR = previous
 
 
+def device_function(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function that only other compiled functions call, on the processor or on a graphics card.
+
+    It is part of the machine code of its callers and has no cache of its own; it may take functions as arguments.
+    """
+    from numba import njit
+
+    return njit(nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+
+
 @cache
 def cache_folder() -> Path | None:
     """Return the folder for the machine code of these sources, or None where nothing can be written.

@@ -162,6 +162,8 @@ SOURCE_GROUPS: Mapping[str, str] = MappingProxyType(
         "density": "mass",
         "mass": "mass",
         "dose-constant": "dose constant",
+        "monte-carlo": "transport",
+        "transport": "transport",
         ADMINISTERED_ACTIVITY: "administered activity",
     }
 )

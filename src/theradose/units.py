@@ -118,6 +118,27 @@ def parse_quantity(text: object, to_unit: str) -> float:
     return value
 
 
+def parse_count(text: object) -> int:
+    """Read a positive whole number such as ``10000000`` or ``"1e7"``.
+
+    Raises
+    ------
+    UnitError
+        ``count-invalid`` for anything else.
+    """
+    try:
+        if isinstance(text, bool) or not isinstance(text, (int, float, str)):
+            raise ValueError
+        number = float(text)
+        if not (math.isfinite(number) and number == int(number) and number > 0):
+            raise ValueError
+    except ValueError:
+        raise UnitError(
+            f"'{text}' is not a count: write a positive whole number such as 10000000 or 1e7.", code="count-invalid"
+        ) from None
+    return int(number)
+
+
 def _look_up(unit: str) -> tuple[str, float]:
     try:
         return UNITS[unit]

@@ -8,8 +8,17 @@ import pytest
 
 from theradose.errors import PhysicsError
 from theradose.nuclides import canonical_nuclide, load_constant, load_nuclide, nuclide_names
+from theradose.nuclides.icrp107 import icrp107_emissions
 
-ALL = ("F-18", "Ga-68", "Ho-166", "I-131", "In-111", "Lu-177", "Tc-99m", "Y-90")
+ALL = (
+    *("Ac-225", "At-211", "Cu-64", "Cu-67", "F-18", "Ga-68", "Ho-166", "I-123", "I-124", "I-131", "In-111"),
+    *("Lu-177", "Pb-212", "Ra-223", "Re-186", "Re-188", "Sm-153", "Sr-89", "Tb-161", "Tc-99m", "Th-227", "Y-90"),
+)
+DAUGHTERS = {
+    *("Fr-221", "At-217", "Bi-213", "Po-213", "Tl-209", "Pb-209"),  # of 225Ac
+    *("Rn-219", "Po-215", "Pb-211", "Bi-211", "Tl-207", "Po-211"),  # of 223Ra; the last also of 211At
+    *("Bi-212", "Po-212", "Tl-208"),  # of 212Pb
+}
 
 # DDEP half-lives with the unit they are printed in, in hours.
 HALF_LIVES_H = {
@@ -21,6 +30,17 @@ HALF_LIVES_H = {
     "In-111": 2.8049 * 24,
     "Ga-68": 67.83 / 60,
     "F-18": 1.82890,
+    "Sm-153": 1.92855 * 24,
+    "Re-188": 17.005,
+    "Sr-89": 50.57 * 24,
+    "Cu-64": 12.7004,
+    "I-123": 13.2234,
+    "Ac-225": 240.0,
+    "Ra-223": 11.43 * 24,
+    "Pb-212": 10.64,
+    "At-211": 7.216,
+    "Bi-213": 45.59 / 60,
+    "Po-215": 1.781e-3 / 3600,
 }
 
 # Total energy per decay that leaves as electrons and photons (without neutrinos): for gamma transitions the level
@@ -41,8 +61,9 @@ ENERGY_PER_DECAY_KEV = {
 }
 
 
-def test_the_eight_nuclides_are_built_in():
+def test_nuclides_and_daughters_are_built_in():
     assert nuclide_names() == ALL
+    assert set(nuclide_names(daughters=True)) == {*ALL, *DAUGHTERS}
 
 
 @pytest.mark.parametrize(("name", "hours"), HALF_LIVES_H.items())
@@ -78,14 +99,14 @@ def test_electrons_and_photons_carry_the_energy_of_the_decay(name, total):
     assert nuclide.electron_energy_kev.value + nuclide.photon_energy_kev.value == pytest.approx(total, rel=6e-3)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", [*ALL, *sorted(DAUGHTERS)])
 def test_photon_energy_is_the_sum_of_the_lines(name):
     nuclide = load_nuclide(name)
     total = sum(line.energy_kev * line.intensity for line in nuclide.photon_lines)
     assert nuclide.photon_energy_kev.value == pytest.approx(total, abs=0.006)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", [*ALL, *sorted(DAUGHTERS)])
 def test_every_constant_states_its_origin(name):
     nuclide = load_nuclide(name)
     for constant in (nuclide.half_life_h, nuclide.electron_energy_kev, nuclide.photon_energy_kev):
@@ -113,9 +134,20 @@ def test_icrp107_is_a_named_alternative(name, electrons_kev):
     assert nuclide.photon_lines == ()
 
 
-def test_icrp107_is_refused_where_it_is_not_built_in():
-    with pytest.raises(PhysicsError, match="Lu-177") as caught:
-        load_nuclide("F-18", nuclear_data="icrp107")
+def test_icrp107_energies_come_from_the_package_where_they_are_not_built_in():
+    """ICRP Publication 107, 18F: 241.6 keV of positrons and Auger electrons, two annihilation photons in 96.7 %."""
+    pytest.importorskip("icrp107_database")
+    nuclide = load_nuclide("F-18", nuclear_data="icrp107")
+    assert nuclide.electron_energy_kev.value == pytest.approx(241.6, abs=0.1)
+    assert nuclide.photon_energy_kev.value == pytest.approx(988.6, abs=0.1)
+    assert "icrp107-database" in nuclide.electron_energy_kev.source
+
+
+def test_icrp107_names_the_extra_where_it_is_not_installed(monkeypatch):
+    monkeypatch.setattr("theradose.nuclides.icrp107.find_spec", lambda name: None)
+    icrp107_emissions.cache_clear()
+    with pytest.raises(PhysicsError, match=r"pip install 'theradose\[nuclides\]'") as caught:
+        load_nuclide.__wrapped__("F-18", nuclear_data="icrp107")
     assert caught.value.code == "nuclear-data-missing"
 
 
@@ -145,6 +177,13 @@ def test_icrp107_is_refused_where_it_is_not_built_in():
         ("Y-90", "Y-90"),
         ("166Ho", "Ho-166"),
         ("68Ga", "Ga-68"),
+        ("^223^Radium", "Ra-223"),
+        ("24853006", "Ra-223"),
+        ("C-B1134", "Sm-153"),
+        ("C1943", "Ho-166"),  # the only code of holmium in the context group, of the NCI thesaurus
+        ("225Ac", "Ac-225"),
+        ("212Bi", "Bi-212"),
+        ("Bi213", "Bi-213"),
     ],
 )
 def test_spellings(text, name):
@@ -153,7 +192,7 @@ def test_spellings(text, name):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "177", "Lu", "Lu-176", "Lu-177m", "Ho-166m", "Tc-99", "99Mo", "Y-86", "131Cs", "I-123", "1818", "Lu-1777"],
+    ["", "177", "Lu", "Lu-176", "Lu-177m", "Ho-166m", "Tc-99", "99Mo", "Y-86", "131Cs", "I-125", "1818", "Lu-1777"],
 )
 def test_other_nuclides_are_not_taken_for_a_known_one(text):
     with pytest.raises(PhysicsError, match="Lu-177") as caught:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import sys
 
-_INTERRUPTED = 130
-
 
 def main() -> None:
     """Run the command line and exit."""
     from theradose.cli.app import app
-    from theradose.cli.output import report_error
+    from theradose.cli.output import INTERRUPTED_EXIT, EndedEarly, print_message, report_error
     from theradose.errors import TheradoseError
 
     try:
@@ -22,12 +20,15 @@ def main() -> None:
     except TheradoseError as error:
         report_error(error)
         sys.exit(2)
+    except EndedEarly as ended:
+        print_message(str(ended))
+        sys.exit(ended.code)
     except (KeyboardInterrupt, SystemExit) as ended:
         # Typer turns an interruption into this exit code and says nothing.
-        if isinstance(ended, SystemExit) and ended.code != _INTERRUPTED:
+        if isinstance(ended, SystemExit) and ended.code != INTERRUPTED_EXIT:
             raise
         print("Interrupted: finished steps are kept and the same command resumes.", file=sys.stderr)
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED_EXIT)
     except OSError as error:
         # Disk full, no permission, a file that vanished: the cause is outside this program.
         place = f" ('{error.filename}')" if error.filename else ""

@@ -9,12 +9,15 @@ import typer
 from theradose.cli import (
     calibrate,
     demo,
+    dose,
     fit,
     info,
     intake,
+    kernels,
     marrow,
     marrow_compare,
     marrow_image,
+    organ,
     protocols,
     run,
     validate,
@@ -33,6 +36,9 @@ app.command("inspect")(intake.inspect_command)
 app.command("import")(intake.import_command)
 app.command("run")(run.run_command)
 app.command("fit")(fit.fit_command)
+app.command("kernel")(kernels.kernel_command)
+app.command("sphere")(kernels.sphere_command)
+app.command("dose")(dose.dose_command)
 app.command("compare")(run.compare_command)
 app.command("protocols")(protocols.protocols_command)
 app.command("validate")(validate.validate_command)
@@ -41,6 +47,7 @@ marrow.marrow_app.command("image")(marrow_image.image_command)
 marrow.marrow_app.command("compare")(marrow_compare.compare_marrow_command)
 app.add_typer(calibrate.calibrate_app, name="calibrate")
 app.add_typer(marrow.marrow_app, name="marrow")
+app.add_typer(organ.organ_app, name="organ")
 
 
 @app.callback(invoke_without_command=True)

@@ -17,6 +17,22 @@ def info_command(as_json: JsonOption = False) -> None:
     for registry, entries in document["registries"].items():
         print(f"\n{registry.replace('_', ' ')}")
         print_table(["name", "summary"], [[entry["name"], entry["summary"]] for entry in entries])
+    print("\nnuclear data")
+    print_table(
+        ["name", "present", "nuclides", "licence", "source"],
+        [
+            [row["name"], "yes" if row["present"] else "no", str(row["nuclides"]), row["licence"], row["source"]]
+            for row in document["nuclear_data"]
+        ],
+    )
+    print("\nnuclides")
+    print_table(
+        ["name", "half-life", "decay", "chain", "edition"],
+        [
+            [row["name"], f"{row['half_life_h']:.6g} h", row["decay_mode"], " ".join(row["chain"]), row["edition"]]
+            for row in document["nuclides"]
+        ],
+    )
     print("\ndata")
     print_table(
         ["name", "value", "status", "source"],

@@ -25,6 +25,39 @@ def parsed_positive(text: str | None, unit: str, option: str) -> float | None:
     return value
 
 
+def parsed_count(text: str | None, option: str) -> int | None:
+    """Return a positive whole number, which may be written as ``1e7``."""
+    from theradose.errors import StudyError, UnitError
+    from theradose.units import parse_count
+
+    if text is None:
+        return None
+    try:
+        return parse_count(text)
+    except UnitError:
+        raise StudyError(
+            f"'{text}' of {option} is not a count: write a positive whole number such as 10000000 or 1e7.",
+            code="option-range",
+        ) from None
+
+
+def parsed_labels(text: str | None, option: str) -> dict[int, str]:
+    """Return the name of each label of ``1=lung,2=water``; empty where nothing is stated."""
+    from theradose.errors import StudyError
+
+    labels: dict[int, str] = {}
+    for part in text.split(",") if text else ():
+        label, _, name = (word.strip() for word in part.partition("="))
+        if not label.isdecimal() or not name or int(label) in labels or name in labels.values():
+            raise StudyError(
+                f"'{text}' of {option} does not name labels: write each label once with its own name, as "
+                "1=lung,2=water.",
+                code="option-labels",
+            )
+        labels[int(label)] = name
+    return labels
+
+
 def parsed_infusion(text: str | None) -> float:
     """Return the length of the infusion in h; a bolus where nothing is stated."""
     from theradose.units import parse_quantity

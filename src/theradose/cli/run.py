@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from theradose.cli.output import JsonOption, print_findings, print_json, print_table, step_progress
+from theradose.cli.output import (
+    JsonOption,
+    print_findings,
+    print_json,
+    print_table,
+    progress_as_step,
+    step_progress,
+)
 
 
 def run_command(
@@ -16,13 +23,23 @@ def run_command(
         Path | None, typer.Option("--out", help="Folder for results; 'results' beside the study by default.")
     ] = None,
     engine: Annotated[str | None, typer.Option("--engine", help="Dose engine, instead of the study's.")] = None,
+    cross_check: Annotated[
+        str | None, typer.Option("--cross-check", help="Second engine to compare with, instead of the study's.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Do the main job: from the study's images to doses, uncertainties and a report."""
     from theradose.workflow.run import run_study
 
     with step_progress() as on_step:
-        run = run_study(study, results=out, engine=engine, on_step=on_step)
+        run = run_study(
+            study,
+            results=out,
+            engine=engine,
+            cross_check=cross_check,
+            on_step=on_step,
+            on_progress=progress_as_step(on_step),
+        )
     print_findings(run.result.findings)
     if as_json:
         print_json(run.result.model_dump(mode="json", by_alias=True))

@@ -16,7 +16,7 @@ from theradose.data import load_yaml
 from theradose.dose.engines import DoseRequest, dose_engines
 from theradose.model.arrays import Array
 from theradose.model.curve import TimeIntegratedActivity
-from theradose.model.dose import DoseMap, RegionDose
+from theradose.model.dose import DoseMap, RadiationEnergy, RegionDose
 from theradose.model.finding import Finding
 from theradose.model.grid import DensityMap, Volume
 from theradose.nuclides import Nuclide, load_constant
@@ -28,6 +28,7 @@ LOCAL = "local"
 _EV_PER_KEV = 1e3
 _DECAYS_PER_MBQ_H = 1e6 * 3600.0
 _G_PER_KG = 1e3
+_SMALLEST_SHARE_IN_AIR = 0.01
 
 
 def local_dose_constant(*, electron_energy_kev: float) -> float:
@@ -78,19 +79,20 @@ def local_dose(request: DoseRequest) -> tuple[DoseMap, tuple[Finding, ...]]:
             "nuclear_data": energy.edition,
             "density": request.density.method,
         },
+        energy=_energy_account(request, in_air),
     )
-    findings = [photon_finding(request.nuclide)]
-    if in_air > 0.01:
-        findings.append(
-            Finding(
-                "activity-in-air",
-                "warning",
-                f"{in_air:.1%} of the time-integrated activity lies in voxels lighter than "
-                f"{minimum_tissue_density_g_per_ml():g} g/mL and gets no dose: check the registration of CT and "
-                "emission image.",
-            )
-        )
-    return result, tuple(findings)
+    return result, (photon_finding(request.nuclide), *activity_in_air_findings(in_air))
+
+
+def activity_in_air_findings(in_air: float) -> tuple[Finding, ...]:
+    """Return ``activity-in-air`` where more than a hundredth of the time-integrated activity gets no dose."""
+    if in_air <= _SMALLEST_SHARE_IN_AIR:
+        return ()
+    message = (
+        f"{in_air:.1%} of the time-integrated activity lies in voxels lighter than "
+        f"{minimum_tissue_density_g_per_ml():g} g/mL and gets no dose: check the registration of CT and emission image."
+    )
+    return (Finding("activity-in-air", "warning", message),)
 
 
 def photon_finding(nuclide: Nuclide) -> Finding:
@@ -174,6 +176,35 @@ def region_dose(*, tia: TimeIntegratedActivity, mass_g: Uncertain, nuclide: Nucl
 def minimum_tissue_density_g_per_ml() -> float:
     """Return the density below which a voxel counts as air and gets no dose."""
     return float(load_yaml("dose.yaml")["minimum_tissue_density"]["value"])
+
+
+def emitted_energy_j(*, tia_mbq_h: float, energy_kev: float) -> float:
+    """Return the energy in J that decays emit.
+
+    Parameters
+    ----------
+    tia_mbq_h : float
+        Time-integrated activity.
+    energy_kev : float
+        Energy per decay.
+
+    References
+    ----------
+    [Bolch2009]_
+    """
+    # Gy·g is mJ: the dose constant is the energy that one MBq·h emits.
+    return tia_mbq_h * local_dose_constant(electron_energy_kev=energy_kev) / _G_PER_KG
+
+
+def _energy_account(request: DoseRequest, in_air: float) -> tuple[RadiationEnergy, ...]:
+    """Return where the energy went: photons are left out, and so is what air would absorb."""
+    tia_mbq_h = float(request.tia.data.sum(dtype=np.float64)) * request.tia.grid.voxel_volume_ml
+    electrons = emitted_energy_j(tia_mbq_h=tia_mbq_h, energy_kev=request.nuclide.electron_energy_kev.value)
+    photons = emitted_energy_j(tia_mbq_h=tia_mbq_h, energy_kev=request.nuclide.photon_energy_kev.value)
+    return (
+        RadiationEnergy("electron", electrons, (1 - in_air) * electrons, in_air * electrons),
+        RadiationEnergy("photon", photons, 0.0, photons),
+    )
 
 
 def _per_mass(amount: Volume, density: DensityMap, constant: float) -> tuple[Array, float]:

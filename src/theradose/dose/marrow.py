@@ -18,16 +18,16 @@ from types import MappingProxyType
 from theradose.data import load_yaml
 from theradose.dose.local import local_dose_constant
 from theradose.dose.svalues import (
-    RED_MARROW,
-    TOTAL_BODY,
-    OrganFactors,
     Sex,
+    factor_constant,
     factor_nuclides,
     load_organ_factors,
+    reference_mass_constant,
     remainder_factor,
 )
 from theradose.errors import PhysicsError
 from theradose.model.finding import Finding
+from theradose.model.s_values import RED_MARROW, TOTAL_BODY, SValueTable
 from theradose.model.samples import Specimen
 from theradose.nuclides import Constant, Nuclide
 from theradose.registry import Registry
@@ -231,8 +231,11 @@ def marrow_dose_by_s_value(request: MarrowRequest) -> tuple[MarrowDose, tuple[Fi
     [Hindorf2010]_, [OLINDA2]_
     """
     factors = load_organ_factors(request.nuclide.name, request.sex)
-    per_concentration = factors.marrow_from(RED_MARROW) * factors.mass_g[RED_MARROW] / _G_PER_KG
-    constants = (factors.constant(RED_MARROW), factors.mass_constant(RED_MARROW))
+    constants = (
+        factor_constant(factors, target=RED_MARROW, source=RED_MARROW),
+        reference_mass_constant(RED_MARROW, request.sex),
+    )
+    per_concentration = _self_per_concentration(factors)
     self_gy = (request.marrow_tia_mbq_h_per_kg * per_concentration).with_contribution("s-value:red-marrow", None)
     return _with_cross_dose(request, self_gy, factors, constants)
 
@@ -256,20 +259,18 @@ def marrow_dose_by_local_deposition(request: MarrowRequest) -> tuple[MarrowDose,
     message = "Local deposition absorbs all electron energy in red marrow, none escapes into bone and fat."
     if request.nuclide.name in factor_nuclides():
         factors = load_organ_factors(request.nuclide.name, request.sex)
-        by_factor = factors.marrow_from(RED_MARROW) * factors.mass_g[RED_MARROW] / _G_PER_KG
-        message += (
-            f" The self dose is {per_concentration / by_factor:.2f} times that of the S value of the reference adult."
-        )
+        ratio = per_concentration / _self_per_concentration(factors)
+        message += f" The self dose is {ratio:.2f} times that of the S value of the reference adult."
     dose, findings = _with_cross_dose(request, self_gy, factors, (energy,))
     return dose, (Finding("marrow-absorbed-fraction-one", "info", message), *findings)
 
 
 def _with_cross_dose(
-    request: MarrowRequest, self_gy: Uncertain, factors: OrganFactors | None, constants: tuple[Constant, ...]
+    request: MarrowRequest, self_gy: Uncertain, factors: SValueTable | None, constants: tuple[Constant, ...]
 ) -> tuple[MarrowDose, tuple[Finding, ...]]:
     mass_g = request.marrow_mass_g
     if mass_g is None:
-        mass_g = _reference_mass_g(request.sex)
+        mass_g = reference_mass_constant(RED_MARROW, request.sex).value
     tia = request.marrow_tia_mbq_h_per_kg * (mass_g / _G_PER_KG)
     components = {RED_MARROW: self_gy}
     if request.whole_body_tia_mbq_h is None or factors is None:
@@ -287,7 +288,8 @@ def _with_cross_dose(
     remainder = request.whole_body_tia_mbq_h - tia
     for organ, organ_tia in request.organ_tia_mbq_h.items():
         remainder = remainder - organ_tia
-        components[organ] = (organ_tia * factors.marrow_from(organ)).with_contribution(f"s-value:{organ}", None)
+        factor = factors.value(target=RED_MARROW, source=organ).gy_per_mbq_h
+        components[organ] = (organ_tia * factor).with_contribution(f"s-value:{organ}", None)
     if remainder.value < 0:
         raise PhysicsError(
             f"The time-integrated activities of red marrow and organs are {-remainder.value:.4g} MBq·h larger than "
@@ -295,14 +297,20 @@ def _with_cross_dose(
             "activity of the organs is that of both sides.",
             code="marrow-remainder-negative",
         )
-    factor = remainder_factor(factors, removed=tuple(request.organ_tia_mbq_h))
+    factor = remainder_factor(factors, target=RED_MARROW, apart=(RED_MARROW, *request.organ_tia_mbq_h))
     components["remainder"] = (remainder * factor).with_contribution("s-value:remainder", None)
     cross = sum((value for organ, value in components.items() if organ != RED_MARROW), Uncertain(0.0))
     used = (RED_MARROW, TOTAL_BODY, *request.organ_tia_mbq_h)
-    constants += tuple(factors.constant(organ) for organ in used)
-    constants += tuple(factors.mass_constant(organ) for organ in used)
+    constants += tuple(factor_constant(factors, target=RED_MARROW, source=organ) for organ in used)
+    constants += tuple(reference_mass_constant(organ, request.sex) for organ in used)
     dose = MarrowDose(tia, self_gy, cross, MappingProxyType(components), tuple(dict.fromkeys(constants)))
     return dose, ()
+
+
+def _self_per_concentration(factors: SValueTable) -> float:
+    """Return the self dose per time-integrated concentration, Gy/(MBq·h/kg), in which the marrow's mass cancels."""
+    own = factors.value(target=RED_MARROW, source=RED_MARROW)
+    return own.gy_per_mbq_h * factors.mass_g[RED_MARROW] / _G_PER_KG
 
 
 def _extracellular_ratio(haematocrit: float | None) -> tuple[MarrowRatio, tuple[Finding, ...]]:
@@ -332,7 +340,3 @@ def _without_u(value: float, source: str) -> Uncertain:
 
 def _marrow_constant(key: str, name: str) -> Constant:
     return Constant(name, **load_yaml("marrow.yaml")[key])
-
-
-def _reference_mass_g(sex: Sex) -> float:
-    return float(load_yaml("svalues/masses.yaml")[sex][RED_MARROW])

@@ -21,9 +21,10 @@ from typing import Literal, get_args
 from theradose.data import load_yaml
 from theradose.dose.marrow import MarrowRequest
 from theradose.dose.spongiosa import Composition, spongiosa_composition, spongiosa_constant, stated_or_not
-from theradose.dose.svalues import DEFAULT_SEX, RED_MARROW, Sex
+from theradose.dose.svalues import DEFAULT_SEX, Sex, reference_mass_constant
 from theradose.errors import PhysicsError
 from theradose.model.finding import Finding
+from theradose.model.s_values import RED_MARROW
 from theradose.nuclides import Constant, Nuclide
 from theradose.uncertainty import Uncertain
 
@@ -358,10 +359,8 @@ def _extrapolated(
     _check_positive("volume of the site", site_volume_ml.value)
     used: tuple[Constant, ...] = ()
     if marrow_mass_g is None:
-        masses = load_yaml("svalues/masses.yaml")
-        marrow_mass_g = float(masses[sex][RED_MARROW])
-        name = f"mass of {RED_MARROW}, reference {'man' if sex == 'M' else 'woman'}"
-        used = (Constant(name, marrow_mass_g, masses["unit"], masses["source"], masses["status"], masses["edition"]),)
+        reference = reference_mass_constant(RED_MARROW, sex)
+        marrow_mass_g, used = reference.value, (reference,)
     marrow = corrected * site_volume_ml / fraction * (_G_PER_KG / marrow_mass_g)
     finding = Finding(
         "marrow-extrapolated",

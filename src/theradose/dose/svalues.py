@@ -1,101 +1,41 @@
-"""Dose factors of reference adults: dose to an organ per decay in another.
+"""Built-in S values of reference adults, and the S value of the remainder of the body.
 
 References
 ----------
-[OLINDA2]_ The dose factors; [ICRP89]_ the masses.
+[OLINDA2]_ The S values; [ICRP89]_ the masses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib import resources
-from types import MappingProxyType
 from typing import Literal
 
-from theradose.data import load_yaml
+from theradose.data import list_data, load_yaml
 from theradose.errors import PhysicsError
+from theradose.model.s_values import RED_MARROW, TOTAL_BODY, SValue, SValueOrigin, SValueTable
 from theradose.nuclides import Constant
 
 Sex = Literal["M", "F"]
 DEFAULT_SEX: Sex = "M"
 """Of the reference adult where nobody states one; a finding says so."""
-RED_MARROW = "red-marrow"
-TOTAL_BODY = "total-body"
 
-_GY_PER_MGY = 1e-3
-_S_PER_H = 3600.0
-_TO_GY_PER_MBQ_H = _GY_PER_MGY * _S_PER_H
+_FOLDER = "svalues"
+_MASSES = f"{_FOLDER}/masses.yaml"
+_MGY_PER_MBQ_S = 1e-3 * 3600.0
+"""In Gy/(MBq·h)."""
 _UNIT = "Gy/(MBq h)"
+_PEOPLE: Mapping[Sex, str] = {"M": "reference man", "F": "reference woman"}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OrganFactors:
-    """Dose factors of one nuclide in one reference adult.
+def load_organ_factors(nuclide: str, sex: Sex) -> SValueTable:
+    """Return the built-in S values of a nuclide: self values of a few organs, and those to red marrow.
 
-    Attributes
+    Parameters
     ----------
     nuclide : str
         As ``Lu-177``.
     sex : {"M", "F"}
         Of the reference adult.
-    self_gy_per_mbq_h : mapping of str to float
-        Dose to an organ from itself.
-    to_marrow_gy_per_mbq_h : mapping of str to float
-        Dose to red marrow from other organs.
-    mass_g : mapping of str to float
-        Masses to which the factors belong.
-    source, status, edition : str
-        Origin of the factors.
-    """
-
-    nuclide: str
-    sex: Sex
-    self_gy_per_mbq_h: Mapping[str, float]
-    to_marrow_gy_per_mbq_h: Mapping[str, float]
-    mass_g: Mapping[str, float]
-    source: str
-    status: str
-    edition: str
-
-    def marrow_from(self, organ: str) -> float:
-        """Return the dose to red marrow per decay in `organ`, Gy/(MBq·h); the reference mass for red marrow itself.
-
-        Raises
-        ------
-        PhysicsError
-            If the table does not have the organ.
-        """
-        if organ == RED_MARROW:
-            return self.self_gy_per_mbq_h[RED_MARROW]
-        if organ not in self.to_marrow_gy_per_mbq_h:
-            raise PhysicsError(
-                f"There is no dose factor of {self.nuclide} from '{organ}' to red marrow: valid organs are "
-                f"{', '.join(self.to_marrow_gy_per_mbq_h)}.",
-                code="dose-factor-missing",
-            )
-        return self.to_marrow_gy_per_mbq_h[organ]
-
-    def constant(self, organ: str) -> Constant:
-        """Return the dose factor from `organ` to red marrow with its origin."""
-        name = f"S(red-marrow <- {organ}) of {self.nuclide}, reference {'man' if self.sex == 'M' else 'woman'}"
-        return Constant(name, self.marrow_from(organ), _UNIT, self.source, self.status, self.edition)
-
-    def mass_constant(self, organ: str) -> Constant:
-        """Return the reference mass of `organ` with its origin."""
-        masses = load_yaml("svalues/masses.yaml")
-        return Constant(
-            f"mass of {organ}, reference {'man' if self.sex == 'M' else 'woman'}",
-            self.mass_g[organ],
-            masses["unit"],
-            masses["source"],
-            masses["status"],
-            masses["edition"],
-        )
-
-
-def load_organ_factors(nuclide: str, sex: Sex) -> OrganFactors:
-    """Return the dose factors of a nuclide.
 
     Raises
     ------
@@ -109,57 +49,89 @@ def load_organ_factors(nuclide: str, sex: Sex) -> OrganFactors:
             "'local-deposition' needs none.",
             code="dose-factors-missing",
         )
-    table = load_yaml(f"svalues/{nuclide}.yaml")
-    return OrganFactors(
+    table = load_yaml(f"{_FOLDER}/{nuclide}.yaml")
+    own = {(organ, organ): value for organ, value in table[sex]["self"].items()}
+    to_marrow = {(RED_MARROW, organ): value for organ, value in table[sex]["to_red_marrow"].items()}
+    return SValueTable(
         nuclide=nuclide,
-        sex=sex,
-        self_gy_per_mbq_h=_converted(table[sex]["self"]),
-        to_marrow_gy_per_mbq_h=_converted(table[sex]["to_red_marrow"]),
-        mass_g=MappingProxyType(load_yaml("svalues/masses.yaml")[sex]),
-        source=table["source"],
-        status=table["status"],
-        edition=table["edition"],
+        phantom=_PEOPLE[sex],
+        values={pair: SValue(value * _MGY_PER_MBQ_S) for pair, value in (own | to_marrow).items()},
+        mass_g=load_yaml(_MASSES)[sex],
+        origin=SValueOrigin(table["source"], table["status"], table["edition"], unit=table["unit"]),
     )
 
 
 def factor_nuclides() -> tuple[str, ...]:
-    """Return the nuclides with dose factors."""
-    folder = resources.files("theradose.data") / "svalues"
-    names = (entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-    return tuple(sorted(name for name in names if name != "masses"))
+    """Return the nuclides with built-in S values."""
+    names = (name.removeprefix(f"{_FOLDER}/").removesuffix(".yaml") for name in list_data(_FOLDER))
+    return tuple(name for name in names if name[0].isupper())
 
 
-def remainder_factor(factors: OrganFactors, *, removed: Sequence[str] = ()) -> float:
-    """Return the dose to red marrow per decay in the remainder of the body, Gy/(MBq·h).
+def factor_constant(table: SValueTable, *, target: str, source: str) -> Constant:
+    """Return an S value with its origin.
 
-    S(RM←RB) = (S(RM←TB) m_TB − Σ S(RM←k) m_k) / (m_TB − Σ m_k) over red marrow itself and the organs whose activity
-    is counted apart: what is subtracted from the activity must be subtracted from the factor.
+    References
+    ----------
+    [OLINDA2]_ For the built-in values.
+    """
+    found, origin = table.value(target=target, source=source), table.origin
+    return Constant(
+        f"S({target} <- {source}) of {table.nuclide}, {table.phantom}",
+        found.gy_per_mbq_h,
+        _UNIT,
+        origin.source,
+        origin.status,
+        origin.edition,
+        found.u_gy_per_mbq_h,
+    )
+
+
+def reference_mass_constant(organ: str, sex: Sex) -> Constant:
+    """Return the built-in reference mass of an organ with its origin."""
+    masses = load_yaml(_MASSES)
+    return Constant(
+        f"mass of {organ}, {_PEOPLE[sex]}",
+        masses[sex][organ],
+        masses["unit"],
+        masses["source"],
+        masses["status"],
+        masses["edition"],
+    )
+
+
+def remainder_factor(table: SValueTable, *, target: str, apart: Sequence[str]) -> float:
+    """Return the dose to a target per decay in the remainder of the body, Gy/(MBq·h).
+
+    S(T←RB) = (S(T←TB) m_TB − Σ S(T←k) m_k) / (m_TB − Σ m_k) over the sources k whose activity is counted apart: what is
+    subtracted from the activity must be subtracted from the factor.
 
     Parameters
     ----------
-    factors : OrganFactors
-        Of the reference adult.
-    removed : sequence of str
-        Organs besides red marrow that are not part of the remainder.
+    table : SValueTable
+        With S values of the total body and of every source that is removed.
+    target : str
+        Target of the dose.
+    apart : sequence of str
+        Sources that are not part of the remainder.
+
+    Raises
+    ------
+    PhysicsError
+        If an S value or a mass is missing, or the masses of the sources exceed that of the body.
 
     References
     ----------
     [Stabin2001]_, [Hindorf2010]_
     """
-    parts = (RED_MARROW, *removed)
-    dose = factors.marrow_from(TOTAL_BODY) * factors.mass_g[TOTAL_BODY]
-    mass = factors.mass_g[TOTAL_BODY]
-    for organ in parts:
-        if organ not in factors.mass_g:
-            raise PhysicsError(
-                f"The reference mass of '{organ}' is not built in, so it cannot be taken out of the remainder of the "
-                "body: leave that organ in the remainder.",
-                code="reference-mass-missing",
-            )
-        dose -= factors.marrow_from(organ) * factors.mass_g[organ]
-        mass -= factors.mass_g[organ]
+    mass = table.reference_mass_g(TOTAL_BODY)
+    dose = table.value(target=target, source=TOTAL_BODY).gy_per_mbq_h * mass
+    for source in apart:
+        dose -= table.value(target=target, source=source).gy_per_mbq_h * table.reference_mass_g(source)
+        mass -= table.reference_mass_g(source)
+    if mass <= 0:
+        raise PhysicsError(
+            f"The masses of {', '.join(apart)} in {table.phantom} are together not below that of the total body: "
+            "correct the masses of the table.",
+            code="remainder-mass",
+        )
     return dose / mass
-
-
-def _converted(table: Mapping[str, float]) -> Mapping[str, float]:
-    return MappingProxyType({organ: value * _TO_GY_PER_MBQ_H for organ, value in table.items()})

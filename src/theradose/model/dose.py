@@ -4,10 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from theradose.model.arrays import Array, frozen
 from theradose.model.grid import Volume
 from theradose.uncertainty import Uncertain
+
+Radiation = Literal["electron", "photon", "alpha"]
+"""Kinds of emitted radiation; alpha holds the recoils, and secondary particles belong to what set them free."""
+
+StoppedBy = Literal["histories", "target", "time", "interruption"]
+
+
+@dataclass(frozen=True, slots=True)
+class RadiationEnergy:
+    """Where the energy of one kind of emitted radiation went.
+
+    Attributes
+    ----------
+    radiation : {"electron", "photon", "alpha"}
+        Kind of what the nuclide emits.
+    emitted_j : float
+        Emitted in all decays on the grid.
+    deposited_j : float
+        Deposited in voxels that get a dose.
+    escaped_j : float
+        Left the grid, was deposited in voxels without dose, or is left out by the engine.
+    """
+
+    radiation: Radiation
+    emitted_j: float
+    deposited_j: float
+    escaped_j: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DoseStatistics:
+    """How a dose map was sampled.
+
+    Attributes
+    ----------
+    histories : int
+        Decays, or primary particles, that were followed.
+    seed : int
+        Of the random numbers.
+    stopped_by : {"histories", "target", "time", "interruption"}
+        What ended the calculation.
+    region_relative_u : mapping of str to float
+        Relative standard uncertainty of the mean dose of each region of the request. That of its voxels does not
+        give it: one history hits many voxels.
+    """
+
+    histories: int
+    seed: int
+    stopped_by: StoppedBy
+    region_relative_u: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,11 +70,21 @@ class DoseMap(Volume):
     engine : str
         Name in the registry ``dose_engines``.
     parameters : mapping
-        What the engine used (nuclear data, energy per decay, density treatment), JSON-compatible.
+        What the engine used (nuclear data, energy per decay, density treatment, ``certificate`` of its kernels),
+        JSON-compatible.
+    u : Volume or None
+        Standard uncertainty of each voxel by statistics alone, Gy; ``None`` for an engine that does not sample.
+    energy : tuple of RadiationEnergy
+        The energy account; empty where the engine keeps none.
+    statistics : DoseStatistics or None
+        How the map was sampled; ``None`` for an engine that does not sample.
     """
 
     engine: str = ""
     parameters: Mapping[str, object] = field(default_factory=dict)
+    u: Volume | None = None
+    energy: tuple[RadiationEnergy, ...] = ()
+    statistics: DoseStatistics | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +123,8 @@ class RegionDose:
     dose_gy : Uncertain
         Mean absorbed dose with all its sources.
     components : mapping of str to Uncertain
-        Parts that add up to the dose (``self`` for local deposition).
+        Parts that add up to the dose: ``self`` by local deposition, and ``transport``, what another engine adds to it
+        or takes from it.
     """
 
     region: str

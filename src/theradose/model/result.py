@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from theradose.model.dose import Radiation, StoppedBy
 from theradose.model.finding import Severity
 
 
@@ -230,6 +231,75 @@ class TumourBurden(Part):
     lesions: int
 
 
+class EnergyResult(Part):
+    """Where the energy of one kind of emitted radiation went, in J."""
+
+    radiation: Radiation
+    emitted_j: float
+    deposited_j: float
+    escaped_j: float
+
+
+class StatisticsResult(Part):
+    """How a dose map was sampled."""
+
+    histories: int
+    seed: int
+    stopped_by: StoppedBy
+
+
+class TransportResult(Part):
+    """What transport changes in a region: means of the engine's map and of that of local deposition, and their ratio.
+
+    `voxel_relative_u` is the root mean square of the statistical uncertainty of the voxels, relative to the mean.
+    """
+
+    name: str
+    map_mean_gy: Estimate
+    local_map_mean_gy: float
+    factor: Estimate | None
+    voxel_relative_u: float | None
+
+
+class DoseEngineResult(Part):
+    """The engine of the doses; `regions` is empty for local deposition."""
+
+    engine: str
+    summary: str
+    citation: str
+    parameters: dict[str, Any]
+    energy: tuple[EnergyResult, ...]
+    statistics: StatisticsResult | None
+    regions: tuple[TransportResult, ...]
+
+
+class CrossCheckRegionResult(Part):
+    """Dose of a region by the second engine, and its difference to the first in per cent of the first.
+
+    `u_percent` is the standard uncertainty of the difference by the statistics of both engines; ``null`` if neither
+    samples or one of them is not known.
+    """
+
+    name: str
+    dose_gy: Estimate
+    difference_percent: float | None
+    u_percent: float | None
+
+
+class CrossCheckResult(Part):
+    """A second engine on the same request; `file` is the map of its dose minus that of the first engine, in Gy."""
+
+    engine: str
+    summary: str
+    citation: str
+    parameters: dict[str, Any]
+    energy: tuple[EnergyResult, ...]
+    statistics: StatisticsResult | None
+    file: str
+    regions: tuple[CrossCheckRegionResult, ...]
+    findings: tuple[FindingResult, ...]
+
+
 class LimitResult(Part):
     """A dose limit beside the cumulative dose."""
 
@@ -291,6 +361,8 @@ class Result(Part):
     field_of_view: WholeBodyResult | None = None
     thyroid: ThyroidResult | None = None
     marrow: dict[str, Any] | None = None
+    dose_engine: DoseEngineResult | None = None
+    cross_check: CrossCheckResult | None = None
     tumour_burden: TumourBurden | None
     limits: tuple[LimitResult, ...] = ()
     reporting: tuple[ReportingItem, ...]
@@ -299,3 +371,4 @@ class Result(Part):
 
 
 ImageResult.model_rebuild()
+CrossCheckResult.model_rebuild()

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from theradose.units import parse_quantity
+from theradose.units import parse_count, parse_quantity
 
 
 def _quantity(unit: str) -> BeforeValidator:
@@ -301,9 +301,15 @@ class RegistrationChoice(StudyPart):
 
 
 class DoseChoice(StudyPart):
-    """How dose is computed."""
+    """How dose is computed; `histories`, `target_u`, `time_limit` and `seed` are for engines that sample."""
 
     engine: str = "local"
+    cross_check: str | None = None
+    histories: Annotated[int, BeforeValidator(parse_count)] | None = None
+    target_u: Annotated[float, BeforeValidator(_fraction), Field(gt=0, lt=1)] | None = None
+    time_limit: Annotated[float, _quantity("h"), Field(gt=0)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    dose_rates: Literal["local", "engine"] = "local"
     tia_map: Literal["region", "voxelwise-mono", "voxelwise-bi", "voxelwise-uptake", "voxelwise-trapezoid"] = "region"
     nuclear_data: Literal["ddep", "icrp107"] = "ddep"
     assumed_density: DensityGPerMl | None = None

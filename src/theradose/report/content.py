@@ -21,6 +21,7 @@ from theradose.report.blocks import (
     present,
     row,
 )
+from theradose.report.engines import engine_section
 from theradose.report.inputs import ReportImages
 from theradose.report.marrow import marrow_section
 from theradose.report.numbers import (
@@ -64,6 +65,7 @@ def build_document(result: Result, images: ReportImages | None, pictures: Sequen
         Section("curves", "Time-activity curves", present((*_named(places, "curves-"), fit_table(result)))),
         Section("readings", "Whole body and thyroid", reading_blocks(result)),
         Section("dvh", "Dose-volume histograms", present((*_named(places, "histograms"), dvh_table(result)))),
+        Section("engine", "Dose engine", engine_section(result, tuple(_named(places, "cross-check")))),
         Section(
             "budget", "Uncertainty budget",
             present((*_named(places, "budget-"), budget_table(result), region_table(result))),

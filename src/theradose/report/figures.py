@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from theradose.model.result import Result
+from theradose.report.cross_check import draw_cross_check
 from theradose.report.inputs import ReportCurves, ReportImages
 from theradose.report.marrow_plots import draw_marrow_budget
 from theradose.report.planar import draw_planar
@@ -24,8 +25,8 @@ def draw_pictures(result: Result, images: ReportImages | None, curves: ReportCur
     Returns
     -------
     tuple of Picture
-        ``overview``, ``overview-axial``, ``slices-1`` …, ``dose-rates``, ``registration``, ``planar``, ``curves-1`` …,
-        ``histograms``, ``budget-1`` …, ``marrow-budget``.
+        ``overview``, ``overview-axial``, ``slices-1`` …, ``dose-rates``, ``cross-check``, ``registration``,
+        ``planar``, ``curves-1`` …, ``histograms``, ``budget-1`` …, ``marrow-budget``.
     """
     drawn = (
         *(_draw_slices(result, images) if images is not None else ()),
@@ -43,7 +44,8 @@ def _draw_slices(result: Result, images: ReportImages) -> tuple[Picture | None, 
         draw_overview(result, images, scene),
         draw_axial_overview(result, images, scene),
         *draw_targets(result, images, scene),
-        draw_dose_rates(images, scene),
+        draw_dose_rates(result, images, scene),
+        draw_cross_check(result, images, scene),
         draw_overlays(images, scene),
         draw_planar(images),
     )

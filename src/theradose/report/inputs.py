@@ -35,6 +35,8 @@ class ReportImages:
         One for each registered time point.
     planar : sequence of PlanarTimepoint
         Planar images with their regions, in order of time.
+    cross_dose : DoseMap or None
+        Absorbed dose by the engine of a cross-check, Gy.
     """
 
     activity: Volume
@@ -44,11 +46,14 @@ class ReportImages:
     dose_rates: Mapping[str, Volume] = field(default_factory=dict)
     overlays: Sequence[AlignedPair] = ()
     planar: Sequence[PlanarTimepoint] = ()
+    cross_dose: DoseMap | None = None
 
     def __post_init__(self) -> None:
         grids = {"dose map": self.dose.grid, "segmentation": self.segmentation.grid}
         if self.ct is not None:
             grids["CT"] = self.ct.grid
+        if self.cross_dose is not None:
+            grids["dose map of the cross-check"] = self.cross_dose.grid
         grids |= {f"dose rate map of {name}": volume.grid for name, volume in self.dose_rates.items()}
         for overlay in self.overlays:
             grids[f"overlay of {overlay.timepoint}"] = overlay.reference.grid

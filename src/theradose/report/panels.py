@@ -139,7 +139,16 @@ def frame(panels: Sequence[Panel], scene: Scene, *, square: bool = False) -> Non
         axes.plot([x, x + _SCALE_MM], [y, y], color=colour, linewidth=1.5, path_effects=halo, solid_capstyle="butt")
 
 
-def bar_below(figure: Figure, panel: Panel, colours: str, top: float, unit: str, levels: Sequence[float] = ()) -> None:
+def bar_below(
+    figure: Figure,
+    panel: Panel,
+    colours: str,
+    top: float,
+    unit: str,
+    levels: Sequence[float] = (),
+    *,
+    low: float = 0.0,
+) -> None:
     """Draw a colour bar under a panel, with the isodoses marked in their colours."""
     from matplotlib import colormaps
 
@@ -148,7 +157,7 @@ def bar_below(figure: Figure, panel: Panel, colours: str, top: float, unit: str,
     bar = figure.add_axes(
         (box.x0 + 0.08 / width_in, box.y0 - 0.15 / height_in, box.width - 0.55 / width_in, 0.075 / height_in)
     )
-    bar.imshow(np.linspace(0, 1, 256)[None], cmap=colormaps[colours], aspect="auto", extent=(0, top or 1.0, 0, 1))
+    bar.imshow(np.linspace(0, 1, 256)[None], cmap=colormaps[colours], aspect="auto", extent=(low, top or 1.0, 0, 1))
     bar.set_yticks([])
     bar.locator_params(axis="x", nbins=5)
     bar.tick_params(length=1.5, pad=1.5, labelsize=6.5)

@@ -102,8 +102,8 @@ class Budgeted(Protocol):
 _GROUP_COLOURS = dict(
     zip(
         ("calibration", "recovery", "volume", "fit", "choice of model", "mass", "other", "counting",
-         "single time point", "dose constant"),
-        (*PALETTE, "#9a9a9a", "#5b3a8c", "#c9b458"), strict=True,
+         "single time point", "dose constant", "transport"),
+        (*PALETTE, "#9a9a9a", "#5b3a8c", "#c9b458", "#8fbf6a"), strict=True,
     )
 )  # fmt: skip
 

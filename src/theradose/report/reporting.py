@@ -55,6 +55,16 @@ def load_reporting_list() -> ReportingList:
     return ReportingList(items, document["source"].strip(), document["status"])
 
 
+def engine_words(result: Result) -> str | None:
+    """Return the dose engine in a few words: its name, its histories, and what it was compared with."""
+    engine = result.dose_engine
+    if engine is None:
+        stated = study_value(result.study, "dose", "engine")
+        return None if stated is None else str(stated)
+    sampled = f", {format_number(float(engine.statistics.histories))} histories" if engine.statistics else ""
+    return engine.engine + sampled + (f", cross-check {result.cross_check.engine}" if result.cross_check else "")
+
+
 def reporting_items(result: Result) -> tuple[ReportingItem, ...]:
     """Return every item of the reporting list with its value in `result`, or ``not stated``.
 
@@ -234,7 +244,7 @@ def _extrapolation(result: Result) -> str | None:
 def _engine(result: Result) -> str | None:
     dose = result.study.get("dose") or {}
     data = dose.get("nuclear_data")
-    return _join((dose.get("engine"), data and f"nuclear data {data}"))
+    return _join((engine_words(result), data and f"nuclear data {data}"))
 
 
 def _mass_scaling(result: Result) -> str | None:

@@ -31,6 +31,7 @@ from theradose.report.panels import (
     show_dose,
 )
 from theradose.report.planes import Plane, View
+from theradose.report.reporting import study_value
 from theradose.report.scene import Scene, display_top, hottest, targets_of, zoom_window
 from theradose.report.style import PAGE_WIDTH_IN, Picture, figure_style, new_figure, render, shortened
 from theradose.spatial.overlay import AlignedPair
@@ -156,7 +157,7 @@ def _drawn_targets(targets: Sequence[RegionResult]) -> list[RegionResult]:
     return [*lesions[:_LESIONS_DRAWN], *others[:_OTHERS_DRAWN]]
 
 
-def draw_dose_rates(images: ReportImages, scene: Scene) -> Picture | None:
+def draw_dose_rates(result: Result, images: ReportImages, scene: Scene) -> Picture | None:
     """Draw the coronal projection of the dose rate at each time point on one scale."""
     if not images.dose_rates:
         return None
@@ -178,7 +179,10 @@ def draw_dose_rates(images: ReportImages, scene: Scene) -> Picture | None:
         return render(
             figure,
             name="dose-rates",
-            caption=f"Dose rate at each time point, coronal maximum projection, one scale. {_NOT_CORRECTED}",
+            caption=(
+                f"Dose rate at each time point{_of_engine(result)}, coronal maximum projection, one scale. "
+                f"{_NOT_CORRECTED}"
+            ),
             alternative=f"Dose rate at {len(images.dose_rates)} time points, up to {format_number(top)} Gy/h.",
         )
 
@@ -298,6 +302,13 @@ def _two_colours(overlay: AlignedPair, scene: Scene, panel: Panel) -> Array:
     channels = [moving, mean, reference] if overlay.kind == "ct" else [1 - reference, 1 - mean, 1 - moving]
     image: Array = np.stack(channels, axis=-1)
     return image
+
+
+def _of_engine(result: Result) -> str:
+    """Say by which engine the dose rates are where that is not the one of the doses."""
+    engine = study_value(result.study, "dose", "engine")
+    other = study_value(result.study, "dose", "dose_rates") == "local" and engine not in (None, "local")
+    return f" by local deposition, not by {engine}" if other else ""
 
 
 def _kind_words(overlay: AlignedPair) -> str:

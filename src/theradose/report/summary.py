@@ -37,7 +37,7 @@ from theradose.report.numbers import (
     format_unit,
 )
 from theradose.report.readings import marrow_sites, reading_budget, reading_rows
-from theradose.report.reporting import administrations, duration_words, study_value
+from theradose.report.reporting import administrations, duration_words, engine_words, study_value
 
 _SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 _CRITICAL_ON_FIRST_PAGE = 3
@@ -216,7 +216,7 @@ def _facts(result: Result) -> tuple[Fact, ...]:
     times = ", ".join(format_fixed(image.t_h, 1) for image in result.images)
     facts.append(("Images", f"{len(result.images)} at {times} h{_planar_words(result)}" if result.images else "none"))
     if result.images:
-        facts.append(("Dose engine", study_value(study, "dose", "engine")))
+        facts.append(("Dose engine", engine_words(result)))
     return tuple(
         Fact(label, NOT_STATED if value in (None, "") else str(value), "muted" if value in (None, "") else "")
         for label, value in facts

@@ -74,6 +74,16 @@ def in_warm_surroundings(name: str) -> bool:
     return name in load_yaml("regions.yaml")["in_warm_surroundings"]
 
 
+def paired_regions() -> dict[str, tuple[str, ...]]:
+    """Return the paired organs with the names of their sides, as ``kidneys`` with ``left-kidney, right-kidney``."""
+    data = load_yaml("regions.yaml")
+    return {
+        name: tuple(f"{side}-{entry['paired']}" for side in data["sides"])
+        for name, entry in data["regions"].items()
+        if "paired" in entry
+    }
+
+
 def reference_mass_g(name: str, *, sex: Literal["male", "female"]) -> Constant | None:
     """Return the mass of a canonical region in the reference adult, ``None`` if there is none."""
     masses = load_yaml("regions.yaml")["masses"]

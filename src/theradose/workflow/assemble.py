@@ -22,7 +22,6 @@ from theradose.model.result import (
     Estimate,
     EvidenceLine,
     FileResult,
-    FindingResult,
     ImageResult,
     RegionResult,
     RegistrationResult,
@@ -42,6 +41,7 @@ from theradose.workflow.assemble_readings import (
 )
 from theradose.workflow.case import Case
 from theradose.workflow.document_parts import budget_lines, estimate, integral_fields
+from theradose.workflow.engine_document import cross_check_result, engine_result, finding_results
 from theradose.workflow.marrow_image import ImageMarrow
 from theradose.workflow.outcome import Outcome, PlanarOnlyOutcome, RegionOutcome, TimepointOutcome
 from theradose.workflow.planar_document import planar_results
@@ -88,11 +88,11 @@ def assemble_result(
         field_of_view=field,
         thyroid=thyroid_result(case, readings),
         marrow=marrow_result(case, readings, marrow),
+        dose_engine=None if outcome is None else engine_result(outcome),
+        cross_check=None if outcome is None else cross_check_result(outcome),
         tumour_burden=None if outcome is None else _tumour_burden(outcome),
         reporting=(),
-        findings=tuple(
-            FindingResult(code=f.code, severity=f.severity, message=f.message, where=f.where) for f in findings
-        ),
+        findings=finding_results(findings),
         files=files,
     )
     return result.model_copy(update={"reporting": reporting_items(result)})

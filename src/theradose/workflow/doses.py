@@ -7,8 +7,7 @@ import math
 import numpy as np
 
 from theradose.dose.dvh import RegionDoses
-from theradose.dose.engines import DoseRequest, dose_engines
-from theradose.dose.local import LOCAL, local_dose_rate, mass_range_findings, region_dose
+from theradose.dose.local import LOCAL, mass_range_findings, region_dose
 from theradose.errors import FitError
 from theradose.formats.tables import read_recovery
 from theradose.model.activity import ActivityMap
@@ -26,13 +25,15 @@ from theradose.spatial.density import assumed_density, density_map, soft_tissue_
 from theradose.spatial.masses import region_mass
 from theradose.spatial.naming import in_warm_surroundings
 from theradose.spatial.resample import lost_activity, resample_activity
+from theradose.store.steps import StepStore
 from theradose.workflow.case import Case
 from theradose.workflow.curves import integrate_measured
+from theradose.workflow.engine_maps import EngineMaps, engine_dose_rate, engine_region_dose, noise_findings
 from theradose.workflow.measurements import Measurements
 from theradose.workflow.outcome import RegionOutcome
 from theradose.workflow.planar import PlanarStudy
 from theradose.workflow.regions import Outlines
-from theradose.workflow.tia_maps import ReferenceTia, reference_tia
+from theradose.workflow.tia_maps import ReferenceTia
 from theradose.workflow.timepoints import LoadedTimepoint, placed
 
 
@@ -150,38 +151,28 @@ def integrate_field(
     return integrals[0], integrals[1], tuple(findings)
 
 
-def dose_map(
-    case: Case,
-    reference: LoadedTimepoint,
-    loaded: tuple[LoadedTimepoint, ...],
-    registrations: dict[str, Registration],
-    segmentation: Segmentation,
-    tias: dict[str, TimeIntegratedActivity],
-    remainder: TimeIntegratedActivity | None,
-    density: DensityMap,
-) -> tuple[ReferenceTia, DoseMap, tuple[Finding, ...]]:
-    """Return the maps of time-integrated activity and dose on the reference grid."""
-    tia, mapped = reference_tia(case, reference, loaded, registrations, segmentation, tias, remainder)
-    dose, findings = dose_engines.get(case.study.dose.engine)(DoseRequest(tia.tia, density, case.nuclide))
-    return tia, dose, (*mapped, *findings)
-
-
 def dose_u_map(case: Case, tia: ReferenceTia, dose: DoseMap, activity: ActivityMap) -> Volume | None:
     """Return the standard uncertainty of the dose per voxel in Gy, or ``None`` where voxels have no fit of their own.
 
-    It holds the voxel's fit, the calibration where it is stated, and the electron energy; neither density nor
-    resolution.
+    It holds the voxel's fit, the calibration where it is stated, the electron energy, and the statistics of an engine
+    that samples; neither density nor resolution.
     """
     if tia.relative_u is None:
         return None
     energy = case.nuclide.electron_energy_kev
     common = math.hypot(activity.calibration_relative_u or 0.0, (energy.u or 0.0) / energy.value)
-    relative = np.hypot(tia.relative_u.data, np.float32(common))
-    return Volume((relative * dose.data).astype(np.float32), dose.grid)
+    u = np.hypot(tia.relative_u.data, np.float32(common)) * dose.data
+    if dose.u is not None:
+        u = np.hypot(u, dose.u.data)
+    return Volume(u.astype(np.float32), dose.grid)
 
 
 def dose_rate_maps(
-    case: Case, loaded: tuple[LoadedTimepoint, ...], registrations: dict[str, Registration], density: DensityMap
+    case: Case,
+    loaded: tuple[LoadedTimepoint, ...],
+    registrations: dict[str, Registration],
+    density: DensityMap,
+    steps: StepStore,
 ) -> tuple[dict[str, Volume], tuple[Finding, ...]]:
     """Return the dose rate at the start of each image on the reference grid, Gy/h."""
     rates = {}
@@ -189,7 +180,7 @@ def dose_rate_maps(
     for item in loaded:
         name, transform = item.timepoint.id, registrations[item.timepoint.id].transform
         moved = resample_activity(item.activity, density.grid, transform=transform)
-        rates[name] = local_dose_rate(activity=moved, density=density, nuclide=case.nuclide)
+        rates[name] = engine_dose_rate(case, moved, density, steps, timepoint=name)
         findings += lost_activity(item.activity, density.grid, transform=transform, where=name)[1]
     return rates, tuple(findings)
 
@@ -199,7 +190,7 @@ def region_outcomes(
     segmentation: Segmentation,
     integrated: list[tuple[RegionQuantity, TimeIntegratedActivity]],
     density: DensityMap,
-    dose: DoseMap,
+    maps: EngineMaps,
 ) -> tuple[tuple[RegionOutcome, ...], tuple[Finding, ...]]:
     """Return mass, dose and dose-volume histogram of each region."""
     outcomes = []
@@ -218,9 +209,14 @@ def region_outcomes(
         findings += placed(noticed, region.name)
         if case.study.dose.engine == LOCAL:
             findings += mass_range_findings(region.name, mass_g=mass.mass_g.value)
-        absorbed = region_dose(tia=tia, mass_g=mass.mass_g, nuclide=case.nuclide)
+        local = region_dose(tia=tia, mass_g=mass.mass_g, nuclide=case.nuclide)
         voxels = segmentation.voxels_of(region.name)
-        outcomes.append(RegionOutcome(region, quantity, tia, mass, absorbed, RegionDoses(dose, voxels)))
+        absorbed, transport = engine_region_dose(local, maps.dose, maps.local, voxels)
+        findings += noise_findings(region.name, transport)
+        cross = None if maps.cross is None else engine_region_dose(local, maps.cross, maps.local, voxels)[0]
+        outcomes.append(
+            RegionOutcome(region, quantity, tia, mass, absorbed, RegionDoses(maps.dose, voxels), transport, cross)
+        )
     return tuple(outcomes), tuple(findings)
 
 

@@ -20,6 +20,7 @@ from theradose.model.region import RegionKind, Segmentation
 from theradose.provenance import package_version
 from theradose.spatial.contouring import contour_segmentation
 from theradose.workflow.case import Case
+from theradose.workflow.engine_document import DIFFERENCE_FILE
 from theradose.workflow.outcome import Outcome
 
 # The most specific region keeps a voxel of the label image.
@@ -42,6 +43,11 @@ def export_maps(case: Case, outcome: Outcome, folder: Path, *, run_id: str, crea
     write_nifti(outcome.dose, folder / "dose.nii.gz")
     if outcome.dose_u is not None:
         write_nifti(outcome.dose_u, folder / "dose_u.nii.gz")
+    if outcome.dose.u is not None:
+        write_nifti(outcome.dose.u, folder / "dose_statistics_u.nii.gz")
+    if outcome.maps.cross is not None:
+        difference = outcome.maps.cross.data - outcome.dose.data
+        write_nifti(Volume(difference, outcome.dose.grid), folder / DIFFERENCE_FILE)
     write_nifti(outcome.tia, folder / "tia.nii.gz")
     write_nifti(label_image(segmentation), folder / "regions.nii.gz")
     rates = folder / "dose_rates"

@@ -9,7 +9,8 @@ from theradose.dose.engines import dose_engines
 from theradose.dose.marrow import marrow_methods
 from theradose.kinetics.models import curve_models
 from theradose.kinetics.single_time_point import single_time_point_methods
-from theradose.nuclides import load_nuclide, nuclide_names
+from theradose.nuclides import icrp107_available, load_chain, load_emissions, load_nuclide, nuclide_names
+from theradose.nuclides.icrp107 import LICENCE, icrp107_edition, icrp107_nuclides
 from theradose.provenance import software_versions
 from theradose.registry import Registry
 from theradose.report.exporters import exporters
@@ -31,6 +32,39 @@ def all_registries() -> tuple[Registry[Any], ...]:
     )
 
 
+def _evaluations() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": "ddep",
+            "present": True,
+            "nuclides": len(nuclide_names(daughters=True)),
+            "source": "DDEP/LNHB evaluations, ENSDF where there is none; numbers retyped with their source",
+            "licence": "facts; no file of others is part of this package",
+        },
+        {
+            "name": "icrp107",
+            "present": icrp107_available(),
+            "nuclides": len(icrp107_nuclides()),
+            "source": f"{icrp107_edition()}, by the extra 'nuclides' (icrp107-database, LGPL-3)",
+            "licence": LICENCE,
+        },
+    ]
+
+
+def _describe_nuclide(name: str) -> dict[str, Any]:
+    emissions = load_emissions(name)
+    return {
+        "name": name,
+        "half_life_h": load_nuclide(name).half_life_h.value,
+        "decay_mode": load_nuclide(name).decay_mode,
+        "chain": [member.nuclide for member in load_chain(name).members[1:]],
+        "source": emissions.source,
+        "status": emissions.status,
+        "edition": emissions.edition,
+        "note": emissions.note,
+    }
+
+
 def describe_installation() -> dict[str, Any]:
     """Return versions, registries, protocols and data sources as a JSON-compatible document."""
     return {
@@ -46,6 +80,8 @@ def describe_installation() -> dict[str, Any]:
             {"name": name, "title": load_protocol(name).title, "eanm_level": load_protocol(name).eanm_level}
             for name in protocol_names()
         ],
+        "nuclear_data": _evaluations(),
+        "nuclides": [_describe_nuclide(name) for name in nuclide_names(daughters=True)],
         "data": [
             {
                 "name": f"{name} {constant.name}",

@@ -15,11 +15,12 @@ from theradose.dose.marrow import (
     marrow_methods,
     marrow_ratio,
 )
-from theradose.dose.svalues import DEFAULT_SEX, TOTAL_BODY, Sex
+from theradose.dose.svalues import DEFAULT_SEX, Sex
 from theradose.errors import FitError, StudyError
 from theradose.kinetics.integrate import integrate_curve
 from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.finding import Finding
+from theradose.model.s_values import TOTAL_BODY
 from theradose.model.samples import BloodSeries, SampleCurve, Specimen, Treatment
 from theradose.nuclides import Constant, Nuclide, load_nuclide
 from theradose.quantify.samples import SampleOptions, early_area_findings, excess_findings, sample_curve

@@ -16,9 +16,10 @@ from theradose.dose.marrow_image import (
     image_marrow_request,
     marrow_from_image,
 )
-from theradose.dose.svalues import DEFAULT_SEX, TOTAL_BODY
+from theradose.dose.svalues import DEFAULT_SEX
 from theradose.errors import FitError
 from theradose.kinetics.integrate import integrate_curve
+from theradose.model.s_values import TOTAL_BODY
 from theradose.model.samples import Treatment
 from theradose.model.vois import VoiCurve, VoiSeries
 from theradose.nuclides import Constant, Nuclide, load_nuclide

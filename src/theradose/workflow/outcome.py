@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from theradose.dose.dvh import RegionDoses
+from theradose.dose.transported import TransportFactor
 from theradose.model.activity import ActivityMap
 from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.dose import DoseMap, RegionDose
@@ -19,6 +20,7 @@ from theradose.quantify.check import ActivityCheck
 from theradose.quantify.regions import RegionQuantity
 from theradose.spatial.masses import RegionMass
 from theradose.uncertainty import Uncertain
+from theradose.workflow.engine_maps import EngineMaps
 from theradose.workflow.marrow_measure import MarrowMeasurement
 
 
@@ -55,7 +57,7 @@ class TimepointOutcome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionOutcome:
-    """One region from curve to dose."""
+    """One region from curve to dose; `transport` is ``None`` for local deposition, `cross` without cross-check."""
 
     region: Region
     quantity: RegionQuantity
@@ -63,6 +65,8 @@ class RegionOutcome:
     mass: RegionMass
     dose: RegionDose
     doses: RegionDoses
+    transport: TransportFactor | None = None
+    cross: RegionDose | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,8 +95,8 @@ class Outcome:
         HU on the reference grid, for pictures.
     tia : Volume
         MBq·h/mL on the reference grid.
-    dose : DoseMap
-        Gy on the reference grid.
+    maps : EngineMaps
+        Gy on the reference grid, by each engine.
     dose_u : Volume or None
         Standard uncertainty of the dose in Gy where voxels were fitted one by one, NaN elsewhere; ``None`` where the
         map follows the time courses of regions.
@@ -117,7 +121,7 @@ class Outcome:
     density: DensityMap
     ct: Volume | None
     tia: Volume
-    dose: DoseMap
+    maps: EngineMaps
     dose_u: Volume | None
     dose_rates: Mapping[str, Volume]
     regions: tuple[RegionOutcome, ...]
@@ -126,6 +130,11 @@ class Outcome:
     planar: tuple[PlanarTimepoint, ...] = ()
     planar_only: tuple[PlanarOnlyOutcome, ...] = ()
     marrow: MarrowMeasurement | None = None
+
+    @property
+    def dose(self) -> DoseMap:
+        """The dose map of the study's engine."""
+        return self.maps.dose
 
     @property
     def reference(self) -> TimepointOutcome:

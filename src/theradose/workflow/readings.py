@@ -14,12 +14,12 @@ from theradose.data import load_yaml
 from theradose.dose.local import mass_range_findings, photon_finding, region_dose
 from theradose.dose.marrow import DEFAULT_METHOD
 from theradose.dose.marrow_image import RestOfBody
-from theradose.dose.svalues import TOTAL_BODY
 from theradose.errors import FitError, StudyError
 from theradose.kinetics.evaluate import evaluate_tia
 from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.dose import RegionDose
 from theradose.model.finding import Finding
+from theradose.model.s_values import TOTAL_BODY
 from theradose.model.samples import BloodSeries, CounterCalibration, Treatment
 from theradose.model.uptake import UptakeCurve
 from theradose.quantify.samples import SampleOptions

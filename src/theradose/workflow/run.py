@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from theradose.dose.engines import dose_engines
+from theradose.dose.engines import Progress
 from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.model.result import FileResult, Result
@@ -33,13 +33,8 @@ from theradose.store.runs import (
 from theradose.store.steps import StepStore
 from theradose.workflow.assemble import assemble_result
 from theradose.workflow.case import Case, InputHashes, check_distinct, check_one_patient, hash_inputs, open_case
-from theradose.workflow.doses import (
-    dose_map,
-    dose_rate_maps,
-    dose_u_map,
-    integrate_field,
-    region_outcomes,
-)
+from theradose.workflow.doses import dose_rate_maps, dose_u_map, integrate_field, region_outcomes
+from theradose.workflow.engine_maps import check_engines, engine_maps, unmapped_findings
 from theradose.workflow.exports import export_maps
 from theradose.workflow.marrow_image import image_marrow
 from theradose.workflow.marrow_settings import image_marrow_settings
@@ -48,6 +43,7 @@ from theradose.workflow.outcome import Outcome, TimepointOutcome
 from theradose.workflow.protocol_findings import case_findings, image_findings, reading_findings
 from theradose.workflow.readings import Readings, evaluate_readings
 from theradose.workflow.study_file import StudyFile, read_study
+from theradose.workflow.tia_maps import reference_tia
 
 STEP_FOLDER = ".theradose"
 RESULTS_FOLDER = "results"
@@ -77,7 +73,9 @@ def run_study(
     *,
     results: Path | None = None,
     engine: str | None = None,
+    cross_check: str | None = None,
     on_step: Callable[[str], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Run the main job.
 
@@ -89,8 +87,12 @@ def run_study(
         Folder of run folders; ``results`` beside the study by default.
     engine : str, optional
         Dose engine, instead of the study's.
+    cross_check : str, optional
+        Second engine whose map is compared with it, instead of the study's.
     on_step : callable, optional
         Told the name of each step as it starts.
+    on_progress : callable, optional
+        Told how far a dose engine is.
 
     Raises
     ------
@@ -98,11 +100,20 @@ def run_study(
         In one sentence, if the study or its files are incomplete or wrong. Nothing is written then except finished
         steps, which the next run uses.
     """
-    return run_study_file(_with_engine(read_study(study_path), engine), results=results, on_step=on_step)
+    return run_study_file(
+        _with_engines(read_study(study_path), engine, cross_check),
+        results=results,
+        on_step=on_step,
+        on_progress=on_progress,
+    )
 
 
 def run_study_file(
-    study_file: StudyFile, *, results: Path | None = None, on_step: Callable[[str], None] | None = None
+    study_file: StudyFile,
+    *,
+    results: Path | None = None,
+    on_step: Callable[[str], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Run the main job on a study in memory, whose paths are relative to the folder of its path.
 
@@ -110,7 +121,7 @@ def run_study_file(
     ----------
     study_file : StudyFile
         Study and path.
-    results, on_step
+    results, on_step, on_progress
         As for :func:`run_study`.
 
     Raises
@@ -120,7 +131,7 @@ def run_study_file(
     """
     case = open_case(study_file)
     study_file = case.study_file
-    dose_engines.get(case.study.dose.engine)
+    check_engines(case.study.dose)
     image_marrow_settings(case)
     results = results if results is not None else study_file.folder / RESULTS_FOLDER
     notify = on_step or _ignore
@@ -134,7 +145,7 @@ def run_study_file(
     require_writable(results)
     home = study_file.folder if is_writable(study_file.folder) else results
     steps = StepStore(home / STEP_FOLDER, on_step=notify)
-    outcome = compute(case, steps, hashes) if case.study.timepoints else None
+    outcome = compute(case, steps, hashes, on_progress=on_progress) if case.study.timepoints else None
     if outcome is None:
         notify("readings")
     readings = evaluate_readings(
@@ -144,7 +155,8 @@ def run_study_file(
     run_id = make_run_id(input_hash, now=created)
     with new_run(results, run_id) as folder:
         result = _write(case, outcome, readings, folder, run_id=run_id, created=created, notify=notify)
-        write_json(_run_record(run_id, created, input_hash, hashes, steps), folder / RUN_DOCUMENT)
+        seeds = {} if outcome is None else _seeds(outcome)
+        write_json(_run_record(run_id, created, input_hash, hashes, steps, seeds), folder / RUN_DOCUMENT)
     return Run(results / run_id, result, reused=False)
 
 
@@ -154,18 +166,25 @@ def input_hashes(run_folder: Path) -> InputHashes:
     return document
 
 
-def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
+def compute(
+    case: Case,
+    steps: StepStore,
+    hashes: InputHashes,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Outcome:
     """Return everything that the main job computes from images, without writing a result."""
     measured = measured_regions(case, steps, hashes)
     loaded, registrations, reference = measured.loaded, measured.registrations, measured.reference
     segmentations, segmentation, density = measured.outlines.segmentations, measured.segmentation, measured.density
     times_h = {item.timepoint.id: item.activity.t_h for item in loaded}
     whole_field, remainder, field_findings = integrate_field(case, loaded, segmentations, measured.planar)
-    tia, dose, dosed = dose_map(
-        case, reference, loaded, registrations, segmentation, measured.imaged_tias, remainder, density
-    )
-    regions, massed = region_outcomes(case, segmentation, measured.integrated, density, dose)
-    dose_rates, moved = dose_rate_maps(case, loaded, registrations, density)
+    tia, mapped = reference_tia(
+        case, reference, loaded, registrations, segmentation, measured.imaged_tias, remainder
+    )  # fmt: skip
+    maps, dosed = engine_maps(case, tia.tia, density, segmentation, steps, on_progress=on_progress)
+    regions, massed = region_outcomes(case, segmentation, measured.integrated, density, maps)
+    dose_rates, moved = dose_rate_maps(case, loaded, registrations, density, steps)
     timepoints = tuple(
         TimepointOutcome(
             item.timepoint.id,
@@ -184,8 +203,8 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         density=density,
         ct=None if reference.ct is None else average_volume(reference.ct, density.grid, fill=AIR_HU),
         tia=tia.tia,
-        dose=dose,
-        dose_u=dose_u_map(case, tia, dose, reference.activity),
+        maps=maps,
+        dose_u=dose_u_map(case, tia, maps.dose, reference.activity),
         dose_rates=dose_rates,
         regions=regions,
         whole_field=whole_field,
@@ -193,8 +212,9 @@ def compute(case: Case, steps: StepStore, hashes: InputHashes) -> Outcome:
         planar=measured.planar.timepoints,
         planar_only=measured.planar_only,
         findings=_distinct(
-            *image_findings(case, times_h, measured.planar.times_h), *measured.findings, *field_findings, *dosed,
-            *massed, *moved,
+            *image_findings(case, times_h, measured.planar.times_h), *measured.findings, *field_findings, *mapped,
+            *dosed, *massed, *moved,
+            *unmapped_findings(case, [item.region.name for item in measured.planar_only]),
         ),
     )  # fmt: skip
 
@@ -254,6 +274,7 @@ def report_images(outcome: Outcome) -> ReportImages:
             if item.id != outcome.reference_id
         ],
         planar=outcome.planar,
+        cross_dose=outcome.maps.cross,
     )
 
 
@@ -284,8 +305,14 @@ def _files(folder: Path) -> tuple[FileResult, ...]:
     )
 
 
+def _seeds(outcome: Outcome) -> dict[str, int]:
+    """Return the seed of each engine that sampled."""
+    maps = (outcome.maps.dose, outcome.maps.cross)
+    return {item.engine: item.statistics.seed for item in maps if item is not None and item.statistics is not None}
+
+
 def _run_record(
-    run_id: str, created: datetime, input_hash: str, hashes: InputHashes, steps: StepStore
+    run_id: str, created: datetime, input_hash: str, hashes: InputHashes, steps: StepStore, seeds: dict[str, int]
 ) -> dict[str, Any]:
     return {
         "run_id": run_id,
@@ -293,7 +320,7 @@ def _run_record(
         "input_hash": input_hash,
         "inputs": hashes,
         "software": software_versions(),
-        "seeds": {},
+        "seeds": seeds,
         "steps": [
             {"name": name, "duration_s": round(duration, 3), "reused": name in steps.reused}
             for name, duration in steps.durations_s.items()
@@ -305,12 +332,10 @@ def _distinct(*findings: Finding) -> tuple[Finding, ...]:
     return tuple(dict.fromkeys(findings))
 
 
-def _with_engine(study_file: StudyFile, engine: str | None) -> StudyFile:
-    if engine is None:
-        return study_file
+def _with_engines(study_file: StudyFile, engine: str | None, cross_check: str | None) -> StudyFile:
+    chosen = {name: value for name, value in (("engine", engine), ("cross_check", cross_check)) if value is not None}
     study = study_file.study
-    chosen = study.model_copy(update={"dose": study.dose.model_copy(update={"engine": engine})})
-    return StudyFile(chosen, study_file.path)
+    return StudyFile(study.model_copy(update={"dose": study.dose.model_copy(update=chosen)}), study_file.path)
 
 
 def _ignore(step: str) -> None:

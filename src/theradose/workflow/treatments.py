@@ -8,10 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from theradose.dose.svalues import TOTAL_BODY, Sex
+from theradose.dose.svalues import Sex
 from theradose.errors import StudyError
 from theradose.formats.tables_treatments import read_treatments
 from theradose.model.finding import Finding
+from theradose.model.s_values import TOTAL_BODY
 from theradose.model.samples import CellOrigin, Treatment
 from theradose.uncertainty import Uncertain
 

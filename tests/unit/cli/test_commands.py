@@ -151,9 +151,13 @@ def test_compare_refuses_what_is_no_result(command, tiny_run, tmp_path):
 
 def test_info_lists_versions_choices_and_sources(command):
     document = command("info", "--json").document
-    assert set(document) == {"software", "formats", "registries", "protocols", "data"}
+    assert set(document) == {"software", "formats", "registries", "protocols", "nuclear_data", "nuclides", "data"}
     assert document["software"]["theradose"] == package_version()
     assert all(row["source"] and row["status"] in ("verified", "unverified") for row in document["data"])
+    licences = {row["name"]: row["licence"] for row in document["nuclear_data"]}
+    assert licences["icrp107"] == "education, research, not-for-profit"
+    chains = {row["name"]: row["chain"] for row in document["nuclides"]}
+    assert chains["Pb-212"] == ["Bi-212", "Po-212", "Tl-208"] and all(row["source"] for row in document["nuclides"])
     text = command("info").out
     assert all(name in text for name in document["registries"]["dose_engines"][0]["name"].split())
 

@@ -34,7 +34,9 @@ def test_remainder_is_what_is_left_of_the_whole_body():
     result, findings = dose(whole_body_tia_mbq_h=whole_body, organ_tia_mbq_h={"kidneys": kidneys})
     factors = load_organ_factors("Lu-177", "M")
     left = 200_000 - 15_000 - 500 * 1.17
-    expected = left * remainder_factor(factors, removed=("kidneys",)) + 15_000 * factors.marrow_from("kidneys")
+    rest = remainder_factor(factors, target="red-marrow", apart=("red-marrow", "kidneys"))
+    kidneys_only = factors.value(target="red-marrow", source="kidneys").gy_per_mbq_h
+    expected = left * rest + 15_000 * kidneys_only
     assert result.cross_gy.value == pytest.approx(expected)
     assert result.dose_gy.value == pytest.approx(result.self_gy.value + expected)
     assert sum(part.value for part in result.components.values()) == pytest.approx(result.dose_gy.value)
@@ -54,7 +56,7 @@ def test_more_in_organs_than_in_the_body_is_refused():
 
 def test_organs_without_factors_are_refused():
     whole_body = Uncertain(200_000.0)
-    with pytest.raises(PhysicsError, match="valid organs are") as caught:
+    with pytest.raises(PhysicsError, match="valid sources are") as caught:
         dose(whole_body_tia_mbq_h=whole_body, organ_tia_mbq_h={"spine": Uncertain(1.0)})
     assert caught.value.code == "dose-factor-missing"
     with pytest.raises(PhysicsError, match="reference mass"):
@@ -129,6 +131,7 @@ def test_plasma_without_haematocrit_is_refused():
 def test_tables_are_complete_and_self_exceeds_cross(nuclide, sex):
     factors = load_organ_factors(nuclide, sex)
     for organ in ("kidneys", "liver", "spleen", "red-marrow", "total-body"):
-        assert factors.self_gy_per_mbq_h[organ] > factors.to_marrow_gy_per_mbq_h.get(organ, 0.0) >= 0
+        assert factors.value(target=organ, source=organ).gy_per_mbq_h > 0
         assert factors.mass_g[organ] > 0
-    assert remainder_factor(factors) > 0
+        assert factors.value(target="red-marrow", source=organ).gy_per_mbq_h >= 0
+    assert remainder_factor(factors, target="red-marrow", apart=("red-marrow",)) > 0

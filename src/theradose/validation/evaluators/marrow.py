@@ -14,6 +14,7 @@ from theradose.dose.marrow_image import (
     voi_recovery,
 )
 from theradose.dose.svalues import load_organ_factors, remainder_factor
+from theradose.model.s_values import RED_MARROW
 from theradose.model.samples import CounterCalibration, Specimen
 from theradose.nuclides import load_nuclide
 from theradose.quantify.counter import count_sample
@@ -74,7 +75,8 @@ def local_over_s_value() -> float:
 @evaluator("remainder-factor")
 def remainder(*, removed: list[str]) -> float:
     """Return S of the remainder of the body to red marrow, mGy/(MBq·s)."""
-    factor = remainder_factor(load_organ_factors(_LUTETIUM, "M"), removed=tuple(removed))
+    factors = load_organ_factors(_LUTETIUM, "M")
+    factor = remainder_factor(factors, target=RED_MARROW, apart=(RED_MARROW, *removed))
     return factor / _GY_PER_MBQ_H_PER_MGY_PER_MBQ_S
 
 
@@ -82,7 +84,7 @@ def remainder(*, removed: list[str]) -> float:
 def organ_factor_times_mass(*, organ: str) -> float:
     """Return S times mass of an organ of the reference man, Gy·g/(MBq·h)."""
     factors = load_organ_factors(_LUTETIUM, "M")
-    return factors.self_gy_per_mbq_h[organ] * factors.mass_g[organ]
+    return factors.value(target=organ, source=organ).gy_per_mbq_h * factors.mass_g[organ]
 
 
 @evaluator("decay-of-a-sample")

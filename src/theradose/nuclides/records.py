@@ -1,7 +1,4 @@
-"""Nuclides and constants: every number carries its source and whether that source was read.
-
-The data are JSON files in ``data/nuclides``, one per nuclide. Half-lives and emissions are those of the
-DDEP evaluations; the energies of ICRP Publication 107 are a named alternative where they are known.
+"""Records of nuclides and constants, and the names by which they are found.
 
 References
 ----------
@@ -19,6 +16,14 @@ from typing import Any, Literal
 
 from theradose.data import list_data, load_json, load_yaml
 from theradose.errors import PhysicsError
+from theradose.nuclides.icrp107 import (
+    ELECTRONS,
+    PHOTONS,
+    energy_per_decay_kev,
+    icrp107_edition,
+    icrp107_emissions,
+    icrp107_nuclides,
+)
 
 NuclearData = Literal["ddep", "icrp107"]
 
@@ -87,10 +92,12 @@ class Nuclide:
         Mean energy per decay of beta particles (of both signs), conversion and Auger electrons.
     photon_energy_kev : Constant
         Mean energy per decay of gamma, X and annihilation photons.
+    alpha_energy_kev : Constant or None
+        Mean energy per decay of alpha particles without recoil; ``None`` where there are none.
     photon_lines : tuple of PhotonLine
         Main lines; empty where the chosen evaluation's lines are not built in.
     decay_mode : str
-        ``beta-minus``, ``beta-plus``, ``electron-capture`` or ``isomeric-transition``.
+        ``alpha``, ``beta-minus``, ``beta-plus``, ``electron-capture`` or ``isomeric-transition``: the main one.
     nuclear_data : {"ddep", "icrp107"}
         Evaluation of the energies.
     codes : tuple of str
@@ -105,6 +112,7 @@ class Nuclide:
     decay_mode: str
     nuclear_data: NuclearData
     codes: tuple[str, ...]
+    alpha_energy_kev: Constant | None = None
 
     @property
     def decay_constant_per_h(self) -> float:
@@ -112,9 +120,15 @@ class Nuclide:
         return math.log(2) / self.half_life_h.value
 
 
-def nuclide_names() -> tuple[str, ...]:
-    """Return the names of the nuclides that are built in."""
-    return tuple(_records())
+def nuclide_names(*, daughters: bool = False) -> tuple[str, ...]:
+    """Return the names of the nuclides that are built in.
+
+    Parameters
+    ----------
+    daughters : bool
+        Whether to list also those that are there as members of a decay chain only.
+    """
+    return tuple(name for name, record in _records().items() if daughters or record["role"] != "daughter")
 
 
 @cache
@@ -140,27 +154,61 @@ def load_nuclide(name: str, *, nuclear_data: NuclearData = "ddep") -> Nuclide:
     """
     canonical = canonical_nuclide(name)
     record = _records()[canonical]
-    evaluations = record["evaluations"]
+    if nuclear_data == "icrp107" and nuclear_data not in record["evaluations"]:
+        energies, lines = _energies_of_icrp107(canonical), []
+    else:
+        _, evaluation = evaluation_of(canonical, nuclear_data)
+        energies, lines = evaluation, evaluation["photon_lines"]
+    alpha = energies.get("alpha_energy_kev")
+    return Nuclide(
+        name=canonical,
+        half_life_h=Constant(f"half-life of {canonical}", **record["half_life_h"]),
+        electron_energy_kev=Constant(
+            f"mean electron energy per decay of {canonical}", **energies["electron_energy_kev"]
+        ),
+        photon_energy_kev=Constant(f"mean photon energy per decay of {canonical}", **energies["photon_energy_kev"]),
+        alpha_energy_kev=Constant(f"mean alpha energy per decay of {canonical}", **alpha) if alpha else None,
+        photon_lines=tuple(PhotonLine(**line) for line in lines),
+        decay_mode=record["decay_mode"],
+        nuclear_data=nuclear_data,
+        codes=tuple(record["codes"]),
+    )
+
+
+def evaluation_of(name: str, nuclear_data: NuclearData) -> tuple[str, dict[str, Any]]:
+    """Return the name of a nuclide and its record in an evaluation; do not modify it.
+
+    Raises
+    ------
+    PhysicsError
+        If the nuclide is not built in, or not in that evaluation.
+    """
+    canonical = canonical_nuclide(name)
+    evaluations = _records()[canonical]["evaluations"]
     if nuclear_data not in evaluations:
-        available = [other for other, data in _records().items() if nuclear_data in data["evaluations"]]
+        available = [other for other in nuclide_names() if nuclear_data in _records()[other]["evaluations"]]
         raise PhysicsError(
             f"There are no '{nuclear_data}' data for {canonical}, only {', '.join(evaluations)}; "
             f"'{nuclear_data}' is available for {', '.join(available) or 'no nuclide'}.",
             code="nuclear-data-missing",
         )
-    evaluation = evaluations[nuclear_data]
-    return Nuclide(
-        name=canonical,
-        half_life_h=Constant(f"half-life of {canonical}", **record["half_life_h"]),
-        electron_energy_kev=Constant(
-            f"mean electron energy per decay of {canonical}", **evaluation["electron_energy_kev"]
-        ),
-        photon_energy_kev=Constant(f"mean photon energy per decay of {canonical}", **evaluation["photon_energy_kev"]),
-        photon_lines=tuple(PhotonLine(**line) for line in evaluation["photon_lines"]),
-        decay_mode=record["decay_mode"],
-        nuclear_data=nuclear_data,
-        codes=tuple(record["codes"]),
-    )
+    return canonical, evaluations[nuclear_data]
+
+
+def decays_of(name: str) -> tuple[dict[str, Any], ...]:
+    """Return mode, daughter and branching of each decay of a built-in nuclide; do not modify them."""
+    return tuple(_records()[canonical_nuclide(name)]["decays"])
+
+
+def icrp107_name(name: str) -> str:
+    """Return the name under which ICRP Publication 107 lists a nuclide, built in here or not."""
+    stripped = name.strip()
+    return stripped if stripped in icrp107_nuclides() else canonical_nuclide(name)
+
+
+def mass_number(name: str) -> int:
+    """Return the mass number in a canonical name."""
+    return int(name.split("-")[1].rstrip("m"))
 
 
 @cache
@@ -191,7 +239,7 @@ def canonical_nuclide(text: str) -> str:
         if names_both and re.fullmatch(f"(?:{mass}|{element})+", letters_and_digits):
             return name
     raise PhysicsError(
-        f"'{text}' is not a nuclide known here: valid names are {', '.join(_records())}.",
+        f"'{text}' is not a nuclide known here: valid names are {', '.join(nuclide_names())}.",
         code="nuclide-unknown",
     )
 
@@ -218,3 +266,20 @@ def _records() -> dict[str, dict[str, Any]]:
     """All nuclide files, in alphabetical order."""
     records = [load_json(name) for name in list_data("nuclides")]
     return {str(record["name"]): record for record in records}
+
+
+def _energies_of_icrp107(name: str) -> dict[str, Any]:
+    """The energies per decay by the optional package, in the form of a record."""
+    sums = {"electron_energy_kev": ELECTRONS, "photon_energy_kev": PHOTONS}
+    if icrp107_emissions(name)["alpha"]:
+        sums["alpha_energy_kev"] = ("alpha",)
+    return {
+        quantity: {
+            "value": energy_per_decay_kev(name, groups),
+            "unit": "keV",
+            "source": "Sum over the emissions of ICRP Publication 107 in the optional package icrp107-database",
+            "status": "verified",
+            "edition": icrp107_edition(),
+        }
+        for quantity, groups in sums.items()
+    }

@@ -1,0 +1,148 @@
+"""``theradose dose``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from theradose.cli.options import parsed_count, parsed_labels, parsed_positive
+from theradose.cli.output import (
+    INTERRUPTED_EXIT,
+    EndedEarly,
+    JsonOption,
+    engine_progress,
+    print_findings,
+    print_json,
+    print_message,
+    print_table,
+)
+
+if TYPE_CHECKING:
+    from theradose.workflow.dose_of_maps import MapDose
+
+_S_PER_H = 3600.0
+
+
+class NuclearDataName(StrEnum):
+    """Evaluation of the emissions."""
+
+    DDEP = "ddep"
+    ICRP107 = "icrp107"
+
+
+def dose_command(
+    tia: Annotated[Path, typer.Option("--tia", help="Time-integrated activity in MBq·h/mL (NIfTI).")],
+    density: Annotated[Path, typer.Option("--density", help="Density in g/mL on the same grid (NIfTI).")],
+    nuclide: Annotated[str, typer.Option("--nuclide", help="For example Lu-177.")],
+    engine: Annotated[str, typer.Option("--engine", help="Dose engine; see 'theradose info'.")],
+    out: Annotated[Path, typer.Option("--out", help="Dose map to write, Gy (NIfTI).")],
+    materials: Annotated[
+        Path | None, typer.Option("--materials", help="Labels of tissues (NIfTI); from the density by default.")
+    ] = None,
+    material_names: Annotated[
+        str | None, typer.Option("--material-names", help="What they mean: 1=lung,2=water,3=cortical-bone.")
+    ] = None,
+    histories: Annotated[str | None, typer.Option("--histories", help="Decays to follow, such as 1e7.")] = None,
+    target_u: Annotated[
+        str | None, typer.Option("--target-u", help="Relative uncertainty of region means to reach, such as '0.5 %'.")
+    ] = None,
+    time_limit: Annotated[str | None, typer.Option("--time-limit", help="When to stop, such as '60 s'.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of the random numbers.")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", help="One for each core by default.")] = None,
+    nuclear_data: Annotated[
+        NuclearDataName, typer.Option("--nuclear-data", help="Evaluation of the emissions.")
+    ] = NuclearDataName.DDEP,
+    regions: Annotated[
+        Path | None, typer.Option("--regions", help="Labels of regions whose mean dose is wanted (NIfTI).")
+    ] = None,
+    region_names: Annotated[
+        str | None, typer.Option("--region-names", help="What they mean: 1=liver,2=spleen; all labels by default.")
+    ] = None,
+    cross_check: Annotated[str | None, typer.Option("--cross-check", help="Second engine to compare with.")] = None,
+    u_out: Annotated[Path | None, typer.Option("--u-out", help="Statistical uncertainty to write, Gy (NIfTI).")] = None,
+    difference_out: Annotated[
+        Path | None, typer.Option("--difference-out", help="Dose of the cross-check minus the dose, Gy (NIfTI).")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compute the dose of a map of time-integrated activity in a map of density."""
+    from theradose.dose.engines import transport_settings
+    from theradose.workflow.dose_of_maps import MapFiles, dose_of_maps
+
+    limit_h = parsed_positive(time_limit, "h", "--time-limit")
+    files = MapFiles(
+        tia=tia,
+        density=density,
+        dose=out,
+        materials=materials,
+        material_names=parsed_labels(material_names, "--material-names"),
+        regions=regions,
+        region_names=parsed_labels(region_names, "--region-names"),
+        u=u_out,
+        difference=difference_out,
+    )
+    transport = transport_settings(
+        histories=parsed_count(histories, "--histories"),
+        target_relative_u=parsed_positive(target_u, "1", "--target-u"),
+        time_limit_s=None if limit_h is None else limit_h * _S_PER_H,
+        seed=seed,
+        threads=threads,
+    )
+    with engine_progress(engine) as progress:
+        finished = dose_of_maps(
+            files,
+            nuclide=nuclide,
+            engine=engine,
+            transport=transport,
+            nuclear_data=nuclear_data.value,
+            cross_check=cross_check,
+            progress=progress,
+        )
+    print_findings((*finished.findings, *finished.cross_findings))
+    if as_json:
+        print_json(finished.to_json())
+    else:
+        _print_tables(finished)
+    for path in (out, u_out, difference_out):
+        if path is not None:
+            print_message(f"wrote {path}")
+    if finished.interrupted:
+        raise EndedEarly("Interrupted: the maps hold what was computed until then.", INTERRUPTED_EXIT)
+
+
+def _print_tables(finished: MapDose) -> None:
+    from theradose.report.numbers import format_number
+
+    document = finished.to_json()
+    energies = [
+        [part["radiation"], *(format_number(part[key]) for key in ("emitted_j", "deposited_j", "escaped_j"))]
+        for part in document["energy"]
+    ]
+    if energies:
+        print_table(["energy", "emitted J", "deposited J", "escaped J"], energies)
+    if document["regions"]:
+        print_table(*_region_table(document))
+
+
+def _region_table(document: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    from theradose.model.result import Estimate
+    from theradose.report.numbers import format_estimate, format_number
+
+    headers = ["region", "mL", "g", "MBq·h", "Gy"]
+    rows = [
+        [
+            region["name"],
+            *(format_number(region[key]) for key in ("volume_ml", "mass_g", "tia_mbq_h")),
+            format_estimate(Estimate(**region["dose_gy"])),
+        ]
+        for region in document["regions"]
+    ]
+    if (cross := document["cross_check"]) is not None:
+        headers += [f"{cross['engine']} Gy", "difference %"]
+        for row, region in zip(rows, cross["regions"], strict=True):
+            difference = Estimate(value=region["difference_percent"], u=region["u_percent"])
+            row += [format_estimate(Estimate(**region["dose_gy"])), format_estimate(difference)]
+    return headers, rows

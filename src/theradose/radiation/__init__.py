@@ -1,0 +1,1 @@
+"""Radiation physics: emission spectra, interaction data, Monte Carlo transport and dose kernels."""
