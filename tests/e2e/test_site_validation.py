@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from main_job import theradose
+from theradose.errors import TheradoseError
 from theradose.report.exporters import exporters
 from theradose.simulate.calibration import simulate_spheres
 from theradose.simulate.site_phantom import simulate_site_phantom
@@ -43,7 +44,8 @@ def department(tmp_path_factory):
 @pytest.fixture
 def phantom_file(department, tmp_path, monkeypatch):
     """A phantom file that a test changes; its run writes no report, which nothing here reads."""
-    (tmp_path / "dicom").symlink_to(department / "dicom")
+    for name in ("dicom", "calibration"):
+        (tmp_path / name).symlink_to(department / name)
     content = yaml.safe_load((department / "phantom.yaml").read_text())
     kept = tuple(entry for entry in exporters if entry.name not in ("pdf", "html"))
     monkeypatch.setattr("theradose.workflow.run.exporters", kept)
@@ -93,7 +95,7 @@ def test_truth_comes_back(phantom_file):
 
     Everything in view follows from the sensitivity alone: counting of 4e5 counts and blur out of view are below 0.5 %.
     The threshold's volume of the ellipsoid is known to a fraction of a voxel all around (about 4 %), spheres have the
-    stated one. Water is 1.00 to 1.02 g/mL by the CT.
+    stated one. Water is 1.00 to 1.02 g/mL by the CT. Recovery is that of the record beside the file.
     """
     done = validate_site(phantom_file(calibration={"sensitivity": f"{SENSITIVITY} cps/MBq", **CALIBRATION}))
     found = checks(done)
@@ -111,17 +113,24 @@ def test_truth_comes_back(phantom_file):
         mass = found[insert, "volume"].ratio.value * dose.ratio.value / activity.ratio.value
         assert 1 / mass == pytest.approx(1.01, abs=0.015)
         assert dose.ratio.u > 0
-    assert done.calibration.source == "phantom file" and done.calibration.valid_until is None
+    used = done.calibration
+    # The factor is the file's own; the recovery of the record ends a year after it was measured.
+    assert used.source == "phantom file" and used.sha256 is None and used.measured_at is None
+    assert used.recovery == "spheres" and used.valid_until.isoformat() == "2027-02-16"
+    assert done.passed
 
 
 def test_a_factor_that_is_5_percent_off_fails(phantom_file):
-    """5 % too high a factor makes everything in view 4.8 % too low, beyond the 3 % of the whole phantom."""
+    """5 % too high a factor makes everything in view 4.8 % too low, beyond the 3 % of the whole phantom.
+
+    Inserts, which may deviate by 10 %, would not show it.
+    """
     wrong = {"sensitivity": f"{1.05 * SENSITIVITY:.5g} cps/MBq", **CALIBRATION}
     done = validate_site(phantom_file(calibration=wrong))
     total = checks(done)["whole phantom", "total_activity"]
     assert total.deviation == pytest.approx(1 / 1.05 - 1, abs=0.005)
     assert total.passed is False and not done.passed
-    assert total in done.failed
+    assert done.failed == (total,)
     document = json.loads(done.document.read_text())
     assert document["passed"] is False
     assert done.certificate.is_file()
@@ -157,9 +166,8 @@ def test_a_site_may_set_its_own_tolerances(phantom_file):
         ({"calibration": None}, "missing-sensitivity", "calibration"),
     ],
 )
-def test_refusals_are_one_sentence(phantom_file, changes, code, words):
-    from theradose.errors import TheradoseError
-
+def test_refusals_are_one_sentence(phantom_file, tmp_path, changes, code, words):
+    (tmp_path / "calibration").unlink()
     with pytest.raises(TheradoseError) as refused:
         validate_site(phantom_file(**changes))
     assert words in str(refused.value)

@@ -14,6 +14,7 @@ from theradose.validation.certificate import SIGNATURES, verdict_cell, versions_
 from theradose.validation.site_document import NOT_JUDGED, WHOLE_PHANTOM, Check, SiteValidation
 from theradose.validation.site_phantom import CONVENTIONS
 
+_NAMED = 3
 _QUANTITIES = {
     "total_activity": "Activity in view",
     "activity": "Activity",
@@ -59,10 +60,10 @@ def _verdict(done: SiteValidation) -> str:
     parts = []
     if done.failed:
         named = ", ".join(
-            f"{_QUANTITIES[check.quantity].lower()} of {check.insert} ({check.deviation:+.1%})"
-            for check in done.failed[:3]
+            f"{_QUANTITIES[check.quantity].lower()} of {check.insert} ({_signed(check.deviation)})"
+            for check in done.failed[:_NAMED]
         )
-        more = f" and {len(done.failed) - 3} more" if len(done.failed) > 3 else ""
+        more = f" and {len(done.failed) - _NAMED} more" if len(done.failed) > _NAMED else ""
         parts.append(
             f"{len(done.failed)} of {len(judged)} measured numbers are outside their tolerances: {named}{more}"
         )
