@@ -129,14 +129,14 @@ def _print_tables(finished: MapDose) -> None:
 
 def _region_table(document: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     from theradose.model.result import Estimate
-    from theradose.report.numbers import format_estimate, format_number
+    from theradose.report.numbers import format_number, format_sampled
 
     headers = ["region", "mL", "g", "MBq·h", "Gy"]
     rows = [
         [
             region["name"],
             *(format_number(region[key]) for key in ("volume_ml", "mass_g", "tia_mbq_h")),
-            format_estimate(Estimate(**region["dose_gy"])),
+            format_sampled(Estimate(**region["dose_gy"])),
         ]
         for region in document["regions"]
     ]
@@ -144,5 +144,5 @@ def _region_table(document: dict[str, Any]) -> tuple[list[str], list[list[str]]]
         headers += [f"{cross['engine']} Gy", "difference %"]
         for row, region in zip(rows, cross["regions"], strict=True):
             difference = Estimate(value=region["difference_percent"], u=region["u_percent"])
-            row += [format_estimate(Estimate(**region["dose_gy"])), format_estimate(difference)]
+            row += [format_sampled(Estimate(**region["dose_gy"])), format_sampled(difference)]
     return headers, rows
