@@ -49,6 +49,9 @@ def dose_command(
     target_u: Annotated[
         str | None, typer.Option("--target-u", help="Relative uncertainty of region means to reach, such as '0.5 %'.")
     ] = None,
+    target_voxel_u: Annotated[
+        str | None, typer.Option("--target-voxel-u", help="Uncertainty of their voxels to reach, such as '5 %'.")
+    ] = None,
     time_limit: Annotated[str | None, typer.Option("--time-limit", help="When to stop, such as '60 s'.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Of the random numbers.")] = None,
     threads: Annotated[int | None, typer.Option("--threads", help="One for each core by default.")] = None,
@@ -87,6 +90,7 @@ def dose_command(
     transport = transport_settings(
         histories=parsed_count(histories, "--histories"),
         target_relative_u=parsed_positive(target_u, "1", "--target-u"),
+        target_voxel_u=parsed_positive(target_voxel_u, "1", "--target-voxel-u"),
         time_limit_s=None if limit_h is None else limit_h * _S_PER_H,
         seed=seed,
         threads=threads,
