@@ -169,9 +169,10 @@ def _spread(points: Array, energy: Array, shape: Shape) -> Array:
     fraction = points - low
     start = np.ravel_multi_index(tuple(low.T), shape)
     total = np.zeros(int(np.prod(shape)))
-    for corner in np.ndindex(2, 2, 2):
-        weight = energy * np.prod(np.where(corner, fraction, 1 - fraction), axis=1)
-        total += np.bincount(start + int(np.ravel_multi_index(corner, shape)), weight, total.size)
+    shares = np.stack([1 - fraction, fraction])
+    for z, y, x in np.ndindex(2, 2, 2):
+        weight = energy * shares[z, :, 0] * shares[y, :, 1] * shares[x, :, 2]
+        total += np.bincount(start + int(np.ravel_multi_index((z, y, x), shape)), weight, total.size)
     return total
 
 
