@@ -43,7 +43,7 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def device_function(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a function that only other compiled functions call, for the processor or, from there, for a graphics card.
+    """Compile a function that only other compiled functions call, on the processor or on a graphics card.
 
     It is part of the machine code of its callers and has no cache of its own; it may take functions as arguments.
     """

@@ -1,4 +1,4 @@
-"""Red marrow in images: published tables, as quoted in paragraph 2 of the project's science notes.
+"""Red marrow in images: a published table; what the program makes of it is a case of ``theradose validate``.
 
 Hemmingsson 2023, table 3 (PMC10478826), Gy/GBq: vertebrae specific, non-specific, total, and blood alone. The printed
 numbers have three decimals, so that a sum of two may differ from the printed total by one and a half of the last.
@@ -7,19 +7,9 @@ numbers have three decimals, so that a sum of two may differ from the printed to
 import numpy as np
 import pytest
 
-from theradose.dose.local import local_dose_constant
-from theradose.dose.marrow import marrow_methods
-from theradose.dose.marrow_image import (
-    ImageMarrowOptions,
-    image_marrow_request,
-    marrow_from_image,
-    split_marrow_uptake,
-    voi_recovery,
-)
-from theradose.nuclides import load_nuclide
+from theradose.dose.marrow_image import split_marrow_uptake, voi_recovery
 from theradose.uncertainty import Uncertain
 
-LUTETIUM = load_nuclide("Lu-177")
 EXCLUDED = 5
 VERTEBRAE = {
     1: (0.068, 0.026, 0.093, 0.015),
@@ -42,23 +32,6 @@ VERTEBRAE = {
 }
 
 
-def concentration_of(dose_gy):
-    """The concentration whose local deposition is a dose, MBq h/kg."""
-    return 1000 * dose_gy / local_dose_constant(electron_energy_kev=LUTETIUM.electron_energy_kev.value)
-
-
-@pytest.mark.parametrize("patient", VERTEBRAE)
-def test_specific_uptake_is_the_image_without_the_blood(patient):
-    specific, non_specific, total, _ = VERTEBRAE[patient]
-    split, findings = split_marrow_uptake(
-        image_tia_mbq_h_per_kg=Uncertain(concentration_of(total)),
-        blood_tia_mbq_h_per_kg=Uncertain(concentration_of(non_specific)),
-    )
-    assert split.specific.value == pytest.approx(concentration_of(specific), abs=concentration_of(0.0015))
-    assert (split.specific + split.non_specific).value == pytest.approx(split.total.value)
-    assert findings == ()
-
-
 def test_images_show_four_times_the_blood_based_dose():
     """Derived in the notes from 16 patients: total 0.0697 ± 0.0341, ratio 4.23 (2.5 to 6.2), correlation 0.83."""
     kept = np.array([row for patient, row in VERTEBRAE.items() if patient != EXCLUDED])
@@ -71,20 +44,14 @@ def test_images_show_four_times_the_blood_based_dose():
     assert np.corrcoef(total, blood)[0, 1] == pytest.approx(0.83, abs=5e-3)
 
 
-def test_absorbed_fraction_between_the_two_methods():
-    """0.569 of the electron energy of 177Lu stays in the red marrow of the reference man (paragraph 0)."""
-    found, _ = marrow_from_image(
-        voi_tia_mbq_h_per_ml=Uncertain(1.0), density_g_per_ml=Uncertain(1.1), options=ImageMarrowOptions()
+def test_split_uptake_adds_up_without_findings():
+    split, findings = split_marrow_uptake(
+        image_tia_mbq_h_per_kg=Uncertain(1093.0), blood_tia_mbq_h_per_kg=Uncertain(305.0)
     )
-    request = image_marrow_request(found, nuclide=LUTETIUM, sex="M")
-    local, by_factor = (marrow_methods.get(name)(request)[0] for name in ("local-deposition", "s-value"))
-    assert by_factor.self_gy.value / local.self_gy.value == pytest.approx(0.569, abs=1e-3)
-    # 0.0851 Gy g/(MBq h), printed to three digits.
-    assert local.self_gy.value == pytest.approx(0.0851 / 1.1, rel=1e-3)
+    assert (split.specific + split.non_specific).value == pytest.approx(split.total.value)
+    assert findings == ()
 
 
-def test_phantom_recovery_of_the_vertebrae():
-    """Santoro 2018: 0.78."""
-    recovery, constant = voi_recovery("santoro2018")
-    assert recovery.value == 0.78
+def test_phantom_recovery_of_the_vertebrae_was_read():
+    _, constant = voi_recovery("santoro2018")
     assert constant.status == "verified"

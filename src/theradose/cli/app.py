@@ -20,6 +20,7 @@ from theradose.cli import (
     organ,
     protocols,
     run,
+    validate,
 )
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ app.command("sphere")(kernels.sphere_command)
 app.command("dose")(dose.dose_command)
 app.command("compare")(run.compare_command)
 app.command("protocols")(protocols.protocols_command)
+app.command("validate")(validate.validate_command)
 app.command("info")(info.info_command)
 marrow.marrow_app.command("image")(marrow_image.image_command)
 marrow.marrow_app.command("compare")(marrow_compare.compare_marrow_command)

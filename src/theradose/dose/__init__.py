@@ -2,4 +2,6 @@
 
 # Importing an engine's module registers it; `local` is the first.
 from theradose.dose import local as local  # isort: skip
+from theradose.dose import hybrid as hybrid
 from theradose.dose import kernel as kernel
+from theradose.dose import montecarlo as montecarlo

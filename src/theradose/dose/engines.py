@@ -36,6 +36,8 @@ class TransportSettings:
     target_relative_u : float or None
         Relative standard uncertainty to reach for the mean dose of each region that has `region_volume_ml` and
         `region_share`; without such a region for the mean dose of all voxels with activity.
+    target_voxel_u : float or None
+        Root mean square uncertainty of the voxels of each of these regions to reach, relative to its mean dose.
     time_limit_s : float or None
         Wall-clock time.
     seed : int
@@ -45,30 +47,33 @@ class TransportSettings:
     region_volume_ml, region_share : float
         Smallest volume, and smallest share of the time-integrated activity, of the regions that `target_relative_u`
         is meant for.
-    photon_cut_kev, electron_cut_kev : float
-        Below these energies particles deposit theirs on the spot.
+    photon_cut_kev, electron_cut_kev : float or None
+        Below these energies particles deposit theirs on the spot; ``None`` is what the transport is made for.
     """
 
     histories: int | None
     target_relative_u: float | None
+    target_voxel_u: float | None
     time_limit_s: float | None
     seed: int
     threads: int | None
     region_volume_ml: float
     region_share: float
-    photon_cut_kev: float
-    electron_cut_kev: float
+    photon_cut_kev: float | None
+    electron_cut_kev: float | None
 
     def __post_init__(self) -> None:
-        if self.histories is None and self.target_relative_u is None and self.time_limit_s is None:
+        targets = (self.target_relative_u, self.target_voxel_u)
+        if self.histories is None and targets == (None, None) and self.time_limit_s is None:
             raise PhysicsError(
                 "Nothing says when to stop: give a number of histories, a target uncertainty or a time limit.",
                 code="transport-settings",
             )
         if not 0 <= self.seed < 2**63:
             raise _out_of_range("seed", self.seed, "from 0 to 2^63 - 1")
-        if self.target_relative_u is not None and not 0 < self.target_relative_u < 1:
-            raise _out_of_range("target uncertainty", self.target_relative_u, "between 0 and 1")
+        for target in targets:
+            if target is not None and not 0 < target < 1:
+                raise _out_of_range("target uncertainty", target, "between 0 and 1")
         limits = {"number of histories": self.histories, "time limit": self.time_limit_s,
                   "number of threads": self.threads, "photon cut": self.photon_cut_kev,
                   "electron cut": self.electron_cut_kev}  # fmt: skip
@@ -81,6 +86,7 @@ def transport_settings(
     *,
     histories: int | None = None,
     target_relative_u: float | None = None,
+    target_voxel_u: float | None = None,
     time_limit_s: float | None = None,
     seed: int | None = None,
     threads: int | None = None,
@@ -93,19 +99,22 @@ def transport_settings(
     ----------
     [Theradose]_ The conventions are in ``data/dose.yaml``.
     """
-    packaged = load_yaml("dose.yaml")["transport"]
+    packaged = load_yaml("dose.yaml")["transport"]["value"]
     if histories is None and target_relative_u is None:
-        target_relative_u = float(packaged["target_relative_u"]["value"])
+        target_relative_u = float(packaged["target_relative_u"])
+    if histories is None and target_voxel_u is None:
+        target_voxel_u = float(packaged["target_voxel_u"])
     return TransportSettings(
         histories=histories,
         target_relative_u=target_relative_u,
+        target_voxel_u=target_voxel_u,
         time_limit_s=time_limit_s,
-        seed=int(packaged["seed"]["value"]) if seed is None else seed,
+        seed=int(packaged["seed"]) if seed is None else seed,
         threads=threads,
-        region_volume_ml=float(packaged["region_volume"]["value"]),
-        region_share=float(packaged["region_share"]["value"]),
-        photon_cut_kev=float(packaged["photon_cut"]["value"]),
-        electron_cut_kev=float(packaged["electron_cut"]["value"]),
+        region_volume_ml=float(packaged["region_volume_ml"]),
+        region_share=float(packaged["region_share"]),
+        photon_cut_kev=None,
+        electron_cut_kev=None,
     )
 
 

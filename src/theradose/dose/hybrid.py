@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from theradose.dose.engines import DoseRequest, dose_engines
-from theradose.dose.kernel import deposited_energy, unlike_water_findings
+from theradose.dose.kernel import deposited_energy, kernel_findings
 from theradose.dose.simulation import Simulation
 from theradose.model.dose import DoseMap
 from theradose.model.finding import Finding
@@ -34,9 +34,8 @@ def hybrid_dose(request: DoseRequest) -> tuple[DoseMap, tuple[Finding, ...]]:
     ----------
     [Bolch1999]_, [Salvat2019]_
     """
-    simulation = Simulation(request)
     electrons = deposited_energy(request, radiations=("electron",))
-    full = np.zeros(request.tia.grid.shape)
-    full[electrons.box] = np.maximum(electrons.parts["electron"], 0.0)
-    simulation.add_electrons(full / electrons.tia_mbq_h)
-    return simulation.dose_map(HYBRID, simulation.follow(("photon",)))
+    per_decay = np.zeros(request.tia.grid.shape)
+    per_decay[electrons.box] = np.maximum(electrons.parts["electron"], 0.0) / electrons.tia_mbq_h
+    dose, findings = Simulation(request, ("photon",), electron_kev=per_decay).run(HYBRID)
+    return dose, (*findings, *kernel_findings(request, electrons))

@@ -30,6 +30,4 @@ def monte_carlo_dose(request: DoseRequest) -> tuple[DoseMap, tuple[Finding, ...]
     ----------
     [Salvat2019]_
     """
-    simulation = Simulation(request)
-    results = simulation.follow(("electron", "photon"))
-    return simulation.dose_map(MONTE_CARLO, results)
+    return Simulation(request, ("electron", "photon")).run(MONTE_CARLO)

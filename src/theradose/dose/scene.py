@@ -56,13 +56,11 @@ def transport_scene(request: DoseRequest) -> Scene:
     box = _bounding_box(tissue | (request.tia.data > 0))
     density = np.ascontiguousarray(request.density.data[box], np.float32)
     if request.materials is None:
-        labels, names = materials_from_density(density)
-        water = density == np.float32(load_material(_WATER).density_g_per_ml)
-        if water.any():
-            labels[water] = len(names)
-            names = (*names, _WATER)
+        labels, assigned = materials_from_density(density)
+        labels[density == np.float32(load_material(_WATER).density_g_per_ml)] = len(assigned)
+        labels, names = _renumbered(labels, dict(enumerate((*assigned, _WATER))))
     else:
-        labels, names = _ordered(request.materials.data[box], request.materials.names)
+        labels, names = _renumbered(request.materials.data[box], request.materials.names)
     per_kg = np.zeros(density.shape, np.float32)
     np.divide(np.float32(_G_PER_KG / volume_ml), density, out=per_kg, where=tissue[box])
     decays = request.tia.data[box].astype(np.float64) * (volume_ml * DECAYS_PER_MBQ_H)
@@ -106,9 +104,9 @@ def _bounding_box(occupied: Array) -> tuple[slice, slice, slice]:
     return slice(z[0], z[-1] + 1), slice(y[0], y[-1] + 1), slice(x[0], x[-1] + 1)
 
 
-def _ordered(labels: Array, names: Mapping[int, str]) -> tuple[Array, tuple[str, ...]]:
-    """Return labels that count the materials from 0, and the materials."""
-    present = [label for label in names if bool((labels == label).any())]
+def _renumbered(labels: Array, names: Mapping[int, str]) -> tuple[Array, tuple[str, ...]]:
+    """Return labels that count the materials that are present from 0, and those materials."""
+    present = np.flatnonzero(np.bincount(labels.reshape(-1), minlength=256))
     position = np.zeros(256, np.uint8)
     position[present] = np.arange(len(present), dtype=np.uint8)
-    return position[labels], tuple(names[label] for label in present)
+    return position[labels], tuple(names[int(label)] for label in present)

@@ -80,7 +80,7 @@ def transport_factor(*, region: str, dose: DoseMap, local: DoseMap, voxels: Regi
 
     References
     ----------
-    [Theradose]_, decision 6 of the documentation.
+    [Theradose]_, decision 7 of the documentation.
     """
     mean = map_mean(region=region, dose=dose, voxels=voxels)
     noise = voxel_noise(dose=dose, voxels=voxels, mean_gy=mean.value)
@@ -104,7 +104,7 @@ def transported_dose(*, local: RegionDose, transport: TransportFactor) -> Region
 
     References
     ----------
-    [Theradose]_, decision 6 of the documentation; [JCGM100]_, 4.3.7 for the rectangular distribution.
+    [Theradose]_, decision 7 of the documentation; [JCGM100]_, 4.3.7 for the rectangular distribution.
     """
     factor = transport.factor
     if factor is None:

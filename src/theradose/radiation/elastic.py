@@ -161,7 +161,7 @@ def _nodes(highest: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return nodes and weights from the lowest momentum transfer to the highest, in the logarithm, (n, nodes)."""
     node, weight = np.polynomial.legendre.leggauss(_NODES)
     low = math.log(_LOWEST_TRANSFER)
-    half = 0.5 * (np.log(highest) - low)[:, np.newaxis]
+    half = 0.5 * np.maximum(np.log(highest) - low, 0.0)[:, np.newaxis]
     return low + half * (node + 1.0), half * weight
 
 

@@ -69,8 +69,8 @@ def kernel_energies(radiation: Radiation) -> Array:
 def kernel_cuts(radiation: Radiation, energy_kev: float) -> TransportCuts:
     """Return how closely a kernel's particles are followed.
 
-    Electrons are followed to a small part of the energy they start with; those that photons set free are absorbed on the
-    spot where their range is small for the shells of photons.
+    Electrons are followed to a small part of the energy they start with; those that photons set free are absorbed on
+    the spot where their range is small for the shells of photons.
     """
     packaged, settings = packaged_cuts(), load_yaml(_SETTINGS)["electron_cuts"]
     if radiation == "photon":

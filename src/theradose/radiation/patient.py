@@ -43,7 +43,9 @@ class Effort:
     decays : int or None
         Simulated decays.
     target_relative_u : float or None
-        Relative standard uncertainty to reach for every score.
+        Relative standard uncertainty to reach for every steering score.
+    target_voxel_u : float or None
+        Root mean square uncertainty of the voxels of every steering score to reach, relative to their mean energy.
     time_limit_s : float or None
         No batch starts later; each particle gets half of it.
     seed : int
@@ -56,6 +58,7 @@ class Effort:
 
     decays: int | None = None
     target_relative_u: float | None = None
+    target_voxel_u: float | None = None
     time_limit_s: float | None = None
     seed: int = 1
     threads: int | None = None
@@ -70,8 +73,8 @@ class ParticleResult:
     ----------
     energy_kev : ndarray, shape (nz, ny, nx)
         Energy deposited in each voxel.
-    variance_kev2 : ndarray or None
-        Statistical variance of `energy_kev`.
+    variance_kev2 : ndarray, shape (nz, ny, nx)
+        Statistical variance of `energy_kev`; without voxels where it was not asked for.
     score, score_variance : ndarray, shape (scores,)
         Scores and their statistical variances.
     emitted_kev, escaped_electron_kev, escaped_photon_kev, lost_kev : float
@@ -87,7 +90,7 @@ class ParticleResult:
     """
 
     energy_kev: Array
-    variance_kev2: Array | None
+    variance_kev2: Array
     score: Array
     score_variance: Array
     emitted_kev: float

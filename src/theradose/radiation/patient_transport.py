@@ -22,7 +22,7 @@ from theradose.radiation.patient import Effort, Particle, ParticleResult, Patien
 from theradose.radiation.sources import ParticleSpectrum, electron_spectrum, particle_source, photon_spectrum
 from theradose.radiation.transport import stack
 from theradose.radiation.transport.problem import Problem
-from theradose.radiation.transport.run import BatchRun, Batches, Score
+from theradose.radiation.transport.run import Batches, BatchRun, Score
 from theradose.radiation.transport.types import EMITTED, ESCAPED_ELECTRON, ESCAPED_PHOTON, LOST, Media, Voxels
 
 _KINDS: Mapping[Particle, float] = {"electron": stack.ELECTRON, "photon": stack.PHOTON}
@@ -48,8 +48,6 @@ class PatientTransport:
         Linear functions of the energy per voxel to evaluate with their uncertainty.
     steering : int, optional
         How many of them, from the first, must reach the target; all by default.
-    per_voxel_u : bool
-        Also estimate the uncertainty per voxel.
     cuts : TransportCuts, optional
         The packaged ones by default.
     report : callable, optional
@@ -70,7 +68,6 @@ class PatientTransport:
         effort: Effort,
         scores: Sequence[Score] = (),
         steering: int | None = None,
-        per_voxel_u: bool = True,
         cuts: TransportCuts | None = None,
         report: Report | None = None,
     ) -> None:
@@ -78,8 +75,9 @@ class PatientTransport:
         self._settings = load_yaml(_SETTINGS)
         self._effort = effort
         self._scores = tuple(scores)
+        self._known = np.zeros(len(self._scores))
+        self._known_kev: Array | float = 0.0
         self._steering = len(self._scores) if steering is None else steering
-        self._per_voxel_u = per_voxel_u
         self._activity = activity
         self._media = transport_media(patient.material_names, cuts)
         self._voxels = patient_voxels(patient, self._media)
@@ -95,13 +93,30 @@ class PatientTransport:
         """Return the particles of a kind that are followed, and the energy of those that are not."""
         return self._spectra[particle]
 
-    def follow(self, particles: Sequence[Particle]) -> dict[Particle, ParticleResult]:
+    def emits(self, particle: Particle) -> bool:
+        """Return whether there are particles of a kind to follow."""
+        return self._spectra[particle].particles_per_decay > 0
+
+    def follow(
+        self, particles: Sequence[Particle], *, known_kev: Array | None = None
+    ) -> dict[Particle, ParticleResult]:
         """Return what each kind of particle does, for those asked for that the nuclide emits.
 
         With a target each kind gets the number of histories that reaches it soonest, estimated from a short first run
         that is not part of the result.
+
+        Parameters
+        ----------
+        particles : sequence of str
+            ``electron``, ``photon``.
+        known_kev : ndarray, optional
+            Energy per voxel and decay that is known without histories and counts in every score.
         """
-        emitted = [particle for particle in particles if self._spectra[particle].particles_per_decay > 0]
+        if known_kev is not None:
+            flat = known_kev.reshape(-1)
+            self._known = np.array([flat[score.voxel] @ score.weight for score in self._scores])
+            self._known_kev = known_kev
+        emitted = [particle for particle in particles if self.emits(particle)]
         batches = int(self._setting("batches"))
         runs: dict[Particle, BatchRun] = {}
         for particle, histories in self._histories(emitted).items():
@@ -114,12 +129,11 @@ class PatientTransport:
         return {particle: self._result(particle, run) for particle, run in runs.items() if run.count > 1}
 
     def _refine(self, runs: Mapping[Particle, BatchRun]) -> None:
-        """Add histories until the target is met, as far as the time allows."""
-        target = self._effort.target_relative_u
-        if target is None or not self._steering:
+        """Add histories until the targets are met, as far as the time allows."""
+        if self._effort.decays is not None or not self._targets():
             return
         for _ in range(int(self._setting("rounds"))):
-            excess = self._largest_u({particle: self._result(particle, run) for particle, run in runs.items()}) / target
+            excess = self._excess({particle: self._result(particle, run) for particle, run in runs.items()})
             if excess <= 1.0:
                 return
             for particle, run in runs.items():
@@ -127,49 +141,74 @@ class PatientTransport:
                     return
 
     def _histories(self, particles: Sequence[Particle]) -> dict[Particle, int]:
-        """Return the number of histories of each kind of particle."""
+        """Return the number of histories of each kind of particle: what meets the targets, or that of the decays."""
         decays = self._effort.decays
-        target = self._effort.target_relative_u
-        if decays is None and target is not None and self._steering:
-            return self._histories_for(target, particles)
-        if decays is None:
-            decays = int(self._setting("decays"))
-        return {
-            particle: math.ceil(decays * self._spectra[particle].particles_per_decay) for particle in particles
-        }
+        if decays is None and self._targets():
+            return self._histories_for_targets(particles)
+        most = int(self._setting("decays")) if decays is None else decays
+        histories = {particle: math.ceil(most * self._spectra[particle].particles_per_decay) for particle in particles}
+        if not self._targets():
+            return histories
+        needed = self._histories_for_targets(particles)
+        return {particle: min(needed[particle], histories[particle]) for particle in particles}
 
-    def _histories_for(self, target: float, particles: Sequence[Particle]) -> dict[Particle, int]:
-        """Return the histories that reach a relative uncertainty of every score at the least expected time.
+    def _histories_for_targets(self, particles: Sequence[Particle]) -> dict[Particle, int]:
+        """Return the histories to begin with, so that the targets are met at the least expected time.
 
-        With the variance V and the time c of one history of each kind, N = √(V/c) Σ√(V c) / u² for one score; the
-        largest over all scores is taken.
+        With the variance V and the time c of one history of each kind, N = √(V/c) Σ√(V c) / u² for one quantity; the
+        largest over all quantities is taken.
         """
         per_batch = int(self._setting("pilot_histories"))
-        pilots = {}
+        pilots: dict[Particle, ParticleResult] = {}
         for particle in particles:
-            run = self._start(particle, per_batch, self._effort.seed + _PILOT_SEED, per_voxel_u=False)
-            if not self._extend(run, particle, int(self._setting("batches")), silent=True):
-                break
+            run = self._start(particle, per_batch, self._effort.seed + _PILOT_SEED)
+            complete = self._extend(run, particle, int(self._setting("pilot_batches")), silent=True)
+            if not complete or run.count < 2:
+                return dict.fromkeys(particles, per_batch)
             pilots[particle] = self._result(particle, run)
-        if len(pilots) < len(particles):
-            return {particle: per_batch for particle in particles}
-        cost = {particle: float(self._setting(f"{particle}_cost")) for particle in particles}
-        total = sum(pilot.score[: self._steering] for pilot in pilots.values())
+        cost = {particle: self._setting(f"{particle}_cost") for particle in particles}
         variance = {
-            particle: pilot.score_variance[: self._steering] * pilot.histories for particle, pilot in pilots.items()
+            particle: self._relative_variance(particle, pilots) * pilots[particle].histories for particle in pilots
         }
         weighed = sum(np.sqrt(variance[particle] * cost[particle]) for particle in particles)
         most = int(self._setting("most_histories"))
         histories = {}
         for particle in particles:
-            wanted = np.sqrt(variance[particle] / cost[particle]) * weighed
-            needed = np.divide(wanted, (target * total) ** 2, out=np.zeros_like(wanted), where=total > 0)
-            histories[particle] = min(max(_rounded(float(needed.max())), per_batch), most)
+            needed = np.sqrt(variance[particle] / cost[particle]) * weighed
+            begin = float(needed.max()) * self._setting("first_share")
+            histories[particle] = min(max(_rounded(begin), per_batch), most)
         return histories
 
-    def _start(
-        self, particle: Particle, per_batch: int, seed: int, *, per_voxel_u: bool | None = None
-    ) -> BatchRun:
+    def _targets(self) -> bool:
+        wanted = (self._effort.target_relative_u, self._effort.target_voxel_u)
+        return self._steering > 0 and any(target is not None for target in wanted)
+
+    def _excess(self, results: Mapping[Particle, ParticleResult]) -> float:
+        """Largest uncertainty over its target."""
+        variances = (self._relative_variance(particle, results) for particle in results)
+        return math.sqrt(float(sum(variances, np.zeros(1)).max()))
+
+    def _relative_variance(self, particle: Particle, results: Mapping[Particle, ParticleResult]) -> Array:
+        """Return what one particle adds to the square of uncertainty over target, for each steering score."""
+        result, parts = results[particle], [np.zeros(0)]
+        if self._effort.target_relative_u is not None:
+            total = self._total(results)[: self._steering] * self._effort.target_relative_u
+            score = result.score_variance[: self._steering]
+            parts.append(np.divide(score, total**2, out=np.zeros(score.shape), where=total > 0))
+        if self._effort.target_voxel_u is not None:
+            energy = sum((other.energy_kev for other in results.values()), self._known_kev)
+            scores = self._scores[: self._steering]
+            parts.append(np.array([self._voxel_variance(score, energy, result.variance_kev2) for score in scores]))
+        return np.concatenate(parts)
+
+    def _voxel_variance(self, score: Score, energy_kev: Array | float, variance_kev2: Array) -> float:
+        """Mean variance of the voxels of a score over the square of the target times their mean energy."""
+        assert self._effort.target_voxel_u is not None
+        mean = float(np.mean(np.broadcast_to(energy_kev, variance_kev2.shape).reshape(-1)[score.voxel]))
+        spread = float(np.mean(variance_kev2.reshape(-1)[score.voxel]))
+        return spread / (mean * self._effort.target_voxel_u) ** 2 if mean > 0 else 0.0
+
+    def _start(self, particle: Particle, per_batch: int, seed: int) -> BatchRun:
         source = particle_source(self._activity, self._spectra[particle])
         problem = Problem(_KINDS[particle], source, self._voxels, self._media, seed, max(per_batch, 1))
         return BatchRun(
@@ -177,7 +216,7 @@ class PatientTransport:
             shape=self._voxels.density.shape,
             per_batch=problem.per_batch,
             scores=self._scores,
-            per_voxel=self._per_voxel_u if per_voxel_u is None else per_voxel_u,
+            per_voxel=True,
         )
 
     def _batches(self, problem: Problem) -> Batches:
@@ -218,9 +257,12 @@ class PatientTransport:
         # The energy drawn differs from that of the spectrum by chance only: the ratio takes this out.
         scale = spectrum.energy_kev_per_decay / float(run.account[EMITTED])
         between = run.count / (run.count - 1)
-        variance = None
+        variance = np.zeros((0, 0, 0))
         if run.squared_kev2 is not None:
-            variance = (run.squared_kev2 - run.energy_kev**2 / run.count) * (between * scale**2)
+            variance = run.energy_kev**2 * (-1.0 / run.count)
+            variance += run.squared_kev2
+            np.maximum(variance, 0.0, out=variance)
+            variance *= between * scale**2
         scores = run.scores * scale
         return ParticleResult(
             energy_kev=run.energy_kev * scale,
@@ -238,20 +280,18 @@ class PatientTransport:
             interrupted=run.interrupted,
         )
 
-    def _largest_u(self, results: Mapping[Particle, ParticleResult]) -> float:
-        relative_u = score_relative_u(results)[: self._steering]
-        return float(relative_u[np.isfinite(relative_u)].max(initial=0.0))
+    def relative_u(self, results: Mapping[Particle, ParticleResult]) -> Array:
+        """Return the relative standard uncertainty of each score, infinite for one that is 0."""
+        total = self._total(results)
+        u = np.sqrt(sum((result.score_variance for result in results.values()), np.zeros(total.shape)))
+        relative: Array = np.divide(u, total, out=np.full(total.shape, np.inf), where=total > 0)
+        return relative
+
+    def _total(self, results: Mapping[Particle, ParticleResult]) -> Array:
+        return np.asarray(sum((result.score for result in results.values()), self._known))
 
     def _setting(self, name: str) -> float:
         return float(self._settings[name]["value"])
-
-
-def score_relative_u(results: Mapping[Particle, ParticleResult]) -> Array:
-    """Return the relative standard uncertainty of each score over all particles, infinite where it is nothing."""
-    total = np.asarray(sum(result.score for result in results.values()))
-    u = np.sqrt(np.asarray(sum(result.score_variance for result in results.values())))
-    relative: Array = np.divide(u, total, out=np.full(u.shape, np.inf), where=total > 0)
-    return relative
 
 
 def patient_voxels(patient: Patient, media: Media) -> Voxels:

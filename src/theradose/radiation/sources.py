@@ -109,8 +109,8 @@ def particle_source(activity: Array, spectrum: ParticleSpectrum) -> Source:
     voxel = np.flatnonzero(flat > 0)
     if len(voxel) == 0:
         raise PhysicsError(
-            "The map of time-integrated activity holds nothing above 0, so that there is no dose to compute: check that "
-            "it is the right file and covers the patient.",
+            "The map of time-integrated activity holds nothing above 0, so there is no dose to compute: check that it "
+            "is the right file and covers the patient.",
             code="no-activity",
         )
     cumulative = np.cumsum(flat[voxel], dtype=np.float64)

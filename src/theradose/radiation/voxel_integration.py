@@ -26,9 +26,10 @@ from theradose.radiation.directions import octant_directions
 Triple = tuple[float, float, float]
 Shape = tuple[int, int, int]
 
-# Accuracy of the integration, see docs/methods/kernels.md.
-_NEAR_VOXELS = 3
-_MIDDLE_VOXELS = 10
+# Accuracy of the integration, see docs/methods/kernels.md. No cube lies at exactly the first two distances, so that
+# rounding does not decide between two ways of integration.
+_NEAR_VOXELS = 3.2
+_MIDDLE_VOXELS = 10.2
 _SHELLS_PER_VOXEL = 8
 _SHELL_RATIO = 1.05
 _FIRST_SHELL = 0.02

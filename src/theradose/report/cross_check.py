@@ -18,13 +18,13 @@ from theradose.report.panels import (
     show,
 )
 from theradose.report.planes import View
-from theradose.report.scene import Scene, hottest, targets_of
+from theradose.report.scene import BODY_HU, Scene, hottest, targets_of
 from theradose.report.style import PAGE_WIDTH_IN, Picture, figure_style, new_figure, render
 
 _COLUMNS = 3
 _GAP_IN, _EDGE_IN, _TALLEST_IN = 0.08, 0.01, 2.3
 _DIFFERENCE_MAP = "RdBu_r"
-# Part of the differences in the body that the scale shows; single noisy voxels lie beyond it.
+# Part of the differences in the patient that the scale shows; single noisy voxels lie beyond it.
 _SHOWN_PERCENTILE = 99.5
 
 
@@ -37,7 +37,9 @@ def draw_cross_check(result: Result, images: ReportImages, scene: Scene) -> Pict
     index = view.normal_index(hottest(scene, images, targets[0].name if targets else None))
     cross = scene.display.arrange(images.cross_dose.data)
     difference = cross - scene.dose
-    limit = float(np.percentile(np.abs(difference[scene.body]), _SHOWN_PERCENTILE))
+    # In air a little energy is a large dose.
+    patient = scene.backdrop > BODY_HU if scene.has_ct else np.ones(difference.shape, bool)
+    limit = float(np.percentile(np.abs(difference[patient]), _SHOWN_PERCENTILE))
     # Two maps that agree within rounding differ by nothing that a picture should show.
     limit = max(limit, 1e-6 * scene.dose_top) or 1.0
     width_mm, height_mm = view.size_mm(scene.display)

@@ -16,7 +16,7 @@ from theradose.model.result import (
 )
 from theradose.report.blocks import Block, Cell, Column, Fact, Facts, Illustration, Paragraph, Table, present, row
 from theradose.report.inputs import ordered_regions
-from theradose.report.numbers import UNKNOWN, format_estimate, format_number, format_percent
+from theradose.report.numbers import UNKNOWN, format_estimate, format_fixed, format_number, format_percent
 from theradose.report.summary import with_groups
 
 _STOPPED: dict[StoppedBy, str] = {
@@ -75,14 +75,15 @@ def _energy_table(caption: str, energies: Sequence[EnergyResult]) -> Table:
         row(
             Cell(energy.radiation, strong=True),
             format_number(energy.emitted_j), format_number(energy.deposited_j), format_number(energy.escaped_j),
-            format_percent(energy.deposited_j / energy.emitted_j) if energy.emitted_j > 0 else UNKNOWN,
+            # The account has to close within a few thousandths, so that hundredths of a per cent tell something.
+            format_fixed(100 * energy.deposited_j / energy.emitted_j if energy.emitted_j > 0 else None, 2),
         )
         for energy in energies
     ]  # fmt: skip
     return Table(
         caption,
         (Column("Emitted as", stretch=1.0), Column("Emitted", "J", "right"), Column("Deposited", "J", "right"),
-         Column("Escaped or\nleft out", "J", "right"), Column("Deposited", "of emitted", "right")),
+         Column("Escaped or\nleft out", "J", "right"), Column("Deposited", "% of emitted", "right")),
         tuple(rows),
         ("In the grid of the dose map. What secondary particles deposit counts with what set them free.",),
     )  # fmt: skip

@@ -14,7 +14,9 @@ from theradose.report.inputs import ReportImages, ordered_regions
 from theradose.report.numbers import format_given
 from theradose.report.planes import Display, body_window, limited
 
-_BODY_HU = -400.0
+BODY_HU = -400.0
+"""CT number above which a voxel shows the patient."""
+
 _BODY_ACTIVITY_FRACTION = 0.01
 _DISPLAY_PERCENTILE = 99.98
 _VOXELS_ASIDE = 3
@@ -64,7 +66,7 @@ class Scene:
         dose = display.arrange(images.dose.data)
         backdrop = activity if images.ct is None else display.arrange(images.ct.data)
         dose_top = _region_top(images) or display_top(dose)
-        threshold = _BODY_HU if images.ct is not None else _BODY_ACTIVITY_FRACTION * display_top(activity)
+        threshold = BODY_HU if images.ct is not None else _BODY_ACTIVITY_FRACTION * display_top(activity)
         return cls(
             display=display,
             backdrop=backdrop,

@@ -16,6 +16,7 @@ import numpy as np
 from theradose.data import load_yaml
 from theradose.formats.decay import decay_factor, frame_start_factor
 from theradose.formats.dicom.context import DicomContext
+from theradose.formats.dicom.ct_write import CtAcquisition, write_ct_series
 from theradose.formats.dicom.nm_write import NmAcquisition, write_nm_volume
 from theradose.formats.dicom.uids import derive_uid
 from theradose.model.activity import ImageUnit
@@ -24,7 +25,7 @@ from theradose.nuclides import load_nuclide
 from theradose.provenance import package_version
 from theradose.simulate.camera import Camera, load_camera
 from theradose.simulate.solids import Solid, cylinder, ellipsoid, paint
-from theradose.simulate.spect import blurred_activity, count_image, ellipse_transmission, embed
+from theradose.simulate.spect import blurred_activity, count_image, ct_image, ellipse_transmission, embed
 
 CALIBRATION = "simulation/calibration.yaml"
 CYLINDER_FOLDER = "cylinder"
@@ -35,6 +36,8 @@ _STREAM = 7
 _MEASURED_AT = datetime(2026, 2, 16, 8, 0)
 _WAITED = timedelta(hours=2)
 _TIMEZONE = "Europe/Paris"
+_CT_BEFORE = timedelta(minutes=5)
+_AIR_HU = -1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def simulate_cylinder(
     radius_mm, half_mm = shape["diameter_mm"] / 2, shape["height_mm"] / 2
     solid = cylinder((0.0, 0.0, 0.0), (radius_mm, radius_mm, half_mm))
     concentration = shape["activity_mbq"] / solid.volume_ml
-    return _acquire(
+    return acquire_phantom(
         out / CYLINDER_FOLDER,
         camera,
         [(solid, concentration, shape["activity_mbq"])],
@@ -110,7 +113,7 @@ def simulate_spheres(
         activity = solid.volume_ml * spheres["concentration_mbq_ml"]
         sources.append((solid, spheres["concentration_mbq_ml"], activity))
         rows.append([f"{diameter} mm", f"{solid.volume_ml:.6g}", *(f"{value:.3f}" for value in nominal)])
-    phantom = _acquire(
+    phantom = acquire_phantom(
         out / SPHERES_FOLDER,
         camera,
         sources,
@@ -126,7 +129,7 @@ def simulate_spheres(
     return CalibrationPhantom(phantom.image, phantom.activity_mbq, phantom.activity_at, phantom.acquired_at, table)
 
 
-def _acquire(
+def acquire_phantom(
     folder: Path,
     camera: Camera,
     sources: Sequence[tuple[Solid, float, float]],
@@ -134,8 +137,27 @@ def _acquire(
     water_radius_mm: float,
     seed: int | None,
     spec: Mapping[str, Any],
+    ct_folder: Path | None = None,
 ) -> CalibrationPhantom:
-    """Image sources (solid, concentration, activity when it was measured) in a cylinder of water."""
+    """Image sources (solid, concentration, activity when it was measured) in a cylinder of water.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the SPECT.
+    camera : Camera
+        What images.
+    sources : sequence of tuple
+        Later ones lie in earlier ones; the activity of each is what is filled into the part that remains.
+    water_radius_mm : float
+        Radius of the water that attenuates.
+    seed : int or None
+        Of the noise; ``None`` for none.
+    spec : mapping
+        Names the nuclide.
+    ct_folder : Path, optional
+        Where to write a CT, of which every source is water and all else air.
+    """
     nuclide = load_nuclide(spec["nuclide"])
     measured_at = _MEASURED_AT.replace(tzinfo=ZoneInfo(_TIMEZONE))
     acquired_at = measured_at + _WAITED
@@ -162,6 +184,26 @@ def _acquire(
         embed(image.counts, camera.shape), camera.emission_grid(derive_uid(study_uid, "frame of reference"))
     )
     total = math.fsum(item for _, _, item in sources)
+    context = DicomContext(
+        patient_id="PHANTOM",
+        patient_name="Phantom",
+        patient_sex="O",
+        patient_birth_date="",
+        study_uid=study_uid,
+        study_at=acquired_at,
+        content_at=acquired_at,
+        patient_position="HFS",
+        software_version=package_version(),
+        study_description=f"Calibration, {folder.name}",
+    )
+    if ct_folder is not None:
+        hu = np.where(np.arange(len(concentrations)) > 0, 0.0, _AIR_HU)
+        ct = ct_image(
+            labels, hu, camera, rng=np.random.default_rng([seed or 0, _STREAM, 1]),
+            frame_of_reference=volume.grid.frame_of_reference,
+        )  # fmt: skip
+        scan = CtAcquisition(acquired_at - _CT_BEFORE, camera.name, camera.ct["kvp"], camera.ct["tube_current_ma"])
+        write_ct_series(ct_folder, ct, acquisition=scan, context=context, description="CT, low dose")
     write_nm_volume(
         folder / "nm.dcm",
         volume,
@@ -180,18 +222,7 @@ def _acquire(
             corrections=("ATTN", "SCAT"),
             camera=camera.name,
         ),
-        context=DicomContext(
-            patient_id="PHANTOM",
-            patient_name="Phantom",
-            patient_sex="O",
-            patient_birth_date="",
-            study_uid=study_uid,
-            study_at=acquired_at,
-            content_at=acquired_at,
-            patient_position="HFS",
-            software_version=package_version(),
-            study_description=f"Calibration, {folder.name}",
-        ),
+        context=context,
         description="SPECT, attenuation and scatter corrected",
     )
     return CalibrationPhantom(folder, total, measured_at, acquired_at)

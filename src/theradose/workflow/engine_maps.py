@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -171,6 +171,18 @@ def noise_findings(region: str, transport: TransportFactor | None) -> tuple[Find
         "dose-volume histogram, so that D2 is too high and D95 too low; more histories narrow it."
     )
     return (Finding("dose-map-noise", "warning", message, region),)
+
+
+def unmapped_findings(case: Case, regions: Sequence[str]) -> tuple[Finding, ...]:
+    """Return ``engine-without-map`` where regions of planar images alone keep local deposition."""
+    engine = case.study.dose.engine
+    if engine == LOCAL or not regions:
+        return ()
+    message = (
+        f"Only planar images show {', '.join(regions)}, so that there is no map for the engine '{engine}': the dose is "
+        "that of local deposition."
+    )
+    return (Finding("engine-without-map", "info", message),)
 
 
 def engine_dose_rate(case: Case, activity: Volume, density: DensityMap, steps: StepStore, *, timepoint: str) -> Volume:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,7 +34,7 @@ from theradose.store.steps import StepStore
 from theradose.workflow.assemble import assemble_result
 from theradose.workflow.case import Case, InputHashes, check_distinct, check_one_patient, hash_inputs, open_case
 from theradose.workflow.doses import dose_rate_maps, dose_u_map, integrate_field, region_outcomes
-from theradose.workflow.engine_maps import check_engines, engine_maps
+from theradose.workflow.engine_maps import check_engines, engine_maps, unmapped_findings
 from theradose.workflow.exports import export_maps
 from theradose.workflow.marrow_image import image_marrow
 from theradose.workflow.marrow_settings import image_marrow_settings
@@ -99,7 +100,36 @@ def run_study(
         In one sentence, if the study or its files are incomplete or wrong. Nothing is written then except finished
         steps, which the next run uses.
     """
-    case = open_case(_with_engines(read_study(study_path), engine, cross_check))
+    return run_study_file(
+        _with_engines(read_study(study_path), engine, cross_check),
+        results=results,
+        on_step=on_step,
+        on_progress=on_progress,
+    )
+
+
+def run_study_file(
+    study_file: StudyFile,
+    *,
+    results: Path | None = None,
+    on_step: Callable[[str], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Run:
+    """Run the main job on a study in memory, whose paths are relative to the folder of its path.
+
+    Parameters
+    ----------
+    study_file : StudyFile
+        Study and path.
+    results, on_step, on_progress
+        As for :func:`run_study`.
+
+    Raises
+    ------
+    TheradoseError
+        As :func:`run_study`.
+    """
+    case = open_case(study_file)
     study_file = case.study_file
     check_engines(case.study.dose)
     image_marrow_settings(case)
@@ -128,6 +158,12 @@ def run_study(
         seeds = {} if outcome is None else _seeds(outcome)
         write_json(_run_record(run_id, created, input_hash, hashes, steps, seeds), folder / RUN_DOCUMENT)
     return Run(results / run_id, result, reused=False)
+
+
+def input_hashes(run_folder: Path) -> InputHashes:
+    """Return the SHA-256 of the files of a finished run, by the path that its study names."""
+    document: InputHashes = json.loads((run_folder / RUN_DOCUMENT).read_text(encoding="utf-8"))["inputs"]
+    return document
 
 
 def compute(
@@ -178,6 +214,7 @@ def compute(
         findings=_distinct(
             *image_findings(case, times_h, measured.planar.times_h), *measured.findings, *field_findings, *mapped,
             *dosed, *massed, *moved,
+            *unmapped_findings(case, [item.region.name for item in measured.planar_only]),
         ),
     )  # fmt: skip
 

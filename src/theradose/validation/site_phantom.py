@@ -1,0 +1,179 @@
+"""The file in which a department describes its phantom (``docs/formats/validation.md``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from theradose.data import load_yaml
+from theradose.errors import StudyError
+from theradose.model.study import (
+    ActivityMBq,
+    CameraCalibration,
+    Declaration,
+    DensityGPerMl,
+    Fraction,
+    LengthMm,
+    PointMm,
+    StudyPart,
+)
+from theradose.nuclides import canonical_nuclide
+from theradose.spatial.naming import canonical_region
+from theradose.units import parse_quantity
+
+CONVENTIONS = "site_validation.yaml"
+
+
+VolumeMl = Annotated[float, BeforeValidator(lambda value: parse_quantity(value, "mL")), Field(gt=0)]
+
+
+class Tolerances(StudyPart):
+    """Largest relative deviations that pass; what is ``null`` is the packaged one."""
+
+    total_activity: Fraction | None = None
+    activity: Fraction | None = None
+    volume: Fraction | None = None
+    concentration: Fraction | None = None
+    dose: Fraction | None = None
+
+
+class Filling(StudyPart):
+    """An activity as the activity meter read it, with its relative standard uncertainty."""
+
+    activity: ActivityMBq
+    u: Fraction | None = None
+    assayed_at: datetime | None = None
+
+
+class Outline(StudyPart):
+    """How an insert is outlined: by one of the segmenters, at a place in LPS mm."""
+
+    method: str
+    seed_mm: PointMm | None = None
+    box_mm: tuple[PointMm, PointMm] | None = None
+    radius: LengthMm | None = None
+    fraction: Fraction | None = None
+
+
+class Insert(Filling):
+    """A compartment of known content; without `outline` it is a region of ``image.regions``."""
+
+    name: str
+    volume: VolumeMl
+    u_volume: Fraction | None = None
+    outline: Outline | None = None
+    tolerances: Tolerances = Tolerances()
+
+    @property
+    def region(self) -> str:
+        """Name of the region in a result."""
+        return canonical_region(self.name).name
+
+
+class PhantomImage(StudyPart):
+    """Where the images are, relative to the phantom file."""
+
+    activity: str
+    ct: str | None = None
+    regions: str | None = None
+    declare: Declaration = Declaration()
+
+
+class SitePhantom(StudyPart):
+    """A phantom of known content and its images (schema version 1)."""
+
+    schema_version: Literal[1]
+    phantom: str
+    performed_by: str | None = None
+    timezone: str | None = None
+    nuclide: str
+    reference_time: datetime
+    density: DensityGPerMl
+    inserts: tuple[Insert, ...] = Field(min_length=1)
+    background: Filling | None
+    image: PhantomImage
+    calibration: CameraCalibration | None = None
+    measurement_u: Fraction | None = None
+    names: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    tolerances: Tolerances = Tolerances()
+
+    @model_validator(mode="after")
+    def _distinct_and_outlined(self) -> SitePhantom:
+        canonical_nuclide(self.nuclide)
+        names = [insert.region for insert in self.inserts]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"the names of inserts must differ, but '{', '.join(twice)}' occurs more than once")
+        for insert in self.inserts:
+            if insert.outline is None and self.image.regions is None:
+                raise ValueError(
+                    f"the insert '{insert.name}' has no outline: add 'outline: {{method: sphere, seed_mm: [x, y, "
+                    "z]}', or name an RTSTRUCT or SEG with 'image: {regions: …}'"
+                )
+        return self
+
+    def tolerance(self, quantity: str, insert: Insert | None = None) -> float:
+        """Return the tolerance of a quantity: the insert's, else the phantom's, else the packaged one."""
+        own = None if insert is None else getattr(insert.tolerances, quantity)
+        stated = getattr(self.tolerances, quantity) if own is None else own
+        return float(load_yaml(CONVENTIONS)["tolerances"][quantity]["value"]) if stated is None else float(stated)
+
+
+def read_phantom(path: Path) -> SitePhantom:
+    """Read and check a phantom file.
+
+    Raises
+    ------
+    StudyError
+        One sentence for the first problem: no such file, not YAML, a key that is missing or unknown, a value that
+        cannot be read.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(
+            f"The phantom file '{path.name}' cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'}): give "
+            "the path of a YAML file.",
+            code="phantom-missing",
+        ) from None
+    except (yaml.YAMLError, ValueError) as error:
+        reason = str(getattr(error, "problem", None) or error).splitlines()[0]
+        raise StudyError(f"'{path.name}' is not valid YAML: {reason}.", code="phantom-yaml") from None
+    if not isinstance(content, Mapping):
+        raise StudyError(
+            f"'{path.name}' holds no phantom: it must start with 'schema_version: 1'.", code="phantom-yaml"
+        )
+    try:
+        return SitePhantom.model_validate(content)
+    except ValidationError as error:
+        raise StudyError(_sentence(path, error), code="phantom-invalid") from None
+
+
+def _sentence(path: Path, error: ValidationError) -> str:
+    problem: Any = error.errors()[0]
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
+    if problem["type"] == "missing":
+        reason = _MISSING.get(str(problem["loc"][-1]), "it is needed and missing")
+    elif problem["type"] == "extra_forbidden":
+        reason = "this key is not known"
+    else:
+        reason = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
+    return f"'{path.name}': {place or 'phantom'}: {reason}."
+
+
+_MISSING = {
+    "phantom": "give the phantom a name",
+    "nuclide": "state the nuclide, as 'Lu-177'",
+    "reference_time": "state the date and time to which activities refer, before the image was acquired",
+    "density": "state the density of the filling, as '1.0 g/mL'",
+    "inserts": "list the inserts with activity, volume and outline",
+    "background": "state what is filled in around the inserts, or null if nothing is",
+    "image": "name the folder of the SPECT, as 'image: {activity: dicom/spect}'",
+    "activity": "it is needed and missing",
+    "volume": "state the true volume, as '26.5 mL'",
+}
