@@ -11,6 +11,7 @@ from theradose.formats.calibration_record import read_calibration_record
 from theradose.model.calibration import CalibrationRecord
 from theradose.model.result import Estimate, FindingResult, RegionResult, Result
 from theradose.provenance import hash_file, hash_parameters
+from theradose.report.numbers import NOT_STATED
 from theradose.uncertainty import Uncertain
 from theradose.validation.documents import stamped, write_document
 from theradose.validation.site_certificate import write_site_certificate
@@ -29,6 +30,7 @@ from theradose.workflow.document_parts import estimate
 from theradose.workflow.run import input_hashes, run_study_file
 
 OUT_FOLDER = "validation"
+PHANTOM_FILE = "phantom file"
 _BEFORE_REFERENCE = ("acquired-before-administration", "point-before-administration")
 # The decay of a phantom is physical: one image is all that its integral needs.
 _EXPECTED = frozenset({"single-time-point", "fewer-timepoints-than-protocol"})
@@ -175,31 +177,27 @@ def _concerning(phantom: SitePhantom, result: Result) -> tuple[FindingResult, ..
 
 def _used_calibration(phantom: SitePhantom, folder: Path, result: Result) -> UsedCalibration:
     stated = result.study.get("calibration") or {}
-    name = stated.get("record")
-    if name is None:
-        factor = stated.get("sensitivity")
-        source = "image, which is in Bq/mL" if factor is None else "phantom file"
-        u = None if factor is None or stated.get("u") is None else factor * stated["u"]
-        return UsedCalibration(
-            stated.get("camera") or "not stated", source, None, Estimate(value=factor, u=u), None, None,
-            stated.get("recovery"),
-        )  # fmt: skip
-    path = folder / name
-    record = read_calibration_record(path)
-    used = phantom.calibration
+    name, value, u = stated.get("record"), stated.get("sensitivity"), stated.get("u")
+    record = None if name is None else read_calibration_record(folder / name)
     # A value that the phantom file states goes before the record's, with a finding.
-    factor = None if used is not None and used.sensitivity is not None else record.factor
-    sections = (factor, record.dead_time, record.recovery)
-    value, u = stated.get("sensitivity"), stated.get("u")
+    own = phantom.calibration is not None and phantom.calibration.sensitivity is not None
+    factor = None if record is None or own else record.factor
+    recovery = None if record is None or "recovery" in _given(phantom) else record.recovery
+    sections = (factor, recovery, None if record is None or "dead_time" in _given(phantom) else record.dead_time)
     return UsedCalibration(
-        camera=_instrument_words(record),
-        source=name,
-        sha256=hash_file(path),
+        camera=stated.get("camera", NOT_STATED) if record is None else _instrument_words(record),
+        source=PHANTOM_FILE if own else "image, in Bq/mL" if value is None or name is None else name,
+        sha256=None if own or name is None else hash_file(folder / name),
         factor=Estimate(value=value, u=None if value is None or u is None else value * u),
         measured_at=None if factor is None else factor.measured_at,
         valid_until=min((section.valid_until for section in sections if section is not None), default=None),
-        recovery=None if record.recovery is None else record.recovery.name,
+        recovery=stated.get("recovery") if recovery is None else recovery.name,
     )
+
+
+def _given(phantom: SitePhantom) -> set[str]:
+    """Return what the phantom file itself states about the calibration."""
+    return set() if phantom.calibration is None else phantom.calibration.model_fields_set
 
 
 def _instrument_words(record: CalibrationRecord) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from theradose.data import load_yaml
-from theradose.errors import StudyError
+from theradose.errors import PhysicsError, StudyError
 from theradose.model.study import (
     ActivityMBq,
     CameraCalibration,
@@ -102,9 +102,16 @@ class SitePhantom(StudyPart):
     names: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     tolerances: Tolerances = Tolerances()
 
+    @field_validator("nuclide")
+    @classmethod
+    def _known_nuclide(cls, nuclide: str) -> str:
+        try:
+            return canonical_nuclide(nuclide)
+        except PhysicsError as error:
+            raise ValueError(str(error)) from None
+
     @model_validator(mode="after")
     def _distinct_and_outlined(self) -> SitePhantom:
-        canonical_nuclide(self.nuclide)
         names = [insert.region for insert in self.inserts]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

@@ -9,7 +9,7 @@ from typing import Any
 from theradose.dose.local import LOCAL, local_dose_constant
 from theradose.formats.decay import decay_factor
 from theradose.model.study import Study
-from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
+from theradose.nuclides import Nuclide, load_nuclide
 from theradose.quantify.regions import WHOLE_FIELD
 from theradose.quantify.remainder import REMAINDER
 from theradose.quantify.times import hours_since
@@ -38,7 +38,7 @@ class TrueInsert:
 
 def phantom_nuclide(phantom: SitePhantom) -> Nuclide:
     """Return the nuclide of a phantom."""
-    return load_nuclide(canonical_nuclide(phantom.nuclide))
+    return load_nuclide(phantom.nuclide)
 
 
 def true_insert(phantom: SitePhantom, insert: Insert) -> TrueInsert:
