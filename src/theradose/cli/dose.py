@@ -49,6 +49,9 @@ def dose_command(
     target_u: Annotated[
         str | None, typer.Option("--target-u", help="Relative uncertainty of region means to reach, such as '0.5 %'.")
     ] = None,
+    target_voxel_u: Annotated[
+        str | None, typer.Option("--target-voxel-u", help="Uncertainty of their voxels to reach, such as '5 %'.")
+    ] = None,
     time_limit: Annotated[str | None, typer.Option("--time-limit", help="When to stop, such as '60 s'.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Of the random numbers.")] = None,
     threads: Annotated[int | None, typer.Option("--threads", help="One for each core by default.")] = None,
@@ -87,6 +90,7 @@ def dose_command(
     transport = transport_settings(
         histories=parsed_count(histories, "--histories"),
         target_relative_u=parsed_positive(target_u, "1", "--target-u"),
+        target_voxel_u=parsed_positive(target_voxel_u, "1", "--target-voxel-u"),
         time_limit_s=None if limit_h is None else limit_h * _S_PER_H,
         seed=seed,
         threads=threads,
@@ -129,14 +133,14 @@ def _print_tables(finished: MapDose) -> None:
 
 def _region_table(document: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     from theradose.model.result import Estimate
-    from theradose.report.numbers import format_estimate, format_number
+    from theradose.report.numbers import format_number, format_sampled
 
     headers = ["region", "mL", "g", "MBq·h", "Gy"]
     rows = [
         [
             region["name"],
             *(format_number(region[key]) for key in ("volume_ml", "mass_g", "tia_mbq_h")),
-            format_estimate(Estimate(**region["dose_gy"])),
+            format_sampled(Estimate(**region["dose_gy"])),
         ]
         for region in document["regions"]
     ]
@@ -144,5 +148,5 @@ def _region_table(document: dict[str, Any]) -> tuple[list[str], list[list[str]]]
         headers += [f"{cross['engine']} Gy", "difference %"]
         for row, region in zip(rows, cross["regions"], strict=True):
             difference = Estimate(value=region["difference_percent"], u=region["u_percent"])
-            row += [format_estimate(Estimate(**region["dose_gy"])), format_estimate(difference)]
+            row += [format_sampled(Estimate(**region["dose_gy"])), format_sampled(difference)]
     return headers, rows

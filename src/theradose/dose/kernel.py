@@ -144,6 +144,15 @@ def deposited_energy(
     return DepositedEnergy(box, parts, kernel, voxels, float(source.sum()))
 
 
+def kernel_findings(request: DoseRequest, deposited: DepositedEnergy) -> tuple[Finding, ...]:
+    """Return what is wrong where electrons leave the tissue, or energy goes to tissues unlike water.
+
+    `deposited` holds electrons at least.
+    """
+    tissue, density = _tissue(request)[deposited.box], request.density.data[deposited.box]
+    return (*_outside_tissue(deposited, tissue), *_unlike_water(deposited, tissue, density))
+
+
 def _dose(request: DoseRequest, engine: str) -> tuple[DoseMap, tuple[Finding, ...]]:
     deposited = deposited_energy(request)
     grid, voxels = request.tia.grid, deposited.voxels
@@ -191,32 +200,34 @@ def _parameters(request: DoseRequest, deposited: DepositedEnergy, engine: str) -
     }
 
 
-def kernel_findings(request: DoseRequest, deposited: DepositedEnergy) -> tuple[Finding, ...]:
-    """Return how much energy the kernel puts where it does not hold: into air, and into tissues unlike water."""
-    density, tissue = request.density.data[deposited.box], _tissue(request)[deposited.box]
-    total = np.sum(list(deposited.parts.values()), axis=0)
-    emitted = deposited.tia_mbq_h * deposited.kernel.emitted_kev
+def _outside_tissue(deposited: DepositedEnergy, tissue: Array) -> tuple[Finding, ...]:
+    kernel = deposited.kernel
+    # Bremsstrahlung is meant to leave.
+    stopped = deposited.tia_mbq_h * (kernel.electron_emitted_kev - kernel.radiated_kev)
+    lost = 1 - float(deposited.parts["electron"].sum(where=tissue)) / stopped if stopped > 0 else 0.0
+    if lost <= load_yaml(_SETTINGS)["reported_share"]["value"]:
+        return ()
+    message = (
+        f"Electrons carry {lost:.1%} of their energy out of the grid or into voxels lighter than "
+        f"{minimum_tissue_density_g_per_ml():g} g/mL, where it gives no dose: check the registration of CT and "
+        "emission image."
+    )
+    return (Finding("electrons-outside-tissue", "warning", message),)
+
+
+def _unlike_water(deposited: DepositedEnergy, tissue: Array, density: Array) -> tuple[Finding, ...]:
     settings = load_yaml(_SETTINGS)
-    least = float(settings["reported_share"]["value"])
     low, high = settings["unlike_water_g_per_ml"]["value"]
-    in_air = float(total.sum(where=~tissue)) / emitted if emitted > 0 else 0.0
     unlike = tissue & ((density < low) | (density > high))
-    in_unlike = float(total.sum(where=unlike)) / emitted if emitted > 0 else 0.0
-    findings = []
-    if in_air > least:
-        findings.append(Finding(
-            "kernel-energy-in-air", "warning",
-            f"The kernel puts {in_air:.1%} of the emitted energy into voxels lighter than "
-            f"{minimum_tissue_density_g_per_ml():g} g/mL, which get no dose: check the registration of CT and emission "
-            "image.",
-        ))  # fmt: skip
-    if in_unlike > least:
-        findings.append(Finding(
-            "kernel-unlike-water", "warning",
-            f"The kernel of water puts {in_unlike:.1%} of the emitted energy into voxels outside {low:g} to {high:g} "
-            "g/mL, such as lung and bone, where it does not hold: compare with the engine 'montecarlo'.",
-        ))  # fmt: skip
-    return tuple(findings)
+    emitted = deposited.tia_mbq_h * deposited.kernel.emitted_kev
+    misplaced = sum(float(part.sum(where=unlike)) for part in deposited.parts.values())
+    if misplaced <= settings["reported_share"]["value"] * emitted:
+        return ()
+    message = (
+        f"The kernel of water puts {misplaced / emitted:.1%} of the emitted energy into voxels outside {low:g} to "
+        f"{high:g} g/mL, such as lung and bone, where it does not hold: compare with the engine 'montecarlo'."
+    )
+    return (Finding("kernel-unlike-water", "warning", message),)
 
 
 def _tissue(request: DoseRequest) -> Array:

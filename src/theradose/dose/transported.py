@@ -12,6 +12,9 @@ from theradose.model.dose import DoseMap, RegionDose
 from theradose.model.region import RegionVoxels
 from theradose.uncertainty import Uncertain
 
+# Maps have single precision.
+_ROUNDING = 1e-6
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TransportFactor:
@@ -112,6 +115,8 @@ def transported_dose(*, local: RegionDose, transport: TransportFactor) -> Region
     else:
         dose = local.dose_gy * factor
         added = local.dose_gy.value + transport.mean_gy.value - transport.local_mean_gy
-        dose = dose.with_contribution(f"transport:{local.region}", abs(dose.value - added) / math.sqrt(3))
+        apart = abs(dose.value - added)
+        if apart > _ROUNDING * abs(dose.value):
+            dose = dose.with_contribution(f"transport:{local.region}", apart / math.sqrt(3))
     components = {**local.components, "transport": dose - local.dose_gy}
     return RegionDose(local.region, local.mass_g, dose, components)

@@ -301,12 +301,13 @@ class RegistrationChoice(StudyPart):
 
 
 class DoseChoice(StudyPart):
-    """How dose is computed; `histories`, `target_u`, `time_limit` and `seed` are for engines that sample."""
+    """How dose is computed; `histories`, the targets, `time_limit` and `seed` are for engines that sample."""
 
     engine: str = "local"
     cross_check: str | None = None
     histories: Annotated[int, BeforeValidator(parse_count)] | None = None
     target_u: Annotated[float, BeforeValidator(_fraction), Field(gt=0, lt=1)] | None = None
+    target_voxel_u: Annotated[float, BeforeValidator(_fraction), Field(gt=0, lt=1)] | None = None
     time_limit: Annotated[float, _quantity("h"), Field(gt=0)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     dose_rates: Literal["local", "engine"] = "local"

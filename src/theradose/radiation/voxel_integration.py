@@ -26,9 +26,10 @@ from theradose.radiation.directions import octant_directions
 Triple = tuple[float, float, float]
 Shape = tuple[int, int, int]
 
-# Accuracy of the integration, see docs/methods/kernels.md.
-_NEAR_VOXELS = 3
-_MIDDLE_VOXELS = 10
+# Accuracy of the integration, see docs/methods/kernels.md. No cube lies at exactly the first two distances, so that
+# rounding does not decide between two ways of integration.
+_NEAR_VOXELS = 3.2
+_MIDDLE_VOXELS = 10.2
 _SHELLS_PER_VOXEL = 8
 _SHELL_RATIO = 1.05
 _FIRST_SHELL = 0.02
@@ -169,9 +170,10 @@ def _spread(points: Array, energy: Array, shape: Shape) -> Array:
     fraction = points - low
     start = np.ravel_multi_index(tuple(low.T), shape)
     total = np.zeros(int(np.prod(shape)))
-    for corner in np.ndindex(2, 2, 2):
-        weight = energy * np.prod(np.where(corner, fraction, 1 - fraction), axis=1)
-        total += np.bincount(start + int(np.ravel_multi_index(corner, shape)), weight, total.size)
+    shares = np.stack([1 - fraction, fraction])
+    for z, y, x in np.ndindex(2, 2, 2):
+        weight = energy * shares[z, :, 0] * shares[y, :, 1] * shares[x, :, 2]
+        total += np.bincount(start + int(np.ravel_multi_index((z, y, x), shape)), weight, total.size)
     return total
 
 

@@ -41,6 +41,11 @@ _TITLE = "Dosimetry report"
 _HASH_DIGITS = 16
 _PARAMETERS = {
     "electron_energy_kev": ("Electron energy", "keV per decay"),
+    "photon_energy_kev": ("Photon energy", "keV per decay"),
+    "alpha_energy_kev": ("Energy of alphas and recoils", "keV per decay"),
+    "electron_cut_kev": ("Electron cut", "keV"),
+    "photon_cut_kev": ("Photon cut", "keV"),
+    "reference_density_g_per_ml": ("Reference density", "g/mL"),
     "dose_constant_gy_g_per_mbq_h": ("Dose constant", "Gy·g/(MBq·h)"),
     "nuclear_data": ("Nuclear data", ""),
     "density": ("Density from", ""),
@@ -213,7 +218,8 @@ def _file_table(result: Result) -> Table:
 
 def _parameter(name: str, value: object) -> Fact:
     """Return a parameter of the dose engine; the unit at the end of its name goes to the value."""
-    label, unit = _PARAMETERS.get(name, (words(name), ""))
+    plain = words(name)
+    label, unit = _PARAMETERS.get(name, (plain[:1].upper() + plain[1:], ""))
     return Fact(label, f"{_plain(value)} {unit}".rstrip())
 
 

@@ -16,7 +16,13 @@ from theradose.model.result import (
 )
 from theradose.report.blocks import Block, Cell, Column, Fact, Facts, Illustration, Paragraph, Table, present, row
 from theradose.report.inputs import ordered_regions
-from theradose.report.numbers import UNKNOWN, format_estimate, format_fixed, format_number, format_percent
+from theradose.report.numbers import (
+    format_estimate,
+    format_fixed,
+    format_number,
+    format_percent,
+    format_sampled,
+)
 from theradose.report.summary import with_groups
 
 _STOPPED: dict[StoppedBy, str] = {
@@ -98,7 +104,7 @@ def _transport_table(result: Result, engine: DoseEngineResult) -> Table:
         rows.append(
             row(
                 Cell(region.name, strong=True), format_number(part.local_map_mean_gy),
-                _mean(part.map_mean_gy), _mean(part.factor),
+                format_sampled(part.map_mean_gy), format_sampled(part.factor),
                 format_percent(part.voxel_relative_u), format_estimate(region.dose_gy), group=group,
             )
         )  # fmt: skip
@@ -123,7 +129,7 @@ def _difference_table(result: Result, engine: DoseEngineResult, cross: CrossChec
             row(
                 Cell(region.name, strong=True), format_number(region.dose_gy.value),
                 format_number(part.dose_gy.value),
-                _mean(Estimate(value=part.difference_percent, u=part.u_percent)),
+                format_sampled(Estimate(value=part.difference_percent, u=part.u_percent)),
                 group=group,
             )
         )  # fmt: skip
@@ -135,10 +141,3 @@ def _difference_table(result: Result, engine: DoseEngineResult, cross: CrossChec
         (f"Difference: {cross.engine} minus {engine.engine}, in per cent of {engine.engine}. ± is that of the "
          "statistics of sampling alone.",),
     )  # fmt: skip
-
-
-def _mean(estimate: Estimate | None) -> str:
-    """Return a mean with the ± of its statistics, and without one where nothing was sampled."""
-    if estimate is None:
-        return UNKNOWN
-    return format_number(estimate.value) if estimate.u is None else format_estimate(estimate)

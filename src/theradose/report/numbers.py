@@ -37,6 +37,13 @@ def format_estimate(estimate: Estimate | None) -> str:
     return f"({pair})·10{str(exponent).translate(_SUPERSCRIPT)}" if exponent else pair
 
 
+def format_sampled(estimate: Estimate | None) -> str:
+    """Return a value with the ± of its statistics, and without one where nothing was sampled."""
+    if estimate is None or estimate.u is not None:
+        return format_estimate(estimate)
+    return format_number(estimate.value)
+
+
 def format_number(value: float | None, *, digits: int = 3) -> str:
     """Return a number with `digits` significant digits; ``—`` for ``None``."""
     if value is None or not math.isfinite(value):

@@ -76,6 +76,7 @@ def transport_of(choice: DoseChoice) -> TransportSettings:
     return transport_settings(
         histories=choice.histories,
         target_relative_u=choice.target_u,
+        target_voxel_u=choice.target_voxel_u,
         time_limit_s=None if choice.time_limit is None else choice.time_limit * _S_PER_H,
         seed=choice.seed,
     )

@@ -84,7 +84,8 @@ def test_settings_have_a_packaged_target_and_seed():
 
 def test_histories_take_the_place_of_the_packaged_target_and_a_time_limit_does_not():
     assert transport_settings(histories=1000).target_relative_u is None
-    assert transport_settings(time_limit_s=5).target_relative_u == 0.005
+    assert transport_settings(histories=1000).target_voxel_u is None
+    assert transport_settings(time_limit_s=5) == replace(transport_settings(), time_limit_s=5)
     both = transport_settings(histories=1000, target_relative_u=0.01)
     assert (both.histories, both.target_relative_u) == (1000, 0.01)
 
@@ -93,7 +94,7 @@ def test_histories_take_the_place_of_the_packaged_target_and_a_time_limit_does_n
     "change",
     [{"histories": 0}, {"target_relative_u": 0.0}, {"target_relative_u": 1.0}, {"time_limit_s": -1.0}, {"seed": -1},
      {"seed": 2**63}, {"threads": 0}, {"photon_cut_kev": 0.0}, {"electron_cut_kev": math.nan},
-     {"target_relative_u": None}],
+     {"target_voxel_u": 1.5}, {"target_relative_u": None, "target_voxel_u": None}],
 )  # fmt: skip
 def test_settings_that_cannot_be_meant_are_refused(change):
     with pytest.raises(PhysicsError) as refused:

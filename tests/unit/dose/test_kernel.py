@@ -55,7 +55,9 @@ def test_energy_account(engine):
     tia_mbq_h = 10.0 * 0.064
     total = 0.0
     for part, energy in zip(dose.energy, ("electron_energy_kev", "photon_energy_kev", "alpha_energy_kev"), strict=True):
-        assert part.emitted_j == pytest.approx(emitted_energy_j(tia_mbq_h=tia_mbq_h, energy_kev=dose.parameters[energy]))
+        assert part.emitted_j == pytest.approx(
+            emitted_energy_j(tia_mbq_h=tia_mbq_h, energy_kev=dose.parameters[energy])
+        )
         assert part.deposited_j + part.escaped_j == pytest.approx(part.emitted_j)
         total += part.deposited_j
     assert dose.energy[0].radiation == "electron"
@@ -99,7 +101,7 @@ def test_air_gets_no_dose_and_is_reported():
     density[:, :, 6:] = 0.0012
     dose, findings = kernel_dose(request_of(one_voxel(), density, nuclide=YTTRIUM))
     assert not dose.data[:, :, 6:].any() and dose.data[4, 5, 5] > 0
-    assert [finding.code for finding in findings] == ["kernel-energy-in-air"]
+    assert [finding.code for finding in findings] == ["electrons-outside-tissue"]
     assert dose.energy[0].escaped_j > 0.01 * dose.energy[0].emitted_j
 
 

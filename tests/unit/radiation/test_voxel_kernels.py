@@ -90,7 +90,7 @@ def test_long_voxels_are_sums_of_cubes():
 @settings(max_examples=5, deadline=None)
 @given(st.floats(0.3, 1.8))
 def test_density_scales_lengths(density):
-    """The same voxel in g/cm² gets the same energy; rounding may move a voxel to another way of integration."""
+    """The same voxel in g/cm² gets the same energy; rounding may change the number of directions of a shell."""
     water = kernel_of(YTTRIUM, (4.0, 4.0, 4.0), (5, 5, 5)).octant_kev
     other = kernel_of(YTTRIUM, (4.0 / density,) * 3, (5, 5, 5), density).octant_kev
     assert np.allclose(water, other, rtol=1e-3)

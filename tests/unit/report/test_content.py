@@ -138,7 +138,7 @@ def test_parameters_are_written_for_reading(result, images):
     )  # fmt: skip
     facts = {fact.label: fact.value for block in section.blocks if isinstance(block, Facts) for fact in block.items}
     assert facts["Dose constant"] == "0.085058 Gy·g/(MBq·h)"
-    assert facts["number of histories"] == "5"
+    assert facts["Number of histories"] == "5"
     assert facts["source sha256"] == "9f" * 8 + "…"
 
 

@@ -125,10 +125,11 @@ def test_engines_that_cannot_be_meant_are_refused(dose, error, said):
 
 
 def test_the_study_says_how_engines_sample():
-    choice = DoseChoice(histories="1e7", target_u="0.2 %", time_limit="2 min", seed=3)
+    choice = DoseChoice(histories="1e7", target_u="0.2 %", target_voxel_u="3 %", time_limit="2 min", seed=3)
     settings = transport_of(choice)
     assert (settings.histories, settings.seed) == (10_000_000, 3)
-    assert settings.target_relative_u == pytest.approx(0.002) and settings.time_limit_s == pytest.approx(120)
+    assert (settings.target_relative_u, settings.target_voxel_u) == pytest.approx((0.002, 0.03))
+    assert settings.time_limit_s == pytest.approx(120)
     assert transport_of(DoseChoice()) == transport_settings()
 
 
