@@ -99,6 +99,10 @@ def simulate_point_kernel(radiation: Radiation, energy_kev: float, *, histories:
         Number of particles.
     seed : int
         Of the random numbers; histories are numbered by energy, so that energies are independent.
+
+    References
+    ----------
+    [Berger1973]_ Scaled point kernels; [Salvat2019]_ the transport.
     """
     settings = load_yaml(_SETTINGS)
     media = transport_media((_MEDIUM,), kernel_cuts(radiation, energy_kev))

@@ -55,7 +55,12 @@ class TransportCuts:
 
 
 def packaged_cuts(*, electron_kev: float | None = None, photon_kev: float | None = None) -> TransportCuts:
-    """Return the packaged settings, with other energies of absorption where they are given."""
+    """Return the packaged settings, with other energies of absorption where they are given.
+
+    References
+    ----------
+    [Salvat2019]_ What cuts and steps do.
+    """
     settings = load_yaml(_SETTINGS)
     cuts = TransportCuts(
         electron_kev=float(settings["electron_cut"]["value"]),

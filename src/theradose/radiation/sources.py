@@ -83,7 +83,12 @@ def electron_spectrum(spectra: EmissionSpectra, *, cut_kev: float) -> ParticleSp
 
 
 def photon_spectrum(spectra: EmissionSpectra, *, cut_kev: float) -> ParticleSpectrum:
-    """Return the photons above a cut."""
+    """Return the photons above a cut.
+
+    References
+    ----------
+    [Salvat2019]_
+    """
     followed = spectra.photon_kev > cut_kev
     energy = spectra.photon_kev[followed]
     local = float(spectra.photon_kev[~followed] @ spectra.photon_per_decay[~followed])

@@ -2,7 +2,7 @@
 
 References
 ----------
-[Kahn1956]_ Sampling of the Klein-Nishina distribution.
+[ButcherMessel1960]_ Sampling of the Klein-Nishina distribution.
 [Hubbell1975]_ Form factors and incoherent scattering functions.
 """
 
