@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theradose.dose.engines import DoseRequest, dose_engines
-from theradose.dose.kernel import density_scaled_kernel_dose, deposited_energy, kernel_dose
+from theradose.dose.kernel import deposited_energy, kernel_dose
+from theradose.dose.kernel_scaled import density_scaled_kernel_dose
 from theradose.dose.local import emitted_energy_j, local_dose
 from theradose.dose.voxel_s import voxel_s_values
 from theradose.errors import GeometryError, PhysicsError
