@@ -101,7 +101,7 @@ def test_yttrium_by_the_command(lanconelli, tmp_path):
 
 @pytest.mark.parametrize("side", YTTRIUM_VOXELS)
 def test_yttrium_by_kernels(lanconelli, side):
-    """Scaled from water: within 2 % up to three quarters of the range; beyond, soft tissue is not water."""
+    """Scaled from water: within 2 % up to 7.5 mm, 0.7 of the range; beyond, soft tissue is not water."""
     printed = document(
         "kernel", "--nuclide", "Y-90", "--voxel-mm", side, side, side, "--size", "3", "--medium", "soft-tissue",
         "--density", f"{DENSITY} g/mL", "--nuclear-data", "icrp107",

@@ -70,7 +70,7 @@ def beta_mean_energy(
         end_point_kev=end_point_kev,
         atomic_number=daughter_atomic_number,
         mass_number=mass_number,
-        transition=transition,  # type: ignore[arg-type]
+        transition=transition,
         charge=-1,
     )
     return piecewise_linear_moment(energy, density) / float(np.trapezoid(density, energy))
