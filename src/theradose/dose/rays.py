@@ -22,7 +22,7 @@ from theradose.compiled import kernel
 from theradose.model.arrays import Array
 
 _TABLE_STEPS = 4096
-_LOG2_RAYS_PER_OCTANT = 5
+_LOG2_RAYS_PER_OCTANT = 6
 _SEED = 1
 
 
