@@ -78,9 +78,9 @@ class TransportSettings:
         for target in targets:
             if target is not None and not 0 < target < 1:
                 raise _out_of_range("target uncertainty", target, "between 0 and 1")
-        if self.device not in get_args(Device):
+        if self.device not in DEVICES:
             raise PhysicsError(
-                f"There is no device '{self.device}': valid are {', '.join(get_args(Device))}.",
+                f"There is no device '{self.device}': valid are {', '.join(DEVICES)}.",
                 code="transport-settings",
             )
         limits = {"number of histories": self.histories, "time limit": self.time_limit_s,
