@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from theradose.data import load_yaml
+from theradose.dose.energy import emitted_energy, energy_findings
 from theradose.dose.engines import DoseRequest, dose_engines
 from theradose.dose.local import emitted_energy_j, local_dose_constant, minimum_tissue_density_g_per_ml
 from theradose.errors import GeometryError
@@ -19,6 +20,7 @@ from theradose.model.arrays import Array
 from theradose.model.dose import DoseMap, Radiation, RadiationEnergy
 from theradose.model.finding import Finding
 from theradose.model.grid import Grid
+from theradose.radiation.in_place import chain_of
 from theradose.radiation.materials import load_material
 from theradose.radiation.nuclide_kernels import NuclideKernel, nuclide_kernel
 from theradose.radiation.voxel_integration import Shape
@@ -106,7 +108,10 @@ def deposited_energy(
 
     grid = request.tia.grid
     _check_right_angles(grid)
-    kernel = nuclide_kernel(request.nuclide.name, nuclear_data=request.nuclide.nuclear_data)
+    nuclide = request.nuclide
+    kernel = nuclide_kernel(
+        nuclide.name, nuclear_data=nuclide.nuclear_data, chain=chain_of(nuclide), retained=nuclide.retained
+    )
     box, reach = _box_and_reach(request.tia.data > 0, _tissue(request))
     voxels = voxel_kernel(
         kernel=kernel,
@@ -157,7 +162,7 @@ def kernel_dose_map(
         parameters={**_parameters(deposited), "density": request.density.method if own else "uniform"},
         energy=energy,
     )
-    return result, kernel_findings(request, deposited)
+    return result, (*kernel_findings(request, deposited), *energy_findings(emitted_energy(request.nuclide)))
 
 
 def _account(name: Radiation, part: Array, tissue: Array, deposited: DepositedEnergy) -> RadiationEnergy:
