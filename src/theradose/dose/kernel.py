@@ -142,18 +142,21 @@ def kernel_dose_map(
 ) -> tuple[DoseMap, tuple[Finding, ...]]:
     """Return the dose of deposited energy in voxels of a density, and what speaks against it.
 
+    Alpha particles and recoils, which stay in their voxel, are absorbed by its own mass in any case.
+
     References
     ----------
     [Bolch1999]_
     """
     own = not isinstance(density_g_per_ml, float)
     grid, tissue = request.tia.grid, _tissue(request)[deposited.box]
-    total = np.sum(list(deposited.parts.values()), axis=0)
+    spread = np.sum([part for name, part in deposited.parts.items() if name != "alpha"], axis=0)
+    alpha = deposited.parts["alpha"] / request.density.data[deposited.box]
     # The constant for 1 keV, Gy·g/(MBq·h), times energy over mass.
     factor = local_dose_constant(electron_energy_kev=1.0) / grid.voxel_volume_ml
     dose = np.zeros(grid.shape, np.float32)
     # Rounding of the transforms may leave less than nothing where there is nothing.
-    dose[deposited.box] = np.where(tissue, np.maximum(total, 0.0) * factor / density_g_per_ml, 0.0)
+    dose[deposited.box] = np.where(tissue, np.maximum(spread, 0.0) * factor / density_g_per_ml + alpha * factor, 0.0)
     energy = tuple(_account(name, part, tissue, deposited) for name, part in deposited.parts.items())
     result = DoseMap(
         dose,
@@ -212,7 +215,8 @@ def _unlike_water(deposited: DepositedEnergy, tissue: Array, density: Array) -> 
     low, high = settings["unlike_water_g_per_ml"]["value"]
     unlike = tissue & ((density < low) | (density > high))
     emitted = deposited.tia_mbq_h * deposited.kernel.emitted_kev
-    misplaced = sum(float(part.sum(where=unlike)) for part in deposited.parts.values())
+    spread = [part for name, part in deposited.parts.items() if name != "alpha"]
+    misplaced = sum(float(part.sum(where=unlike)) for part in spread)
     if misplaced <= settings["reported_share"]["value"] * emitted:
         return ()
     message = (

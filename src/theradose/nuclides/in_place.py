@@ -42,8 +42,8 @@ def decays_in_place(nuclide: Nuclide) -> dict[str, float]:
     if not convention.value and missing:
         raise PhysicsError(
             f"{', '.join(missing)} does not stay where {nuclide.name} decays, and its decays carry most of the energy: "
-            f"state the fraction that stays in the study, 'dose: {{retained: {{{missing[0]}: 0.1}}}}', and the rest as "
-            "the activity that it is elsewhere.",
+            f"state the fraction that stays in the study, 'dose: {{retained: {{{missing[0]}: 0.1}}}}', or count "
+            f"{nuclide.name} alone with 0 or '--chain none', and the dose of {missing[0]} where it goes.",
             code="chain-not-stated",
         )
     return chain.time_integrated(retained=retained)

@@ -231,7 +231,7 @@ def test_alpha_part_is_shown_apart_and_unweighted():
     kidneys = result.dose("kidneys")
     assert kidneys.alpha_gy.value == pytest.approx(2 * 10 * alpha)
     assert kidneys.dose_gy.value == pytest.approx(2 * 10 * (alpha + electron))
-    assert "organ-alpha-unweighted" in codes(findings)
+    assert "alpha-unweighted" in codes(findings)
 
 
 def test_folded_weighting_factor_is_refused():
