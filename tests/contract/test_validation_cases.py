@@ -17,7 +17,8 @@ REFERENCES = ROOT / "src" / "theradose" / "data" / "references.bib"
 KEYS = set(re.findall(r"^@\w+\{([^,]+),", REFERENCES.read_text(encoding="utf-8"), flags=re.MULTILINE))
 CASES = load_cases()
 GROUPS = {
-    "nuclear_data", "kinetics", "single_time_point", "planar", "marrow", "dose", "uncertainty", "agreement",
+    "nuclear_data", "kinetics", "single_time_point", "planar", "marrow", "dose", "radiation", "uncertainty",
+    "agreement",
 }  # fmt: skip
 # The factor of a case that a wrong number must not survive: ten tolerances.
 TOLERANCES = 10

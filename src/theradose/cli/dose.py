@@ -55,6 +55,7 @@ def dose_command(
     time_limit: Annotated[str | None, typer.Option("--time-limit", help="When to stop, such as '60 s'.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Of the random numbers.")] = None,
     threads: Annotated[int | None, typer.Option("--threads", help="One for each core by default.")] = None,
+    device: Annotated[str, typer.Option("--device", help="processor or graphics-card (CUDA).")] = "processor",
     nuclear_data: Annotated[
         NuclearDataName, typer.Option("--nuclear-data", help="Evaluation of the emissions.")
     ] = NuclearDataName.DDEP,
@@ -94,6 +95,7 @@ def dose_command(
         time_limit_s=None if limit_h is None else limit_h * _S_PER_H,
         seed=seed,
         threads=threads,
+        device=device,
     )
     with engine_progress(engine) as progress:
         finished = dose_of_maps(

@@ -4,4 +4,5 @@
 from theradose.dose import local as local  # isort: skip
 from theradose.dose import hybrid as hybrid
 from theradose.dose import kernel as kernel
+from theradose.dose import kernel_scaled as kernel_scaled
 from theradose.dose import montecarlo as montecarlo

@@ -17,6 +17,7 @@ from theradose.model.grid import DensityMap, Volume
 from theradose.model.material import MaterialMap
 from theradose.model.region import RegionVoxels
 from theradose.nuclides import Nuclide
+from theradose.radiation.patient import DEVICES
 from theradose.registry import Registry
 
 INTERRUPTED = "interrupted"
@@ -44,6 +45,8 @@ class TransportSettings:
         Of the random numbers; equal seeds give equal maps whatever the number of threads.
     threads : int or None
         ``None`` is one for each core.
+    device : {"processor", "graphics-card"}
+        Where to compute; both follow the same histories.
     region_volume_ml, region_share : float
         Smallest volume, and smallest share of the time-integrated activity, of the regions that `target_relative_u`
         is meant for.
@@ -57,6 +60,7 @@ class TransportSettings:
     time_limit_s: float | None
     seed: int
     threads: int | None
+    device: str
     region_volume_ml: float
     region_share: float
     photon_cut_kev: float | None
@@ -74,6 +78,11 @@ class TransportSettings:
         for target in targets:
             if target is not None and not 0 < target < 1:
                 raise _out_of_range("target uncertainty", target, "between 0 and 1")
+        if self.device not in DEVICES:
+            raise PhysicsError(
+                f"There is no device '{self.device}': valid are {', '.join(DEVICES)}.",
+                code="transport-settings",
+            )
         limits = {"number of histories": self.histories, "time limit": self.time_limit_s,
                   "number of threads": self.threads, "photon cut": self.photon_cut_kev,
                   "electron cut": self.electron_cut_kev}  # fmt: skip
@@ -90,6 +99,7 @@ def transport_settings(
     time_limit_s: float | None = None,
     seed: int | None = None,
     threads: int | None = None,
+    device: str = "processor",
 ) -> TransportSettings:
     """Return settings with the packaged conventions for what is ``None``.
 
@@ -111,6 +121,7 @@ def transport_settings(
         time_limit_s=time_limit_s,
         seed=int(packaged["seed"]) if seed is None else seed,
         threads=threads,
+        device=device,
         region_volume_ml=float(packaged["region_volume_ml"]),
         region_share=float(packaged["region_share"]),
         photon_cut_kev=None,

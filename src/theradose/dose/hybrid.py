@@ -13,7 +13,8 @@ from __future__ import annotations
 import numpy as np
 
 from theradose.dose.engines import DoseRequest, dose_engines
-from theradose.dose.kernel import deposited_energy, kernel_findings
+from theradose.dose.kernel import kernel_findings
+from theradose.dose.kernel_scaled import density_scaled_energy
 from theradose.dose.simulation import Simulation
 from theradose.model.dose import DoseMap
 from theradose.model.finding import Finding
@@ -34,7 +35,7 @@ def hybrid_dose(request: DoseRequest) -> tuple[DoseMap, tuple[Finding, ...]]:
     ----------
     [Bolch1999]_, [Salvat2019]_
     """
-    electrons = deposited_energy(request, radiations=("electron",))
+    electrons = density_scaled_energy(request, radiations=("electron",))
     per_decay = np.zeros(request.tia.grid.shape)
     per_decay[electrons.box] = np.maximum(electrons.parts["electron"], 0.0) / electrons.tia_mbq_h
     dose, findings = Simulation(request, ("photon",), electron_kev=per_decay).run(HYBRID)

@@ -1,9 +1,8 @@
-"""Dose by convolution with voxel kernels in water, with or without a correction for the density of each voxel.
+"""Dose by convolution with voxel kernels in water of one density.
 
 References
 ----------
 [Bolch1999]_ Convolution with voxel S values.
-[Dieudonne2013]_ Correction of each voxel's dose for its density.
 """
 
 from __future__ import annotations
@@ -26,13 +25,12 @@ from theradose.radiation.voxel_integration import Shape
 from theradose.radiation.voxel_kernels import VoxelKernel, voxel_kernel
 
 KERNEL = "kernel"
-KERNEL_DENSITY_SCALED = "kernel-density-scaled"
-"""Names of the engines."""
+"""Name of the engine."""
+SETTINGS = "kernels/settings.yaml"
 
 Box = tuple[slice, slice, slice]
 
 _REFERENCE_MEDIUM = "soft-tissue"
-_SETTINGS = "kernels/settings.yaml"
 _LARGEST_COSINE = 1e-3
 
 
@@ -82,27 +80,8 @@ def kernel_dose(request: DoseRequest) -> tuple[DoseMap, tuple[Finding, ...]]:
     ----------
     [Bolch1999]_
     """
-    return _dose(request, KERNEL)
-
-
-@dose_engines.register(
-    KERNEL_DENSITY_SCALED,
-    summary="The same, with each voxel's dose times the reference density over its own",
-    citation="Dieudonne2013",
-)
-def density_scaled_kernel_dose(request: DoseRequest) -> tuple[DoseMap, tuple[Finding, ...]]:
-    """Return the dose map of the energy that a uniform body would absorb, over the mass of each voxel.
-
-    Raises
-    ------
-    GeometryError, PhysicsError
-        As :func:`kernel_dose`.
-
-    References
-    ----------
-    [Dieudonne2013]_
-    """
-    return _dose(request, KERNEL_DENSITY_SCALED)
+    deposited = deposited_energy(request)
+    return kernel_dose_map(request, deposited, engine=KERNEL, density_g_per_ml=deposited.voxels.density_g_per_ml)
 
 
 def deposited_energy(
@@ -153,21 +132,30 @@ def kernel_findings(request: DoseRequest, deposited: DepositedEnergy) -> tuple[F
     return (*_outside_tissue(deposited, tissue), *_unlike_water(deposited, tissue, density))
 
 
-def _dose(request: DoseRequest, engine: str) -> tuple[DoseMap, tuple[Finding, ...]]:
-    deposited = deposited_energy(request)
-    grid, voxels = request.tia.grid, deposited.voxels
-    tissue = _tissue(request)[deposited.box]
-    own_density = request.density.data[deposited.box]
+def kernel_dose_map(
+    request: DoseRequest, deposited: DepositedEnergy, *, engine: str, density_g_per_ml: Array | float
+) -> tuple[DoseMap, tuple[Finding, ...]]:
+    """Return the dose of deposited energy in voxels of a density, and what speaks against it.
+
+    References
+    ----------
+    [Bolch1999]_
+    """
+    own = not isinstance(density_g_per_ml, float)
+    grid, tissue = request.tia.grid, _tissue(request)[deposited.box]
     total = np.sum(list(deposited.parts.values()), axis=0)
-    density = own_density if engine == KERNEL_DENSITY_SCALED else voxels.density_g_per_ml
     # The constant for 1 keV, Gy·g/(MBq·h), times energy over mass.
     factor = local_dose_constant(electron_energy_kev=1.0) / grid.voxel_volume_ml
     dose = np.zeros(grid.shape, np.float32)
     # Rounding of the transforms may leave less than nothing where there is nothing.
-    dose[deposited.box] = np.where(tissue, np.maximum(total, 0.0) * factor / density, 0.0)
+    dose[deposited.box] = np.where(tissue, np.maximum(total, 0.0) * factor / density_g_per_ml, 0.0)
     energy = tuple(_account(name, part, tissue, deposited) for name, part in deposited.parts.items())
     result = DoseMap(
-        dose, request.tia.grid, engine=engine, parameters=_parameters(request, deposited, engine), energy=energy
+        dose,
+        grid,
+        engine=engine,
+        parameters={**_parameters(deposited), "density": request.density.method if own else "uniform"},
+        energy=energy,
     )
     return result, kernel_findings(request, deposited)
 
@@ -184,7 +172,7 @@ def _account(name: Radiation, part: Array, tissue: Array, deposited: DepositedEn
     return RadiationEnergy(name, emitted, held, emitted - held)
 
 
-def _parameters(request: DoseRequest, deposited: DepositedEnergy, engine: str) -> dict[str, object]:
+def _parameters(deposited: DepositedEnergy) -> dict[str, object]:
     kernel, voxels = deposited.kernel, deposited.voxels
     return {
         "nuclear_data": kernel.nuclear_data,
@@ -192,7 +180,6 @@ def _parameters(request: DoseRequest, deposited: DepositedEnergy, engine: str) -
         "photon_energy_kev": kernel.photon_emitted_kev,
         "alpha_energy_kev": kernel.local_kev,
         "reference_density_g_per_ml": voxels.density_g_per_ml,
-        "density": request.density.method if engine == KERNEL_DENSITY_SCALED else "uniform",
         "kernel_offsets": [n - 1 for n in voxels.photon_kev.shape],
         "certificate": {"electron": voxels.electron.to_json(), "photon": voxels.photon.to_json()},
         "kernel_relative_u": dict(kernel.relative_u),
@@ -205,7 +192,7 @@ def _outside_tissue(deposited: DepositedEnergy, tissue: Array) -> tuple[Finding,
     # Bremsstrahlung is meant to leave.
     stopped = deposited.tia_mbq_h * (kernel.electron_emitted_kev - kernel.radiated_kev)
     lost = 1 - float(deposited.parts["electron"].sum(where=tissue)) / stopped if stopped > 0 else 0.0
-    if lost <= load_yaml(_SETTINGS)["reported_share"]["value"]:
+    if lost <= load_yaml(SETTINGS)["reported_share"]["value"]:
         return ()
     message = (
         f"Electrons carry {lost:.1%} of their energy out of the grid or into voxels lighter than "
@@ -216,7 +203,7 @@ def _outside_tissue(deposited: DepositedEnergy, tissue: Array) -> tuple[Finding,
 
 
 def _unlike_water(deposited: DepositedEnergy, tissue: Array, density: Array) -> tuple[Finding, ...]:
-    settings = load_yaml(_SETTINGS)
+    settings = load_yaml(SETTINGS)
     low, high = settings["unlike_water_g_per_ml"]["value"]
     unlike = tissue & ((density < low) | (density > high))
     emitted = deposited.tia_mbq_h * deposited.kernel.emitted_kev

@@ -72,6 +72,7 @@ class Simulation:
                 time_limit_s=settings.time_limit_s,
                 seed=settings.seed,
                 threads=settings.threads,
+                device=settings.device,
             ),
             scores=ordered,
             steering=max(len(steering), 1),

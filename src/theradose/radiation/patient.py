@@ -9,7 +9,8 @@ from typing import Literal
 from theradose.model.arrays import Array
 
 Particle = Literal["electron", "photon"]
-Device = Literal["processor", "graphics-card"]
+DEVICES = ("processor", "graphics-card")
+"""Where to compute."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +63,7 @@ class Effort:
     time_limit_s: float | None = None
     seed: int = 1
     threads: int | None = None
-    device: Device = "processor"
+    device: str = "processor"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

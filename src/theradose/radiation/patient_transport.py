@@ -221,9 +221,7 @@ class PatientTransport:
 
     def _batches(self, problem: Problem) -> Batches:
         if self._effort.device == "graphics-card":
-            from theradose.radiation.transport.graphics import GraphicsCard
-
-            return GraphicsCard(problem)
+            return graphics_card(problem)
         from theradose.radiation.transport.processor import Processor
 
         return Processor(problem, threads=self._effort.threads)
@@ -292,6 +290,35 @@ class PatientTransport:
 
     def _setting(self, name: str) -> float:
         return float(self._settings[name]["value"])
+
+
+def graphics_card(problem: Problem) -> Batches:
+    """Return the graphics card with a problem.
+
+    Raises
+    ------
+    PhysicsError
+        ``no-graphics-card`` if there is none, or no CUDA for numba.
+
+    References
+    ----------
+    [Salvat2019]_
+    """
+    try:
+        from numba import cuda
+
+        available = bool(cuda.is_available())
+    except ImportError:
+        available = False
+    if not available:
+        raise PhysicsError(
+            "There is no graphics card that numba's CUDA can use: compute on the processor, or install the extra 'gpu' "
+            "beside the driver of the card.",
+            code="no-graphics-card",
+        )
+    from theradose.radiation.transport.graphics import GraphicsCard
+
+    return GraphicsCard(problem)
 
 
 def patient_voxels(patient: Patient, media: Media) -> Voxels:

@@ -199,9 +199,9 @@ def engine_dose_rate(case: Case, activity: Volume, density: DensityMap, steps: S
 
 
 def request_key(request: DoseRequest) -> dict[str, Any]:
-    """Return everything in a request that a dose depends on, JSON-compatible; threads do not change a dose."""
+    """Return everything in a request that a dose depends on, JSON-compatible; who computes does not change it."""
     settings = asdict(request.transport)
-    del settings["threads"]
+    del settings["threads"], settings["device"]
     return {
         "grid": [request.tia.grid.shape, request.tia.grid.affine_mm.tolist()],
         "tia": _hash(request.tia.data),
