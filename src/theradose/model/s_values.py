@@ -35,6 +35,13 @@ class SValue:
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts_gy_per_mbq_h", MappingProxyType(dict(self.parts_gy_per_mbq_h)))
 
+    @property
+    def relative_u(self) -> float | None:
+        """Standard uncertainty relative to the value; ``None`` if it is not stated or the value is 0."""
+        if self.u_gy_per_mbq_h is None or self.gy_per_mbq_h == 0:
+            return None
+        return self.u_gy_per_mbq_h / self.gy_per_mbq_h
+
 
 @dataclass(frozen=True, slots=True)
 class SValueOrigin:
