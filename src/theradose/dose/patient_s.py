@@ -261,4 +261,4 @@ def _interruption(missing: Sequence[str]) -> tuple[Finding, ...]:
     if not missing:
         return ()
     message = f"The calculation was interrupted: S values of the sources {', '.join(missing)} are missing."
-    return (Finding(INTERRUPTED, "warning", message),)
+    return (Finding("interrupted", "warning", message),)
