@@ -220,10 +220,12 @@ def _s_value(dose: DoseMap, density: DensityMap, voxels: RegionVoxels, target: s
     """Return the S value to a target, ``None`` if it was sampled and no history reached it."""
     absorbed = float((dose.data[voxels.box] * _voxel_masses(density, voxels)).sum(dtype=np.float64))
     s_value = absorbed / mass_g / _TIA_MBQ_H
-    relative_u = None if dose.statistics is None else dose.statistics.region_relative_u.get(target)
-    if relative_u is None:
+    if dose.statistics is None or target not in dose.statistics.region_relative_u:
         return SValue(s_value)
-    return SValue(s_value, relative_u * s_value) if math.isfinite(relative_u) else None
+    relative_u = dose.statistics.region_relative_u[target]
+    # Without a history behind it there is nothing, or only what the engine adds without sampling, and no uncertainty.
+    unreached = dose.statistics.histories > 0 and (relative_u == 0 or math.isinf(relative_u))
+    return None if unreached else SValue(s_value, relative_u * s_value)
 
 
 def _with_sources(noticed: Mapping[str, tuple[Finding, ...]]) -> tuple[Finding, ...]:

@@ -105,8 +105,10 @@ def test_statistics_of_the_engine_are_kept_and_large_ones_noticed(compute):
     assert "1 of 4" in findings["s-value-noisy"].message and "25%" in findings["s-value-noisy"].message
 
 
-def test_a_pair_without_histories_is_not_known_and_not_zero(compute):
-    table, findings, _ = compute([{"liver": 0.01, "Milz": math.inf}, {"liver": 0.01, "Milz": 0.01}])
+@pytest.mark.parametrize("relative_u", [math.inf, 0.0])
+def test_a_pair_without_histories_is_not_known_and_not_zero(compute, relative_u):
+    """An engine may add a part that it does not sample; then the uncertainty is 0 and not infinite."""
+    table, findings, _ = compute([{"liver": 0.01, "Milz": relative_u}, {"liver": 0.01, "Milz": 0.01}])
     assert not table.has(target="spleen", source="liver") and table.has(target="liver", source="spleen")
     assert "spleen ← liver" in findings["s-value-unreached"].message
 
