@@ -9,7 +9,7 @@ References
 [ICRP107]_ Nuclear decay data for dosimetric calculations.
 """
 
-from theradose.nuclides.chains import ChainMember, DecayChain, load_chain
+from theradose.nuclides.chains import ChainMember, DecayChain, decays_in_place, load_chain, with_retained
 from theradose.nuclides.emissions import AlphaLine, BetaBranch, ElectronLine, Emissions, load_emissions
 from theradose.nuclides.icrp107 import icrp107_available
 from theradose.nuclides.records import (
@@ -35,10 +35,12 @@ __all__ = [
     "Nuclide",
     "PhotonLine",
     "canonical_nuclide",
+    "decays_in_place",
     "icrp107_available",
     "load_chain",
     "load_constant",
     "load_emissions",
     "load_nuclide",
     "nuclide_names",
+    "with_retained",
 ]

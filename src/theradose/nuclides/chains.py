@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -22,12 +22,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from theradose.errors import PhysicsError
-from theradose.nuclides.records import canonical_nuclide, decays_of, load_nuclide, nuclide_names
+from theradose.nuclides.records import (
+    Nuclide,
+    canonical_nuclide,
+    chain_in_place,
+    decays_of,
+    load_nuclide,
+    nuclide_names,
+)
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _SERIES_SPREAD = 1.0
 """Spread of the exponents below which a divided difference is summed as a series."""
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +121,13 @@ class DecayChain:
         Parameters
         ----------
         retained : mapping, optional
-            For some members the fraction of their decays that happen where the parent decayed; the others have
-            left with the blood or by recoil. All stay where nothing is given.
+            For some daughters the fraction of their decays that happen where the parent decayed; the others have
+            left with the blood or by recoil. Where nothing is given a daughter decays where its mother did.
 
         Raises
         ------
         PhysicsError
-            If a name is no member or a fraction is not within 0 to 1.
+            If a name is no daughter, a fraction is not within 0 to 1, or more of a daughter stays than of its mothers.
 
         References
         ----------
@@ -128,9 +136,9 @@ class DecayChain:
         stays = {canonical_nuclide(name): fraction for name, fraction in (retained or {}).items()}
         names = [member.nuclide for member in self.members]
         for name, fraction in stays.items():
-            if name not in names:
+            if name not in names[1:]:
                 raise PhysicsError(
-                    f"{name} is no member of the chain of {names[0]}: its members are {', '.join(names)}.",
+                    f"{name} is no daughter in the chain of {names[0]}, which has {', '.join(names[1:]) or 'none'}.",
                     code="chain-member-unknown",
                 )
             if not 0 <= fraction <= 1:
@@ -138,7 +146,26 @@ class DecayChain:
                     f"A fraction of {fraction:g} of the decays of {name} cannot stay: give a number from 0 to 1.",
                     code="chain-fraction-invalid",
                 )
-        return {member.nuclide: member.decays_per_parent * stays.get(member.nuclide, 1.0) for member in self.members}
+        return self._in_place(stays)
+
+    def _in_place(self, stays: Mapping[str, float]) -> dict[str, float]:
+        """Decays of each member where the parent decayed, per decay of the parent."""
+        fractions = [1.0]
+        decays = {self.members[0].nuclide: 1.0}
+        for position, member in enumerate(self.members[1:], start=1):
+            # The last mother of each path has its fraction already: members stand after all that feed them.
+            fed = sum(share * fractions[path[-2]] for path, share in self.paths if path[-1] == position)
+            held = member.decays_per_parent * stays[member.nuclide] if member.nuclide in stays else fed
+            if held > fed * (1 + _ROUNDING):
+                raise PhysicsError(
+                    f"A fraction of {stays[member.nuclide]:g} of the decays of {member.nuclide} cannot stay, because "
+                    f"only {fed / member.decays_per_parent:.4g} of them have a mother that decays there: give a smaller "
+                    "one.",
+                    code="chain-fraction-invalid",
+                )
+            fractions.append(held / member.decays_per_parent)
+            decays[member.nuclide] = held
+        return decays
 
     def _over_paths(self, t_h: ArrayLike, *, integrated: bool) -> Array:
         times = np.atleast_1d(np.asarray(t_h, dtype=float))
@@ -189,6 +216,61 @@ def load_chain(name: str) -> DecayChain:
         for position, member in enumerate(names)
     )
     return DecayChain(members, tuple(products))
+
+
+def decays_in_place(nuclide: Nuclide) -> dict[str, float]:
+    """Return the decays that happen where a nuclide decays, per decay of it, when all of its chain decays.
+
+    Its own is 1. Daughters count if the record says that they decay in place (``chain_in_place``), or by the fractions
+    of `nuclide.retained`; most nuclides of therapy have none. The half-life of the parent alone sets the number of its
+    decays, so that the integral over time of its activity times these numbers counts all decays of the daughters.
+
+    Raises
+    ------
+    PhysicsError
+        ``chain-not-stated`` if the daughters have time to leave and nobody states which part of them stays.
+
+    Examples
+    --------
+    >>> decays_in_place(load_nuclide("Lu-177"))
+    {'Lu-177': 1.0}
+    """
+    convention = chain_in_place(nuclide.name)
+    if convention is None:
+        return {nuclide.name: 1.0}
+    chain = load_chain(nuclide.name)
+    retained = dict(nuclide.retained)
+    first = [chain.members[path[-1]].nuclide for path, _ in chain.paths if len(path) == 2]
+    missing = [name for name in first if name not in retained]
+    if not convention.value and missing:
+        raise PhysicsError(
+            f"{', '.join(missing)} does not stay where {nuclide.name} decays, and its decays carry most of the energy: "
+            f"state the fraction that stays in the study, 'dose: {{retained: {{{missing[0]}: 0.1}}}}', and the rest as "
+            "the activity that it is elsewhere.",
+            code="chain-not-stated",
+        )
+    return chain.time_integrated(retained=retained)
+
+
+def with_retained(nuclide: Nuclide, fractions: Mapping[str, float]) -> Nuclide:
+    """Return a nuclide with the fractions of its daughters' decays that happen where it decays.
+
+    Parameters
+    ----------
+    nuclide : Nuclide
+        The parent.
+    fractions : mapping of str to float
+        By daughter; where one is not named it decays where its mother does.
+
+    Raises
+    ------
+    PhysicsError
+        If a name is no daughter, or a fraction is not possible.
+    """
+    if not fractions:
+        return nuclide
+    load_chain(nuclide.name).time_integrated(retained=fractions)
+    return replace(nuclide, retained=tuple((canonical_nuclide(name), value) for name, value in fractions.items()))
 
 
 def _ways_from(parent: str) -> list[tuple[tuple[str, float], ...]]:
