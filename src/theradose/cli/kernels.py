@@ -7,15 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from theradose.cli.engine_options import NuclearDataName, NuclearDataOption
 from theradose.cli.options import parsed_positive
 from theradose.cli.output import JsonOption, print_findings, print_json, print_table
-
-
-class NuclearDataName(StrEnum):
-    """Evaluation of the emissions."""
-
-    DDEP = "ddep"
-    ICRP107 = "icrp107"
 
 
 class ChainName(StrEnum):
@@ -30,7 +24,6 @@ MediumOption = Annotated[str, typer.Option("--medium", help="Water, or a soft ti
 DensityOption = Annotated[
     str | None, typer.Option("--density", help="Density, such as '1.04 g/mL'; that of the medium by default.")
 ]
-NuclearDataOption = Annotated[NuclearDataName, typer.Option("--nuclear-data", help="Evaluation of the emissions.")]
 ChainOption = Annotated[
     ChainName | None,
     typer.Option("--chain", help="Whether the daughters decay in place; by default what the nuclide's record says."),

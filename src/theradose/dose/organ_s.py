@@ -19,7 +19,7 @@ from theradose.dose.s_energy import check_energy, mass_exponent
 from theradose.dose.svalues import factor_constant
 from theradose.errors import PhysicsError
 from theradose.model.finding import Finding
-from theradose.model.s_values import TOTAL_BODY, Radiation, SValueTable
+from theradose.model.s_values import TOTAL_BODY, SValueTable
 from theradose.nuclides import Constant
 from theradose.uncertainty import Uncertain
 
@@ -209,7 +209,7 @@ def _component(target: str, term: DoseTerm, mass_ratio: Uncertain | float) -> tu
         if term.scales_with_mass:
             part = part * mass_ratio ** mass_exponent(radiation)
         dose = dose + part
-        if radiation is Radiation.ALPHA:
+        if radiation == "alpha":
             alpha = part
     if term.u_gy_per_mbq_h is not None:
         statistics = f"s-value-statistics:{target}<-{term.source}"

@@ -14,8 +14,9 @@ from theradose.data import load_yaml
 from theradose.dose.energy import EmittedEnergy
 from theradose.dose.local import local_dose_constant
 from theradose.errors import PhysicsError
+from theradose.model.dose import Radiation
 from theradose.model.finding import Finding
-from theradose.model.s_values import RED_MARROW, TOTAL_BODY, Radiation, SValue, SValueTable
+from theradose.model.s_values import RED_MARROW, TOTAL_BODY, SValue, SValueTable
 from theradose.spatial.naming import paired_regions
 
 _DATA = "organ_s.yaml"
@@ -60,10 +61,10 @@ def s_value_parts(*, value: SValue, energy: EmittedEnergy, own_mass_g: float | N
         return value.parts_gy_per_mbq_h
     total = value.gy_per_mbq_h
     if own_mass_g is None:
-        return {Radiation.PHOTON: total}
+        return {"photon": total}
     alpha = min(total, local_dose_constant(electron_energy_kev=energy.alpha_kev) / own_mass_g)
     electron = min(total - alpha, local_dose_constant(electron_energy_kev=energy.electron_kev) / own_mass_g)
-    return {Radiation.ALPHA: alpha, Radiation.ELECTRON: electron, Radiation.PHOTON: total - alpha - electron}
+    return {"alpha": alpha, "electron": electron, "photon": total - alpha - electron}
 
 
 def proportional_parts(*, value: SValue, energy: EmittedEnergy) -> Mapping[Radiation, float]:
@@ -85,7 +86,7 @@ def proportional_parts(*, value: SValue, energy: EmittedEnergy) -> Mapping[Radia
     if value.parts_gy_per_mbq_h:
         return value.parts_gy_per_mbq_h
     alpha = value.gy_per_mbq_h * energy.alpha_kev / energy.total_kev
-    return {Radiation.ALPHA: alpha, Radiation.ELECTRON: value.gy_per_mbq_h - alpha}
+    return {"alpha": alpha, "electron": value.gy_per_mbq_h - alpha}
 
 
 def mass_exponent(radiation: Radiation) -> float:
@@ -98,7 +99,7 @@ def mass_exponent(radiation: Radiation) -> float:
     ----------
     [Bolch2009]_
     """
-    exponent: float = load_yaml(_DATA)["self_photon_exponent"]["value"] if radiation is Radiation.PHOTON else 1.0
+    exponent: float = load_yaml(_DATA)["self_photon_exponent"]["value"] if radiation == "photon" else 1.0
     return exponent
 
 

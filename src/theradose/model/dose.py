@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from theradose.model.arrays import Array, frozen
 from theradose.model.grid import Volume
@@ -12,6 +12,8 @@ from theradose.uncertainty import Uncertain
 
 Radiation = Literal["electron", "photon", "alpha"]
 """Kinds of emitted radiation; alpha holds the recoils, and secondary particles belong to what set them free."""
+
+RADIATIONS: tuple[Radiation, ...] = get_args(Radiation)
 
 StoppedBy = Literal["histories", "target", "time", "interruption"]
 

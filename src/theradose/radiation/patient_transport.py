@@ -22,7 +22,7 @@ from theradose.radiation.patient import Effort, Particle, ParticleResult, Patien
 from theradose.radiation.sources import ParticleSpectrum, electron_spectrum, particle_source, photon_spectrum
 from theradose.radiation.transport import stack
 from theradose.radiation.transport.problem import Problem
-from theradose.radiation.transport.run import Batches, BatchRun, Score
+from theradose.radiation.transport.run import LEAST_BATCHES, Batches, BatchRun, Score
 from theradose.radiation.transport.types import EMITTED, ESCAPED_ELECTRON, ESCAPED_PHOTON, LOST, Media, Voxels
 
 _KINDS: Mapping[Particle, float] = {"electron": stack.ELECTRON, "photon": stack.PHOTON}
@@ -117,16 +117,18 @@ class PatientTransport:
             self._known = np.array([flat[score.voxel] @ score.weight for score in self._scores])
             self._known_kev = known_kev
         emitted = [particle for particle in particles if self.emits(particle)]
-        batches = int(self._setting("batches"))
+        limited = self._effort.time_limit_s is not None
+        largest = self._setting("most_per_batch_limited" if limited else "most_per_batch")
         runs: dict[Particle, BatchRun] = {}
         for particle, histories in self._histories(emitted).items():
+            batches = max(int(self._setting("batches")), math.ceil(histories / largest))
             runs[particle] = self._start(particle, math.ceil(histories / batches), self._effort.seed)
             waiting = len(emitted) - len(runs)
             if not self._extend(runs[particle], particle, batches, shared_with=waiting):
                 break
         else:
             self._refine(runs)
-        return {particle: self._result(particle, run) for particle, run in runs.items() if run.count > 1}
+        return {particle: self._result(particle, run) for particle, run in runs.items() if run.count >= LEAST_BATCHES}
 
     def _refine(self, runs: Mapping[Particle, BatchRun]) -> None:
         """Add histories until the targets are met, as far as the time allows."""
@@ -163,7 +165,7 @@ class PatientTransport:
         for particle in particles:
             run = self._start(particle, per_batch, self._effort.seed + _PILOT_SEED)
             complete = self._extend(run, particle, int(self._setting("pilot_batches")), silent=True)
-            if not complete or run.count < 2:
+            if not complete or run.count < LEAST_BATCHES:
                 return dict.fromkeys(particles, per_batch)
             pilots[particle] = self._result(particle, run)
         cost = {particle: self._setting(f"{particle}_cost") for particle in particles}
@@ -246,12 +248,6 @@ class PatientTransport:
 
     def _result(self, particle: Particle, run: BatchRun) -> ParticleResult:
         spectrum = self._spectra[particle]
-        if run.count < 2:
-            raise PhysicsError(
-                f"Not even two batches of {particle}s were followed, so that there is no result with an uncertainty: "
-                "allow more time or more histories.",
-                code="too-few-histories",
-            )
         # The energy drawn differs from that of the spectrum by chance only: the ratio takes this out.
         scale = spectrum.energy_kev_per_decay / float(run.account[EMITTED])
         between = run.count / (run.count - 1)

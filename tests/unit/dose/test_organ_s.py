@@ -13,7 +13,7 @@ from theradose.dose.organ_s import organ_doses
 from theradose.dose.s_energy import check_energy, s_value_parts
 from theradose.dose.svalues import factor_nuclides, load_organ_factors, remainder_factor
 from theradose.errors import PhysicsError
-from theradose.model.s_values import Radiation, SValue, SValueOrigin, SValueTable
+from theradose.model.s_values import SValue, SValueOrigin, SValueTable
 from theradose.nuclides import load_nuclide, nuclide_names
 from theradose.uncertainty import Uncertain, budget
 
@@ -117,7 +117,7 @@ def test_red_marrow_scales_linearly():
 
 
 def test_parts_of_the_table_are_taken():
-    parts = {("liver", "liver"): {Radiation.ELECTRON: 3e-5, Radiation.PHOTON: 2e-5}}
+    parts = {("liver", "liver"): {"electron": 3e-5, "photon": 2e-5}}
     table = table_of({("liver", "liver"): 5e-5}, {"liver": 1800.0}, parts=parts)
     result, _ = doses({"liver": 1.0}, table=table, mass={"liver": 900.0})
     assert result.dose("liver").dose_gy.value == pytest.approx(2 * 3e-5 + 2 ** (2 / 3) * 2e-5)
