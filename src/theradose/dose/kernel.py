@@ -107,7 +107,7 @@ def deposited_energy(
     grid = request.tia.grid
     _check_right_angles(grid)
     kernel = nuclide_kernel(request.nuclide.name, nuclear_data=request.nuclide.nuclear_data)
-    box, reach = _box_and_reach(request.tia.data > 0, tissue_voxels(request.density))
+    box, reach = _box_and_reach(request.tia.data > 0, _tissue(request))
     voxels = voxel_kernel(
         kernel=kernel,
         spacing_mm=grid.spacing_mm,
@@ -128,7 +128,7 @@ def kernel_findings(request: DoseRequest, deposited: DepositedEnergy) -> tuple[F
 
     `deposited` holds electrons at least.
     """
-    tissue, density = tissue_voxels(request.density)[deposited.box], request.density.data[deposited.box]
+    tissue, density = _tissue(request)[deposited.box], request.density.data[deposited.box]
     return (*_outside_tissue(deposited, tissue), *_unlike_water(deposited, tissue, density))
 
 
@@ -142,7 +142,7 @@ def kernel_dose_map(
     [Bolch1999]_
     """
     own = not isinstance(density_g_per_ml, float)
-    grid, tissue = request.tia.grid, tissue_voxels(request.density)[deposited.box]
+    grid, tissue = request.tia.grid, _tissue(request)[deposited.box]
     total = np.sum(list(deposited.parts.values()), axis=0)
     # The constant for 1 keV, Gy·g/(MBq·h), times energy over mass.
     factor = local_dose_constant(electron_energy_kev=1.0) / grid.voxel_volume_ml
@@ -215,6 +215,10 @@ def _unlike_water(deposited: DepositedEnergy, tissue: Array, density: Array) -> 
         f"{high:g} g/mL, such as lung and bone, where it does not hold: compare with the engine 'montecarlo'."
     )
     return (Finding("kernel-unlike-water", "warning", message),)
+
+
+def _tissue(request: DoseRequest) -> Array:
+    return tissue_voxels(request.density)
 
 
 def _box_and_reach(active: Array, tissue: Array) -> tuple[Box, Shape]:
