@@ -8,10 +8,10 @@ import pytest
 
 from theradose.acquire.labels import distribute_activity, read_label_segmentation
 from theradose.acquire.load import load_ct
+from theradose.dose.energy import emitted_energy
 from theradose.dose.engines import DoseRequest, dose_engines, transport_settings
 from theradose.dose.organ_s import organ_doses
 from theradose.dose.patient_s import patient_s_values
-from theradose.dose.s_energy import emitted_energy
 from theradose.dose.s_import import prepare_table
 from theradose.dose.svalues import load_organ_factors
 from theradose.formats.s_table import read_s_table

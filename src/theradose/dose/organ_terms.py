@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from theradose.dose.energy import EmittedEnergy
 from theradose.dose.organ_sources import REMAINDER, MatchedSources
-from theradose.dose.s_energy import EmittedEnergy, contains, proportional_parts, s_value_parts
+from theradose.dose.s_energy import contains, proportional_parts, s_value_parts
 from theradose.dose.svalues import remainder_factor
 from theradose.model.dose import Radiation
 from theradose.model.s_values import RED_MARROW, TOTAL_BODY, SValue, SValueTable

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from theradose.data import load_yaml
+from theradose.dose.energy import emitted_energy
 from theradose.dose.engines import (
     INTERRUPTED,
     DoseEngine,
@@ -139,13 +140,16 @@ def patient_s_values(
             progress(Progress((done + 1) / len(chosen)))
     if not noticed:
         raise KeyboardInterrupt
+    daughters = ", ".join(emitted_energy(nuclide).daughters)
+    in_place = f", with {daughters} in place" if daughters else ""
     table = SValueTable(
         nuclide=nuclide.name,
         phantom="patient",
         values=values,
         mass_g={region_name(name): mass for name, mass in masses.items()},
         origin=SValueOrigin(
-            source=f"computed by the engine {engine} of theradose with the nuclear data {nuclide.nuclear_data}",
+            source=f"computed by the engine {engine} of theradose with the nuclear data {nuclide.nuclear_data}"
+            f"{in_place}",
             status="computed",
             unit="Gy/(MBq h)",
         ),

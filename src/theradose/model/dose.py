@@ -125,8 +125,9 @@ class RegionDose:
     dose_gy : Uncertain
         Mean absorbed dose with all its sources.
     components : mapping of str to Uncertain
-        Parts that add up to the dose: ``self`` by local deposition, and ``transport``, what another engine adds to it
-        or takes from it.
+        Parts that add up to the dose: ``self`` by local deposition of electrons, ``alpha`` by that of alpha particles
+        and recoils where there are some, unweighted, and ``transport``, what another engine adds to both or takes from
+        them.
     """
 
     region: str

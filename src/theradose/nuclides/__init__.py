@@ -9,9 +9,10 @@ References
 [ICRP107]_ Nuclear decay data for dosimetric calculations.
 """
 
-from theradose.nuclides.chains import ChainMember, DecayChain, decays_in_place, load_chain, with_retained
+from theradose.nuclides.chains import ChainMember, DecayChain, load_chain
 from theradose.nuclides.emissions import AlphaLine, BetaBranch, ElectronLine, Emissions, load_emissions
 from theradose.nuclides.icrp107 import icrp107_available
+from theradose.nuclides.in_place import decays_in_place, with_retained
 from theradose.nuclides.records import (
     Constant,
     NuclearData,

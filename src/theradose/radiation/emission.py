@@ -20,9 +20,7 @@ from theradose.nuclides import (
     BetaBranch,
     Emissions,
     NuclearData,
-    Nuclide,
     canonical_nuclide,
-    decays_in_place,
     load_chain,
     load_emissions,
 )
@@ -152,44 +150,6 @@ def emission_spectra(
             "Fractions of decays that stay belong to a chain: ask for the chain 'equilibrium'.", code="chain-unknown"
         )
     return _spectra(icrp107_name(nuclide) if nuclear_data == "icrp107" else canonical_nuclide(nuclide), nuclear_data)
-
-
-def chain_of(nuclide: Nuclide) -> Chain:
-    """Return whether the daughters of a nuclide of a study count in its dose, by its record.
-
-    Raises
-    ------
-    PhysicsError
-        ``chain-not-stated``, as :func:`~theradose.nuclides.decays_in_place`.
-
-    References
-    ----------
-    [Bateman1910]_
-
-    Examples
-    --------
-    >>> from theradose.nuclides import load_nuclide
-    >>> chain_of(load_nuclide("Lu-177")), chain_of(load_nuclide("Ac-225"))
-    ('none', 'equilibrium')
-    """
-    return "equilibrium" if len(decays_in_place(nuclide)) > 1 else "none"
-
-
-def spectra_in_place(nuclide: Nuclide) -> EmissionSpectra:
-    """Return what is emitted where a nuclide of a study decays, with the daughters that decay there.
-
-    Raises
-    ------
-    PhysicsError
-        ``chain-not-stated``, as :func:`~theradose.nuclides.decays_in_place`, or if data are not at hand.
-
-    References
-    ----------
-    [EGSnrcLNHB]_, [ICRP107]_
-    """
-    return emission_spectra(
-        nuclide.name, nuclear_data=nuclide.nuclear_data, chain=chain_of(nuclide), retained=dict(nuclide.retained)
-    )
 
 
 def piecewise_linear_moment(energy_kev: Array, density: Array) -> float:

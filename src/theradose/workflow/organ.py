@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from theradose.acquire.labels import read_label_segmentation
+from theradose.dose.energy import emitted_energy
 from theradose.dose.engines import Progress, TransportSettings
 from theradose.dose.organ_s import OrganDose, OrganDoses, organ_doses
 from theradose.dose.patient_s import is_noisy, patient_s_values
-from theradose.dose.s_energy import emitted_energy
 from theradose.dose.s_import import prepare_table, region_name
 from theradose.dose.svalues import DEFAULT_SEX, Sex, load_organ_factors
 from theradose.errors import StudyError

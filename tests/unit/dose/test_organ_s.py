@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from theradose.dose.energy import EmittedEnergy, emitted_energy
 from theradose.dose.local import local_dose_constant
 from theradose.dose.organ_s import organ_doses
-from theradose.dose.s_energy import EmittedEnergy, check_energy, emitted_energy, s_value_parts
+from theradose.dose.s_energy import check_energy, s_value_parts
 from theradose.dose.svalues import factor_nuclides, load_organ_factors, remainder_factor
 from theradose.errors import PhysicsError
 from theradose.model.s_values import SValue, SValueOrigin, SValueTable
@@ -230,7 +231,7 @@ def test_alpha_part_is_shown_apart_and_unweighted():
     kidneys = result.dose("kidneys")
     assert kidneys.alpha_gy.value == pytest.approx(2 * 10 * alpha)
     assert kidneys.dose_gy.value == pytest.approx(2 * 10 * (alpha + electron))
-    assert "organ-alpha-unweighted" in codes(findings)
+    assert "alpha-unweighted" in codes(findings)
 
 
 def test_folded_weighting_factor_is_refused():
