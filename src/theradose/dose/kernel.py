@@ -14,9 +14,9 @@ import numpy as np
 from theradose.data import load_yaml
 from theradose.dose.energy import emitted_energy, energy_findings
 from theradose.dose.engines import DoseRequest, dose_engines
-from theradose.dose.local import emitted_energy_j, local_dose_constant, minimum_tissue_density_g_per_ml
+from theradose.dose.local import emitted_energy_j, local_dose_constant, minimum_tissue_density_g_per_ml, tissue_voxels
 from theradose.errors import GeometryError
-from theradose.model.arrays import Array
+from theradose.model.arrays import Array, bounding_box
 from theradose.model.dose import DoseMap, Radiation, RadiationEnergy
 from theradose.model.finding import Finding
 from theradose.model.grid import Grid
@@ -227,20 +227,18 @@ def _unlike_water(deposited: DepositedEnergy, tissue: Array, density: Array) -> 
 
 
 def _tissue(request: DoseRequest) -> Array:
-    return np.asarray(request.density.data >= minimum_tissue_density_g_per_ml())
+    return tissue_voxels(request.density)
 
 
 def _box_and_reach(active: Array, tissue: Array) -> tuple[Box, Shape]:
     """Box around all activity and tissue, and the number of offsets from 0 that lie between the two."""
+    sources, targets = bounding_box(active), bounding_box(tissue)
+    if sources is None or targets is None:
+        return (slice(0, 1), slice(0, 1), slice(0, 1)), (1, 1, 1)
     box, reach = [], []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        sources, targets = (np.flatnonzero(mask.any(axis=others)) for mask in (active, tissue))
-        both = np.union1d(sources, targets)
-        if sources.size == 0 or targets.size == 0:
-            return (slice(0, 1), slice(0, 1), slice(0, 1)), (1, 1, 1)
-        box.append(slice(int(both[0]), int(both[-1]) + 1))
-        reach.append(1 + int(max(targets[-1] - sources[0], sources[-1] - targets[0])))
+    for source, target in zip(sources, targets, strict=True):
+        box.append(slice(min(source.start, target.start), max(source.stop, target.stop)))
+        reach.append(max(target.stop - source.start, source.stop - target.start))
     return (box[0], box[1], box[2]), (reach[0], reach[1], reach[2])
 
 

@@ -28,7 +28,7 @@ LOCAL = "local"
 """Name of the engine."""
 
 _EV_PER_KEV = 1e3
-_DECAYS_PER_MBQ_H = 1e6 * 3600.0
+DECAYS_PER_MBQ_H = 1e6 * 3600.0
 _G_PER_KG = 1e3
 _SMALLEST_SHARE_IN_AIR = 0.01
 
@@ -51,7 +51,7 @@ def local_dose_constant(*, electron_energy_kev: float) -> float:
     [Bolch2009]_, [SIBrochure9]_
     """
     joule_per_ev = load_constant("elementary-charge").value
-    return electron_energy_kev * _EV_PER_KEV * joule_per_ev * _DECAYS_PER_MBQ_H * _G_PER_KG
+    return electron_energy_kev * _EV_PER_KEV * joule_per_ev * DECAYS_PER_MBQ_H * _G_PER_KG
 
 
 def charged_dose_constant(nuclide: Nuclide) -> float:
@@ -201,6 +201,11 @@ def minimum_tissue_density_g_per_ml() -> float:
     return float(load_yaml("dose.yaml")["minimum_tissue_density"]["value"])
 
 
+def tissue_voxels(density: DensityMap) -> Array:
+    """Return which voxels are tissue and get a dose."""
+    return np.asarray(density.data >= minimum_tissue_density_g_per_ml())
+
+
 def emitted_energy_j(*, tia_mbq_h: float, energy_kev: float) -> float:
     """Return the energy in J that decays emit.
 
@@ -234,7 +239,7 @@ def _energy_account(request: DoseRequest, in_air: float) -> tuple[RadiationEnerg
 
 
 def _per_mass(amount: Volume, density: DensityMap, constant: float) -> tuple[Array, float]:
-    tissue = density.data >= minimum_tissue_density_g_per_ml()
+    tissue = tissue_voxels(density)
     result = np.zeros(amount.grid.shape, np.float32)
     np.divide(amount.data * np.float32(constant), density.data, out=result, where=tissue)
     total = float(amount.data.sum(dtype=np.float64))

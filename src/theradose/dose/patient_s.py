@@ -26,7 +26,6 @@ from theradose.dose.engines import (
 )
 from theradose.dose.s_import import region_name
 from theradose.errors import PhysicsError
-from theradose.model.arrays import Array
 from theradose.model.dose import DoseMap
 from theradose.model.finding import Finding
 from theradose.model.grid import DensityMap, Grid, Volume
@@ -128,9 +127,11 @@ def patient_s_values(
         if finished is None:
             break
         dose, noticed[source] = finished
+        # Gy·g is mJ.
+        absorbed_mj = dose.data * density.data * density.grid.voxel_volume_ml
         for target, voxels in regions.items():
             pair = region_name(target), region_name(source)
-            value = _s_value(dose, density, voxels, target, masses[target])
+            value = _s_value(dose, target, voxels.sum_of(absorbed_mj), masses[target])
             if value is None:
                 unreached.append(pair)
             else:
@@ -205,7 +206,7 @@ def _uniform(voxels: RegionVoxels, grid: Grid) -> Volume:
 
 
 def _mass_g(density: DensityMap, voxels: RegionVoxels, name: str) -> float:
-    mass = float(_voxel_masses(density, voxels).sum())
+    mass = voxels.sum_of(density.data) * density.grid.voxel_volume_ml
     if not mass > 0:
         raise PhysicsError(
             f"The region '{name}' has no voxels or no mass: correct its outline or the density map.",
@@ -214,16 +215,9 @@ def _mass_g(density: DensityMap, voxels: RegionVoxels, name: str) -> float:
     return mass
 
 
-def _voxel_masses(density: DensityMap, voxels: RegionVoxels) -> Array:
-    """Return the mass of a region in each voxel of its box, g."""
-    inside = voxels.fraction.astype(np.float64) * density.data[voxels.box]
-    return np.asarray(inside * density.grid.voxel_volume_ml)
-
-
-def _s_value(dose: DoseMap, density: DensityMap, voxels: RegionVoxels, target: str, mass_g: float) -> SValue | None:
+def _s_value(dose: DoseMap, target: str, absorbed_mj: float, mass_g: float) -> SValue | None:
     """Return the S value to a target, ``None`` if it was sampled and no history reached it."""
-    absorbed = float((dose.data[voxels.box] * _voxel_masses(density, voxels)).sum(dtype=np.float64))
-    s_value = absorbed / mass_g / _TIA_MBQ_H
+    s_value = absorbed_mj / mass_g / _TIA_MBQ_H
     if dose.statistics is None or target not in dose.statistics.region_relative_u:
         return SValue(s_value)
     relative_u = dose.statistics.region_relative_u[target]

@@ -9,8 +9,8 @@ import numpy as np
 from theradose.data import load_yaml
 from theradose.dose.energy import emitted_energy, energy_findings
 from theradose.dose.engines import DoseRequest, Progress
-from theradose.dose.local import activity_in_air_findings, emitted_energy_j
-from theradose.dose.scene import DECAYS_PER_MBQ_H, activity_score, region_scores, transport_scene
+from theradose.dose.local import DECAYS_PER_MBQ_H, activity_in_air_findings, emitted_energy_j
+from theradose.dose.scene import activity_score, region_scores, transport_scene
 from theradose.errors import PhysicsError
 from theradose.model.arrays import Array
 from theradose.model.dose import DoseMap, DoseStatistics, Radiation, RadiationEnergy, StoppedBy
@@ -130,7 +130,7 @@ class Simulation:
         """Whether a region is large and active enough to set the effort."""
         settings, tia = self._request.transport, self._request.tia
         voxels = self._request.regions[name]
-        held = float(np.sum(tia.data[voxels.box] * voxels.fraction, dtype=np.float64))
+        held = voxels.sum_of(tia.data)
         return (
             voxels.voxel_count * tia.grid.voxel_volume_ml >= settings.region_volume_ml
             and held >= settings.region_share * float(tia.data.sum(dtype=np.float64))

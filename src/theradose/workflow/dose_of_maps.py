@@ -130,8 +130,9 @@ class MapDose:
 
     def _region(self, name: str, voxels: RegionVoxels) -> dict[str, Any]:
         volume_ml = self.request.tia.grid.voxel_volume_ml
-        parts = (self.request.density.data[voxels.box], self.request.tia.data[voxels.box])
-        mass_g, tia_mbq_h = (float(np.vdot(part.astype(np.float64), voxels.fraction)) * volume_ml for part in parts)
+        mass_g, tia_mbq_h = (
+            voxels.sum_of(volume.data) * volume_ml for volume in (self.request.density, self.request.tia)
+        )
         mean = map_mean(region=name, dose=self.dose, voxels=voxels)
         return {
             "name": name,
