@@ -19,6 +19,7 @@ from theradose.model.arrays import Array
 from theradose.radiation.emission import EmissionSpectra
 from theradose.radiation.media import TransportCuts, packaged_cuts, transport_media
 from theradose.radiation.patient import Effort, Particle, ParticleResult, Patient, Report
+from theradose.radiation.photons import photon_energy_grid
 from theradose.radiation.sources import ParticleSpectrum, electron_spectrum, particle_source, photon_spectrum
 from theradose.radiation.transport import stack
 from theradose.radiation.transport.problem import Problem
@@ -27,8 +28,8 @@ from theradose.radiation.transport.types import EMITTED, ESCAPED_ELECTRON, ESCAP
 
 _KINDS: Mapping[Particle, float] = {"electron": stack.ELECTRON, "photon": stack.PHOTON}
 _SETTINGS = "radiation/transport.yaml"
-# Batches of the pilot are numbered far from those of the run, so that they are other histories.
-_PILOT_SEED = 1 << 40
+# Bits that set seeds apart: the first short runs and the photons are other random numbers.
+_PILOT_SEED, _PHOTON_SEED = 1 << 40, 1 << 41
 
 
 class PatientTransport:
@@ -88,6 +89,8 @@ class PatientTransport:
             "electron": electron_spectrum(spectra, cut_kev=cuts.electron_kev),
             "photon": photon_spectrum(spectra, cut_kev=cuts.photon_kev),
         }
+        for particle, spectrum in self._spectra.items():
+            _check_energies(particle, spectrum, highest_kev=float(photon_energy_grid()[-1]))
 
     def spectrum(self, particle: Particle) -> ParticleSpectrum:
         """Return the particles of a kind that are followed, and the energy of those that are not."""
@@ -163,7 +166,7 @@ class PatientTransport:
         per_batch = int(self._setting("pilot_histories"))
         pilots: dict[Particle, ParticleResult] = {}
         for particle in particles:
-            run = self._start(particle, per_batch, self._effort.seed + _PILOT_SEED)
+            run = self._start(particle, per_batch, self._effort.seed ^ _PILOT_SEED)
             complete = self._extend(run, particle, int(self._setting("pilot_batches")), silent=True)
             if not complete or run.count < LEAST_BATCHES:
                 return dict.fromkeys(particles, per_batch)
@@ -212,6 +215,7 @@ class PatientTransport:
 
     def _start(self, particle: Particle, per_batch: int, seed: int) -> BatchRun:
         source = particle_source(self._activity, self._spectra[particle])
+        seed ^= _PHOTON_SEED if particle == "photon" else 0
         problem = Problem(_KINDS[particle], source, self._voxels, self._media, seed, max(per_batch, 1))
         return BatchRun(
             self._batches(problem),
@@ -329,6 +333,16 @@ def patient_voxels(patient: Patient, media: Media) -> Voxels:
             np.maximum(majorant, largest * media.photon[index, :, 0], out=majorant)
     z, y, x = (side / 10.0 for side in patient.spacing_mm)
     return Voxels(material, density, z, y, x, majorant)
+
+
+def _check_energies(particle: Particle, spectrum: ParticleSpectrum, *, highest_kev: float) -> None:
+    highest = float(spectrum.high_kev.max(initial=0.0))
+    if highest > highest_kev:
+        raise PhysicsError(
+            f"There are {particle}s of {highest:.4g} keV, and the interaction data end at {highest_kev:.4g} keV: this "
+            "nuclide cannot be followed.",
+            code="transport-energy",
+        )
 
 
 def _rounded(histories: float) -> int:

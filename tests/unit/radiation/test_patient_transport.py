@@ -1,5 +1,7 @@
 """How far a Monte Carlo goes, and what it says of itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -117,3 +119,20 @@ def test_what_is_known_without_histories_counts():
 def test_cuts_below_the_interaction_data_are_refused():
     with pytest.raises(PhysicsError, match="at least 1 keV"):
         packaged_cuts(electron_kev=0.1)
+
+
+def test_energies_beyond_the_interaction_data_are_refused():
+    spectra = replace(LUTETIUM, photon_kev=np.array([6129.0]), photon_per_decay=np.array([0.5]))
+    with pytest.raises(PhysicsError, match="6129 keV, and the interaction data end at 3000 keV"):
+        PatientTransport(cube_patient(5, 4.0), np.ones((5, 5, 5)), spectra, effort=Effort(decays=10))
+
+
+def test_electrons_and_photons_have_other_random_numbers():
+    """Runs of equal length from one seed scatter independently: their correlation over seeds is that of chance."""
+    pairs = []
+    for seed in range(60):
+        job = transport(Effort(decays=2000, seed=seed), scores=(score(MIDDLE + 1),))
+        results = job.follow(("electron", "photon"))
+        pairs.append([results[particle].score[0] for particle in ("electron", "photon")])
+    # 60 pairs: a correlation of chance has a standard deviation of 0.13.
+    assert abs(np.corrcoef(np.array(pairs).T)[0, 1]) < 0.5

@@ -100,10 +100,14 @@ def electron_tracker(deposit: Callable[..., Any]) -> Callable[..., int]:
         smallest = media.voxel_fraction * min(side_z, side_y, side_x)
         material, density = int(voxels.material[iz, iy, ix]), voxels.density[iz, iy, ix]
         while True:
+            # Asked first, because a step that takes everything may leave less than nothing by rounding.
+            if energy <= media.electron_cut_kev:
+                deposit(tally, iz, iy, ix, energy)
+                return waiting
             index, part = locate_energy(energy, media)
             reach = electron_value(media, material, index, part, RANGE)
             nearest = min(min(z, side_z - z), min(min(y, side_y - y), min(x, side_x - x)))
-            if energy <= media.electron_cut_kev or reach < nearest * density:
+            if reach < nearest * density:
                 return stop(energy, iz, iy, ix, z, y, x, material, voxels, media, state, stack, waiting, tally, account)
             stopping = electron_value(media, material, index, part, STOPPING)
             longest = min(media.step_fraction * reach, smallest * density)
