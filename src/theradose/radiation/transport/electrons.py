@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 from theradose.compiled import device_function
-from theradose.radiation.transport.directions import turned
+from theradose.radiation.transport.directions import isotropic, turned
 from theradose.radiation.transport.electron_physics import (
     COLLISION,
     NO_EVENT,
@@ -56,22 +55,9 @@ def electron_tracker(deposit: Callable[..., Any]) -> Callable[..., int]:
             photon = min(sample_photon(radiating, material, media, state), radiating)
             deposit(tally, iz, iy, ix, energy - radiating)
             energy = radiating - photon
-            cosine = 2.0 * uniform(state) - 1.0
-            azimuth = 2.0 * math.pi * uniform(state)
-            sine = math.sqrt(1.0 - cosine * cosine)
-            waiting = push(
-                stack,
-                waiting,
-                account,
-                PHOTON,
-                photon,
-                iz + z / voxels.side_z,
-                iy + y / voxels.side_y,
-                ix + x / voxels.side_x,
-                cosine,
-                sine * math.cos(azimuth),
-                sine * math.sin(azimuth),
-            )
+            place_z, place_y, place_x = iz + z / voxels.side_z, iy + y / voxels.side_y, ix + x / voxels.side_x
+            uz, uy, ux = isotropic(state)
+            waiting = push(stack, waiting, account, PHOTON, photon, place_z, place_y, place_x, uz, uy, ux)
         deposit(tally, iz, iy, ix, energy)
         return waiting
 
