@@ -114,6 +114,11 @@ class PatientTransport:
             ``electron``, ``photon``.
         known_kev : ndarray, optional
             Energy per voxel and decay that is known without histories and counts in every score.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the user ends the first run; later the batches that are finished are kept.
         """
         if known_kev is not None:
             flat = known_kev.reshape(-1)
@@ -167,9 +172,9 @@ class PatientTransport:
         pilots: dict[Particle, ParticleResult] = {}
         for particle in particles:
             run = self._start(particle, per_batch, self._effort.seed ^ _PILOT_SEED)
-            complete = self._extend(run, particle, int(self._setting("pilot_batches")), silent=True)
-            if not complete or run.count < LEAST_BATCHES:
-                return dict.fromkeys(particles, per_batch)
+            if not self._extend(run, particle, int(self._setting("pilot_batches")), silent=True):
+                # The first run is no part of the result, so that there is nothing to keep.
+                raise KeyboardInterrupt
             pilots[particle] = self._result(particle, run)
         cost = {particle: self._setting(f"{particle}_cost") for particle in particles}
         variance = {

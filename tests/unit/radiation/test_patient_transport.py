@@ -72,6 +72,17 @@ def test_target_is_reached_for_the_steering_scores():
     assert u[0] <= 0.01 < u[1]
 
 
+def test_interruption_of_the_first_run_ends_it(monkeypatch):
+    class Interrupted:
+        def run(self, batch):
+            raise KeyboardInterrupt
+
+    job = transport(Effort(target_relative_u=0.01), scores=(score(MIDDLE),))
+    monkeypatch.setattr(job, "_batches", lambda problem: Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        job.follow(("electron", "photon"))
+
+
 def test_voxels_have_a_target_of_their_own():
     uniform = np.ones((5, 5, 5))
     everything = score(*range(125))
