@@ -30,7 +30,6 @@ from theradose.errors import PhysicsError
 from theradose.model.arrays import Array
 from theradose.radiation.coulomb import coulomb_enhancement
 
-
 TRANSITIONS = ("allowed", "first-forbidden", "unique-first-forbidden", "second-forbidden")
 """Types of transition; those that are not unique have the allowed shape."""
 
