@@ -8,7 +8,7 @@ import numpy as np
 
 from theradose.data import load_yaml
 from theradose.dose.energy import emitted_energy, energy_findings
-from theradose.dose.engines import INTERRUPTED, DoseRequest, Progress
+from theradose.dose.engines import DoseRequest, Progress
 from theradose.dose.local import DECAYS_PER_MBQ_H, activity_in_air_findings, emitted_energy_j
 from theradose.dose.scene import activity_score, region_scores, transport_scene
 from theradose.errors import PhysicsError
@@ -217,5 +217,5 @@ class Simulation:
         findings = (*activity_in_air_findings(in_air), *energy_findings(emitted_energy(self._request.nuclide)))
         if any(result.interrupted for result in results.values()):
             message = "The calculation was interrupted: the dose is that of the histories until then."
-            findings = (*findings, Finding(INTERRUPTED, "warning", message))
+            findings = (*findings, Finding("interrupted", "warning", message))
         return findings
