@@ -97,8 +97,9 @@ class PatientTransport:
         return self._spectra[particle]
 
     def emits(self, particle: Particle) -> bool:
-        """Return whether there are particles of a kind to follow."""
-        return self._spectra[particle].particles_per_decay > 0
+        """Return whether a kind of particle carries enough of the energy to be followed."""
+        energy = sum(spectrum.energy_kev_per_decay for spectrum in self._spectra.values())
+        return self._spectra[particle].energy_kev_per_decay > self._setting("least_energy_share") * energy
 
     def follow(
         self, particles: Sequence[Particle], *, known_kev: Array | None = None

@@ -120,3 +120,12 @@ def test_progress_goes_from_nothing_to_all():
     dose_engines.get("montecarlo")(request)
     fractions = [step.fraction for step in told]
     assert fractions == sorted(fractions) and fractions[-1] == pytest.approx(1.0) and fractions[0] < 0.1
+
+
+def test_photons_of_yttrium_are_not_worth_following():
+    """They carry 3e-8 of the energy."""
+    dose, _ = dose_engines.get("montecarlo")(request_of("Y-90"))
+    assert list(dose.parameters["histories"]) == ["electron"]
+    assert dose.statistics.histories == pytest.approx(20_000, rel=0.01)
+    hybrid, _ = dose_engines.get("hybrid")(request_of("Y-90"))
+    assert hybrid.statistics.histories == 0 and hybrid.data.max() > 0 and hybrid.u.data.max() == 0
