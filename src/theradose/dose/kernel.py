@@ -107,7 +107,7 @@ def deposited_energy(
     from theradose.dose.convolution import convolve_even
 
     grid = request.tia.grid
-    _check_right_angles(grid)
+    check_right_angles(grid)
     nuclide = request.nuclide
     kernel = nuclide_kernel(
         nuclide.name, nuclear_data=nuclide.nuclear_data, chain=chain_of(nuclide), retained=nuclide.retained
@@ -242,12 +242,13 @@ def _box_and_reach(active: Array, tissue: Array) -> tuple[Box, Shape]:
     return (box[0], box[1], box[2]), (reach[0], reach[1], reach[2])
 
 
-def _check_right_angles(grid: Grid) -> None:
+def check_right_angles(grid: Grid) -> None:
+    """Refuse a grid whose voxels are no cuboids, as ``grid-sheared``."""
     steps = grid.affine_mm[:3, :3] / np.linalg.norm(grid.affine_mm[:3, :3], axis=0)
     cosines = steps.T @ steps - np.eye(3)
     if np.abs(cosines).max() > _LARGEST_COSINE:
         raise GeometryError(
-            "The axes of the grid are not at right angles, which the kernels need: resample the images onto a grid "
-            "without shear.",
+            "The axes of the grid are not at right angles, which kernels and transport need: resample the images onto "
+            "a grid without shear.",
             code="grid-sheared",
         )

@@ -9,6 +9,7 @@ import numpy as np
 from theradose.data import load_yaml
 from theradose.dose.energy import emitted_energy, energy_findings
 from theradose.dose.engines import DoseRequest, Progress
+from theradose.dose.kernel import check_right_angles
 from theradose.dose.local import DECAYS_PER_MBQ_H, activity_in_air_findings, emitted_energy_j
 from theradose.dose.scene import activity_score, region_scores, transport_scene
 from theradose.errors import PhysicsError
@@ -45,6 +46,7 @@ class Simulation:
     def __init__(
         self, request: DoseRequest, particles: Sequence[Particle], *, electron_kev: Array | None = None
     ) -> None:
+        check_right_angles(request.tia.grid)
         settings = request.transport
         self._request = request
         self._particles = tuple(particles)
