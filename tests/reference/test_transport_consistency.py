@@ -130,7 +130,8 @@ def test_energy_is_accounted_for(engine, nuclide):
     certificate = dose.parameters.get("certificate", {})
     errors = {**{name: value["relative_error"] for name, value in certificate.items()}, **balances}
     assert abs(errors.get("electron", 0)) < 3e-3 and abs(errors.get("photon", 0)) < 1e-3
-    assert engine == "local" or "photon" in errors
+    # The photons of 90Y, 3e-8 of the energy, are not followed.
+    assert engine == "local" or nuclide == "Y-90" or "photon" in errors
 
 
 @pytest.mark.parametrize(("radiation", "energy", "histories"), [("electron", 200, 20_000), ("photon", 200, 60_000)])
