@@ -187,7 +187,7 @@ class Simulation:
 
     def _statistics(self, results: Results) -> DoseStatistics:
         settings = self._request.transport
-        stopped_by: StoppedBy = "histories" if settings.histories is not None else "target"
+        stopped_by: StoppedBy = "target" if self._transport.target_met else "histories"
         if any(result.interrupted for result in results.values()):
             stopped_by = "interruption"
         elif self._transport.out_of_time:
