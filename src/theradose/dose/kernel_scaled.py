@@ -72,7 +72,7 @@ def density_scaled_energy(
     density = request.density.data[deposited.box]
     if "photon" in parts:
         parts["photon"] = parts["photon"] * (density / deposited.voxels.density_g_per_ml)
-    if "electron" in parts:
+    if "electron" in parts and deposited.kernel.electron_emitted_kev > 0:
         parts["electron"] = _electrons(request, deposited, density)
     return replace(deposited, parts=parts)
 
