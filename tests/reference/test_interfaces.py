@@ -19,8 +19,8 @@ BONE = ("cortical-bone", 1.85)
 def half_space(engine, *, below, above, side_mm=3.0, wide=True, decays=400_000, seed=3):
     """Dose along the axis through two layers of 24 mm, the lower one filled with 90Y, and its uncertainty."""
     count = round(48 / side_mm)
-    # A few voxels of 60 mm are as good as an endless layer; the kernels want cubes.
-    shape, lateral = ((count, 3, 3), 60.0) if wide else ((count, 17, 17), side_mm)
+    # A few voxels of 60 mm are as good as an endless layer; the kernels want cubes, as wide as electrons go in lung.
+    shape, lateral = ((count, 3, 3), 60.0) if wide else ((count, 31, 31), side_mm)
     first = np.zeros(shape, bool)
     first[: count // 2] = True
     grid = Grid.axis_aligned(shape, (side_mm, lateral, lateral))
@@ -49,7 +49,10 @@ def test_voxels_ten_times_finer_change_nothing(below, above):
 
 
 def test_lung_beside_liver():
-    """Lung next to active liver: the kernel of uniform tissue is far too low, the density-scaled one within 25 %."""
+    """Lung next to active liver: the kernel of uniform tissue is far too low, the density-scaled one is not.
+
+    It agrees within 7 %, or three standard uncertainties where that is more.
+    """
     truth, u = half_space("montecarlo", below=LIVER, above=LUNG, decays=1_000_000)
     plain, _ = half_space("kernel", below=LIVER, above=LUNG, wide=False)
     scaled, _ = half_space("kernel-density-scaled", below=LIVER, above=LUNG, wide=False)
@@ -57,6 +60,6 @@ def test_lung_beside_liver():
     lung = slice(9, 13)
     assert np.all(u[lung] < 0.08 * truth[lung])
     assert np.all(plain[lung] < 0.2 * truth[lung])
-    assert np.abs(scaled[lung] / truth[lung] - 1).max() < 0.25
+    assert np.all(np.abs(scaled[lung] - truth[lung]) < np.maximum(0.07 * truth[lung], 3 * u[lung]))
     assert np.abs(scaled[:8] / truth[:8] - 1)[2:].max() < 0.02
     assert np.allclose(hybrid, scaled, rtol=0.02)
