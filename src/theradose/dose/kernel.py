@@ -105,7 +105,7 @@ def deposited_energy(
     from theradose.dose.convolution import convolve_even
 
     grid = request.tia.grid
-    _check_right_angles(grid)
+    check_right_angles(grid)
     kernel = nuclide_kernel(request.nuclide.name, nuclear_data=request.nuclide.nuclear_data)
     box, reach = _box_and_reach(request.tia.data > 0, _tissue(request))
     voxels = voxel_kernel(
@@ -235,12 +235,19 @@ def _box_and_reach(active: Array, tissue: Array) -> tuple[Box, Shape]:
     return (box[0], box[1], box[2]), (reach[0], reach[1], reach[2])
 
 
-def _check_right_angles(grid: Grid) -> None:
+def check_right_angles(grid: Grid) -> None:
+    """Refuse a grid whose voxels are no cuboids.
+
+    Raises
+    ------
+    GeometryError
+        ``grid-sheared``.
+    """
     steps = grid.affine_mm[:3, :3] / np.linalg.norm(grid.affine_mm[:3, :3], axis=0)
     cosines = steps.T @ steps - np.eye(3)
     if np.abs(cosines).max() > _LARGEST_COSINE:
         raise GeometryError(
-            "The axes of the grid are not at right angles, which the kernels need: resample the images onto a grid "
+            "The axes of the grid are not at right angles, which kernels and transport need: resample the images onto a grid "
             "without shear.",
             code="grid-sheared",
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from theradose.data import load_yaml
 from theradose.dose.engines import DoseRequest, Progress
+from theradose.dose.kernel import check_right_angles
 from theradose.dose.local import activity_in_air_findings, emitted_energy_j
 from theradose.dose.scene import DECAYS_PER_MBQ_H, activity_score, region_scores, transport_scene
 from theradose.errors import PhysicsError
@@ -37,6 +38,8 @@ class Simulation:
 
     Raises
     ------
+    GeometryError
+        If the axes of the grid are not at right angles.
     PhysicsError
         For a nuclide without emission data or a map without activity.
     """
@@ -45,6 +48,7 @@ class Simulation:
         self, request: DoseRequest, particles: Sequence[Particle], *, electron_kev: Array | None = None
     ) -> None:
         settings = request.transport
+        check_right_angles(request.tia.grid)
         self._request = request
         self._particles = tuple(particles)
         self._scene = transport_scene(request)

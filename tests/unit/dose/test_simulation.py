@@ -7,8 +7,8 @@ import pytest
 
 import theradose.dose  # noqa: F401
 from theradose.dose.engines import dose_engines, transport_settings
-from theradose.errors import PhysicsError
-from theradose.model.grid import DensityMap
+from theradose.errors import GeometryError, PhysicsError
+from theradose.model.grid import DensityMap, Grid, Volume
 from theradose.model.region import RegionVoxels
 from theradose.nuclides import load_nuclide
 from theradose.radiation.emission import emission_spectra
@@ -50,6 +50,19 @@ def test_activity_in_air_alone_has_no_dose_but_a_result():
     air = DensityMap(np.full(ACTIVE.shape, 0.0012, np.float32), case.tia.grid)
     dose, findings = dose_engines.get("montecarlo")(replace(case, density=air, materials=None, regions={}))
     assert not dose.data.any() and [finding.code for finding in findings] == ["activity-in-air"]
+
+
+def test_sheared_voxels_are_refused():
+    """Their sides times each other are not their volume: the mass of the dose would not be that of the transport."""
+    case = request(histories=1000)
+    affine = np.array(case.tia.grid.affine_mm)
+    affine[:3, 2] += 0.3 * affine[:3, 1]
+    grid = Grid(ACTIVE.shape, affine)
+    sheared = replace(
+        case, tia=Volume(case.tia.data, grid), density=DensityMap(case.density.data, grid), materials=None, regions={}
+    )
+    with pytest.raises(GeometryError, match="right angles"):
+        run("montecarlo", sheared)
 
 
 @pytest.mark.parametrize("engine", ["kernel-density-scaled", "hybrid"])
