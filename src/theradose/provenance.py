@@ -10,7 +10,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-_LIBRARIES = ("numpy", "scipy", "SimpleITK", "pydicom", "highdicom", "nibabel", "typst", "matplotlib")
+_LIBRARIES = (
+    "numpy",
+    "scipy",
+    "numba",
+    "xraylib",
+    "SimpleITK",
+    "pydicom",
+    "highdicom",
+    "nibabel",
+    "typst",
+    "matplotlib",
+)
 _CHUNK_BYTES = 1 << 20
 
 

@@ -9,12 +9,13 @@ from theradose.acquire.labels import distribute_activity, read_label_segmentatio
 from theradose.formats.nifti import write_nifti
 from theradose.model.grid import Volume
 
-# Label, name, activity in MBq (../shared/data/README.md: 104.0 … 4.8 in label order, 235.0 in total).
+# Label, name, activity in MBq (../shared/data/README.md: 104.0 … 4.8 in label order, 235.0 in total). The left
+# kidney is the one below the spleen.
 PHANTOM = {
     "liver": (15000, 104.0),
     "spleen": (16000, 34.2),
-    "right-kidney": (17000, 31.2),
-    "left-kidney": (18000, 37.2),
+    "left-kidney": (17000, 31.2),
+    "right-kidney": (18000, 37.2),
     "lesion-1": (19000, 15.4),
     "lesion-2": (20000, 8.2),
     "lesion-3": (21000, 4.8),

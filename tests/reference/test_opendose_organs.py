@@ -7,8 +7,8 @@ import json
 
 import pytest
 
+from theradose.dose.energy import emitted_energy
 from theradose.dose.organ_s import organ_doses
-from theradose.dose.s_energy import emitted_energy
 from theradose.dose.s_import import prepare_table
 from theradose.formats.s_table import read_s_table
 from theradose.formats.s_table_statement import Stated

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from theradose.cli.options import parsed_count, parsed_labels, parsed_positive
+from theradose.cli.engine_options import (
+    DeviceOption,
+    HistoriesOption,
+    MaterialNamesOption,
+    MaterialsOption,
+    NuclearDataName,
+    NuclearDataOption,
+    SeedOption,
+    TargetOption,
+    ThreadsOption,
+    TimeLimitOption,
+    parsed_transport,
+)
+from theradose.cli.options import parsed_labels
 from theradose.cli.output import (
     INTERRUPTED_EXIT,
     EndedEarly,
@@ -23,15 +35,6 @@ from theradose.cli.output import (
 if TYPE_CHECKING:
     from theradose.workflow.dose_of_maps import MapDose
 
-_S_PER_H = 3600.0
-
-
-class NuclearDataName(StrEnum):
-    """Evaluation of the emissions."""
-
-    DDEP = "ddep"
-    ICRP107 = "icrp107"
-
 
 def dose_command(
     tia: Annotated[Path, typer.Option("--tia", help="Time-integrated activity in MBq·h/mL (NIfTI).")],
@@ -39,26 +42,18 @@ def dose_command(
     nuclide: Annotated[str, typer.Option("--nuclide", help="For example Lu-177.")],
     engine: Annotated[str, typer.Option("--engine", help="Dose engine; see 'theradose info'.")],
     out: Annotated[Path, typer.Option("--out", help="Dose map to write, Gy (NIfTI).")],
-    materials: Annotated[
-        Path | None, typer.Option("--materials", help="Labels of tissues (NIfTI); from the density by default.")
-    ] = None,
-    material_names: Annotated[
-        str | None, typer.Option("--material-names", help="What they mean: 1=lung,2=water,3=cortical-bone.")
-    ] = None,
-    histories: Annotated[str | None, typer.Option("--histories", help="Decays to follow, such as 1e7.")] = None,
-    target_u: Annotated[
-        str | None, typer.Option("--target-u", help="Relative uncertainty of region means to reach, such as '0.5 %'.")
-    ] = None,
+    materials: MaterialsOption = None,
+    material_names: MaterialNamesOption = None,
+    histories: HistoriesOption = None,
+    target_u: TargetOption = None,
     target_voxel_u: Annotated[
         str | None, typer.Option("--target-voxel-u", help="Uncertainty of their voxels to reach, such as '5 %'.")
     ] = None,
-    time_limit: Annotated[str | None, typer.Option("--time-limit", help="When to stop, such as '60 s'.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Of the random numbers.")] = None,
-    threads: Annotated[int | None, typer.Option("--threads", help="One for each core by default.")] = None,
-    device: Annotated[str, typer.Option("--device", help="processor or graphics-card (CUDA).")] = "processor",
-    nuclear_data: Annotated[
-        NuclearDataName, typer.Option("--nuclear-data", help="Evaluation of the emissions.")
-    ] = NuclearDataName.DDEP,
+    time_limit: TimeLimitOption = None,
+    seed: SeedOption = None,
+    threads: ThreadsOption = None,
+    device: DeviceOption = "processor",
+    nuclear_data: NuclearDataOption = NuclearDataName.DDEP,
     regions: Annotated[
         Path | None, typer.Option("--regions", help="Labels of regions whose mean dose is wanted (NIfTI).")
     ] = None,
@@ -73,10 +68,8 @@ def dose_command(
     as_json: JsonOption = False,
 ) -> None:
     """Compute the dose of a map of time-integrated activity in a map of density."""
-    from theradose.dose.engines import transport_settings
     from theradose.workflow.dose_of_maps import MapFiles, dose_of_maps
 
-    limit_h = parsed_positive(time_limit, "h", "--time-limit")
     files = MapFiles(
         tia=tia,
         density=density,
@@ -88,11 +81,11 @@ def dose_command(
         u=u_out,
         difference=difference_out,
     )
-    transport = transport_settings(
-        histories=parsed_count(histories, "--histories"),
-        target_relative_u=parsed_positive(target_u, "1", "--target-u"),
-        target_voxel_u=parsed_positive(target_voxel_u, "1", "--target-voxel-u"),
-        time_limit_s=None if limit_h is None else limit_h * _S_PER_H,
+    transport = parsed_transport(
+        histories=histories,
+        target_u=target_u,
+        target_voxel_u=target_voxel_u,
+        time_limit=time_limit,
         seed=seed,
         threads=threads,
         device=device,

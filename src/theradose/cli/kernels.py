@@ -7,15 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from theradose.cli.engine_options import NuclearDataName, NuclearDataOption
 from theradose.cli.options import parsed_positive
-from theradose.cli.output import JsonOption, print_json, print_table
-
-
-class NuclearDataName(StrEnum):
-    """Evaluation of the emissions."""
-
-    DDEP = "ddep"
-    ICRP107 = "icrp107"
+from theradose.cli.output import JsonOption, print_findings, print_json, print_table
 
 
 class ChainName(StrEnum):
@@ -30,8 +24,10 @@ MediumOption = Annotated[str, typer.Option("--medium", help="Water, or a soft ti
 DensityOption = Annotated[
     str | None, typer.Option("--density", help="Density, such as '1.04 g/mL'; that of the medium by default.")
 ]
-NuclearDataOption = Annotated[NuclearDataName, typer.Option("--nuclear-data", help="Evaluation of the emissions.")]
-ChainOption = Annotated[ChainName, typer.Option("--chain", help="Whether the daughters decay in place.")]
+ChainOption = Annotated[
+    ChainName | None,
+    typer.Option("--chain", help="Whether the daughters decay in place; by default what the nuclide's record says."),
+]
 
 
 def kernel_command(
@@ -43,11 +39,11 @@ def kernel_command(
     medium: MediumOption = "water",
     density: DensityOption = None,
     nuclear_data: NuclearDataOption = NuclearDataName.DDEP,
-    chain: ChainOption = ChainName.NONE,
+    chain: ChainOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compute voxel S values: dose in voxels around a voxel per decay in it."""
-    from theradose.dose.voxel_s import voxel_s_values
+    from theradose.dose.voxel_s import chain_findings, voxel_s_values
 
     x, y, z = voxel_mm
     columns, rows, planes = _counts(size)
@@ -58,8 +54,9 @@ def kernel_command(
         medium=medium,
         density_g_per_ml=parsed_positive(density, "g/mL", "--density"),
         nuclear_data=nuclear_data.value,
-        chain=chain.value,
+        chain=None if chain is None else chain.value,
     )
+    print_findings(chain_findings(table.nuclide))
     if as_json:
         print_json(table.to_json())
         return
@@ -86,11 +83,12 @@ def sphere_command(
     medium: MediumOption = "water",
     density: DensityOption = None,
     nuclear_data: NuclearDataOption = NuclearDataName.DDEP,
-    chain: ChainOption = ChainName.NONE,
+    chain: ChainOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compute the S value of a sphere or ellipsoid with uniform activity."""
     from theradose.dose.sphere import ellipsoid_s_value
+    from theradose.dose.voxel_s import chain_findings
 
     result = ellipsoid_s_value(
         nuclide=nuclide,
@@ -99,8 +97,9 @@ def sphere_command(
         medium=medium,
         density_g_per_ml=parsed_positive(density, "g/mL", "--density"),
         nuclear_data=nuclear_data.value,
-        chain=chain.value,
+        chain=None if chain is None else chain.value,
     )
+    print_findings(chain_findings(result.nuclide))
     document: dict[str, Any] = result.to_json()
     if as_json:
         print_json(document)

@@ -7,21 +7,41 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theradose.cli.engine_options import (
+    DeviceOption,
+    HistoriesOption,
+    MaterialNamesOption,
+    MaterialsOption,
+    NuclearDataName,
+    NuclearDataOption,
+    SeedOption,
+    TargetOption,
+    ThreadsOption,
+    TimeLimitOption,
+    parsed_transport,
+)
 from theradose.cli.marrow_options import NuclideOption, SexOption
-from theradose.cli.options import parsed_positive
-from theradose.cli.output import JsonOption, counted_progress, print_findings, print_json, print_message, print_table
+from theradose.cli.options import parsed_labels, parsed_positive
+from theradose.cli.output import (
+    INTERRUPTED_EXIT,
+    EndedEarly,
+    JsonOption,
+    engine_progress,
+    print_findings,
+    print_json,
+    print_message,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from theradose.model.finding import Finding
     from theradose.model.s_values import SValueTable
-    from theradose.nuclides import NuclearData
 
 organ_app = typer.Typer(help="Organ doses by S values.", no_args_is_help=True)
 
 UnitOption = Annotated[str | None, typer.Option("--unit", help="Of a table that does not state it, 'mGy/(MBq s)'.")]
 PhantomOption = Annotated[str | None, typer.Option("--phantom", help="Body of a table that does not name it.")]
 ReferenceOption = Annotated[str | None, typer.Option("--reference", help="Where the S values come from.")]
-NuclearDataOption = Annotated[str, typer.Option("--nuclear-data", help="Energies per decay: ddep or icrp107.")]
 
 
 @organ_app.callback()
@@ -46,7 +66,7 @@ def doses_command(
     s_u: Annotated[
         str | None, typer.Option("--s-u", help="Relative uncertainty of S values for this patient, '10 %'.")
     ] = None,
-    nuclear_data: NuclearDataOption = "ddep",
+    nuclear_data: NuclearDataOption = NuclearDataName.DDEP,
     as_json: JsonOption = False,
 ) -> None:
     """Compute organ doses from time-integrated activities."""
@@ -58,7 +78,7 @@ def doses_command(
         activities,
         OrganOptions(
             nuclide=nuclide,
-            nuclear_data=_nuclear_data(nuclear_data),
+            nuclear_data=nuclear_data.value,
             sex=None if sex is None else sex.value,
             s_table=s_table,
             unit=unit,
@@ -94,7 +114,7 @@ def import_command(
     unit: UnitOption = None,
     phantom: PhantomOption = None,
     reference: ReferenceOption = None,
-    nuclear_data: NuclearDataOption = "ddep",
+    nuclear_data: NuclearDataOption = NuclearDataName.DDEP,
     as_json: JsonOption = False,
 ) -> None:
     """Check a foreign table of S values and write it in the layout of theradose."""
@@ -102,7 +122,7 @@ def import_command(
 
     options = OrganOptions(
         nuclide=nuclide,
-        nuclear_data=_nuclear_data(nuclear_data),
+        nuclear_data=nuclear_data.value,
         sex=None if sex is None else sex.value,
         s_table=table,
         unit=unit,
@@ -120,54 +140,68 @@ def s_values_command(
     nuclide: NuclideOption,
     out: Annotated[Path, typer.Option("--out", help="Table to write.")],
     engine: Annotated[str, typer.Option("--engine", help="Dose engine of 'theradose info'.")] = "local",
-    nuclear_data: NuclearDataOption = "ddep",
+    materials: MaterialsOption = None,
+    material_names: MaterialNamesOption = None,
+    histories: HistoriesOption = None,
+    target_u: TargetOption = None,
+    every_target: Annotated[
+        bool, typer.Option("--every-target", help="Reach --target-u in every target, not only in the source itself.")
+    ] = False,
+    time_limit: TimeLimitOption = None,
+    seed: SeedOption = None,
+    threads: ThreadsOption = None,
+    device: DeviceOption = "processor",
+    nuclear_data: NuclearDataOption = NuclearDataName.DDEP,
     as_json: JsonOption = False,
 ) -> None:
     """Compute the S values between the regions of a patient."""
+    from theradose.dose.engines import INTERRUPTED
     from theradose.workflow.organ import patient_table
 
-    with counted_progress("Sources") as progress:
+    transport = parsed_transport(
+        histories=histories, target_u=target_u, time_limit=time_limit, seed=seed, threads=threads, device=device
+    )
+    with engine_progress(engine) as progress:
         table, findings = patient_table(
             density=density,
             regions=regions,
-            labels=_labels(region_names),
+            labels=parsed_labels(region_names, "--region-names"),
             nuclide=nuclide,
             engine=engine,
             out=out,
-            nuclear_data=_nuclear_data(nuclear_data),
+            nuclear_data=nuclear_data.value,
+            materials=materials,
+            material_names=parsed_labels(material_names, "--material-names"),
+            transport=transport,
+            every_target=every_target,
             progress=progress,
         )
     _print_written(table, findings, out, as_json=as_json)
+    if any(finding.code == INTERRUPTED for finding in findings):
+        raise EndedEarly("Interrupted: the table holds the sources that were finished.", INTERRUPTED_EXIT)
 
 
 def _print_written(table: SValueTable, findings: tuple[Finding, ...], out: Path, *, as_json: bool) -> None:
-    from theradose.workflow.organ import table_document
+    from theradose.model.result import Estimate
+    from theradose.report.numbers import format_sampled
+    from theradose.workflow.organ import written_document
 
+    document = written_document(table, findings, out)
     if as_json:
-        print_json({
-            "nuclide": table.nuclide,
-            "phantom": table.phantom,
-            "s_table": table_document(table),
-            "file": str(out),
-            "findings": [finding.to_json() for finding in findings],
-        })  # fmt: skip
+        print_json(document)
     else:
-        print_table(
-            ["target", "source", "S Gy/(MBq h)"],
-            [[target, source, f"{value.gy_per_mbq_h:.4g}"] for (target, source), value in table.values.items()],
-        )
+        rows = [
+            [
+                row["target"],
+                row["source"],
+                format_sampled(Estimate(**row["s_gy_per_mbq_h"])),
+                "noisy" if row["noisy"] else "",
+            ]
+            for row in document["s_values"]
+        ]
+        print_table(["target", "source", "S Gy/(MBq h)", ""], rows)
     print_message(f"wrote {out}")
     print_findings(findings)
-
-
-def _nuclear_data(text: str) -> NuclearData:
-    from theradose.errors import StudyError
-
-    if text == "ddep":
-        return "ddep"
-    if text == "icrp107":
-        return "icrp107"
-    raise StudyError(f"'{text}' of --nuclear-data is unknown: valid are ddep and icrp107.", code="option-range")
 
 
 def _masses(texts: list[str]) -> dict[str, float]:
@@ -179,18 +213,6 @@ def _masses(texts: list[str]) -> dict[str, float]:
         except ValueError:
             masses[name] = parsed_positive(given, "g", "--mass") or 0.0
     return masses
-
-
-def _labels(text: str) -> dict[int, str]:
-    from theradose.errors import StudyError
-
-    labels = {}
-    for part in text.split(","):
-        number, name = _split(part, "--region-names", "1=liver,2=spleen")
-        if not number.isdecimal():
-            raise StudyError(f"'{part}' of --region-names has no label: write 1=liver,2=spleen.", code="option-range")
-        labels[int(number)] = name
-    return labels
 
 
 def _split(text: str, option: str, example: str) -> tuple[str, str]:

@@ -30,7 +30,7 @@ def validate_command(
     site: Annotated[
         Path | None, typer.Option("--site", help="Phantom of the department (YAML), instead of published numbers.")
     ] = None,
-    only: Annotated[str | None, typer.Option("--only", help="One group of published numbers, kinetics.")] = None,
+    only: Annotated[str | None, typer.Option("--only", help="One group of them, such as kinetics.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the dated certificate.")] = None,
     as_json: JsonOption = False,
 ) -> None:

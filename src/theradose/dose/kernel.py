@@ -12,13 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from theradose.data import load_yaml
+from theradose.dose.energy import emitted_energy, energy_findings
 from theradose.dose.engines import DoseRequest, dose_engines
-from theradose.dose.local import emitted_energy_j, local_dose_constant, minimum_tissue_density_g_per_ml
+from theradose.dose.local import emitted_energy_j, local_dose_constant, minimum_tissue_density_g_per_ml, tissue_voxels
 from theradose.errors import GeometryError
-from theradose.model.arrays import Array
+from theradose.model.arrays import Array, bounding_box
 from theradose.model.dose import DoseMap, Radiation, RadiationEnergy
 from theradose.model.finding import Finding
 from theradose.model.grid import Grid
+from theradose.radiation.in_place import chain_of
 from theradose.radiation.materials import load_material
 from theradose.radiation.nuclide_kernels import NuclideKernel, nuclide_kernel
 from theradose.radiation.voxel_integration import Shape
@@ -106,7 +108,10 @@ def deposited_energy(
 
     grid = request.tia.grid
     check_right_angles(grid)
-    kernel = nuclide_kernel(request.nuclide.name, nuclear_data=request.nuclide.nuclear_data)
+    nuclide = request.nuclide
+    kernel = nuclide_kernel(
+        nuclide.name, nuclear_data=nuclide.nuclear_data, chain=chain_of(nuclide), retained=nuclide.retained
+    )
     box, reach = _box_and_reach(request.tia.data > 0, _tissue(request))
     voxels = voxel_kernel(
         kernel=kernel,
@@ -137,18 +142,21 @@ def kernel_dose_map(
 ) -> tuple[DoseMap, tuple[Finding, ...]]:
     """Return the dose of deposited energy in voxels of a density, and what speaks against it.
 
+    Alpha particles and recoils, which stay in their voxel, are absorbed by its own mass in any case.
+
     References
     ----------
     [Bolch1999]_
     """
     own = not isinstance(density_g_per_ml, float)
     grid, tissue = request.tia.grid, _tissue(request)[deposited.box]
-    total = np.sum(list(deposited.parts.values()), axis=0)
+    spread = np.sum([part for name, part in deposited.parts.items() if name != "alpha"], axis=0)
+    alpha = deposited.parts["alpha"] / request.density.data[deposited.box]
     # The constant for 1 keV, Gy·g/(MBq·h), times energy over mass.
     factor = local_dose_constant(electron_energy_kev=1.0) / grid.voxel_volume_ml
     dose = np.zeros(grid.shape, np.float32)
     # Rounding of the transforms may leave less than nothing where there is nothing.
-    dose[deposited.box] = np.where(tissue, np.maximum(total, 0.0) * factor / density_g_per_ml, 0.0)
+    dose[deposited.box] = np.where(tissue, np.maximum(spread, 0.0) * factor / density_g_per_ml + alpha * factor, 0.0)
     energy = tuple(_account(name, part, tissue, deposited) for name, part in deposited.parts.items())
     result = DoseMap(
         dose,
@@ -157,7 +165,7 @@ def kernel_dose_map(
         parameters={**_parameters(deposited), "density": request.density.method if own else "uniform"},
         energy=energy,
     )
-    return result, kernel_findings(request, deposited)
+    return result, (*kernel_findings(request, deposited), *energy_findings(emitted_energy(request.nuclide)))
 
 
 def _account(name: Radiation, part: Array, tissue: Array, deposited: DepositedEnergy) -> RadiationEnergy:
@@ -207,7 +215,8 @@ def _unlike_water(deposited: DepositedEnergy, tissue: Array, density: Array) -> 
     low, high = settings["unlike_water_g_per_ml"]["value"]
     unlike = tissue & ((density < low) | (density > high))
     emitted = deposited.tia_mbq_h * deposited.kernel.emitted_kev
-    misplaced = sum(float(part.sum(where=unlike)) for part in deposited.parts.values())
+    spread = [part for name, part in deposited.parts.items() if name != "alpha"]
+    misplaced = sum(float(part.sum(where=unlike)) for part in spread)
     if misplaced <= settings["reported_share"]["value"] * emitted:
         return ()
     message = (
@@ -218,20 +227,18 @@ def _unlike_water(deposited: DepositedEnergy, tissue: Array, density: Array) -> 
 
 
 def _tissue(request: DoseRequest) -> Array:
-    return np.asarray(request.density.data >= minimum_tissue_density_g_per_ml())
+    return tissue_voxels(request.density)
 
 
 def _box_and_reach(active: Array, tissue: Array) -> tuple[Box, Shape]:
     """Box around all activity and tissue, and the number of offsets from 0 that lie between the two."""
+    sources, targets = bounding_box(active), bounding_box(tissue)
+    if sources is None or targets is None:
+        return (slice(0, 1), slice(0, 1), slice(0, 1)), (1, 1, 1)
     box, reach = [], []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        sources, targets = (np.flatnonzero(mask.any(axis=others)) for mask in (active, tissue))
-        both = np.union1d(sources, targets)
-        if sources.size == 0 or targets.size == 0:
-            return (slice(0, 1), slice(0, 1), slice(0, 1)), (1, 1, 1)
-        box.append(slice(int(both[0]), int(both[-1]) + 1))
-        reach.append(1 + int(max(targets[-1] - sources[0], sources[-1] - targets[0])))
+    for source, target in zip(sources, targets, strict=True):
+        box.append(slice(min(source.start, target.start), max(source.stop, target.stop)))
+        reach.append(max(target.stop - source.start, source.stop - target.start))
     return (box[0], box[1], box[2]), (reach[0], reach[1], reach[2])
 
 
@@ -247,7 +254,7 @@ def check_right_angles(grid: Grid) -> None:
     cosines = steps.T @ steps - np.eye(3)
     if np.abs(cosines).max() > _LARGEST_COSINE:
         raise GeometryError(
-            "The axes of the grid are not at right angles, which kernels and transport need: resample the images onto a grid "
-            "without shear.",
+            "The axes of the grid are not at right angles, which kernels and transport need: resample the images onto "
+            "a grid without shear.",
             code="grid-sheared",
         )

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from theradose.data import load_yaml
-from theradose.dose.local import local_dose_constant
+from theradose.dose.energy import charged_energy_constants, emitted_energy, energy_findings
+from theradose.dose.local import charged_dose_constant
 from theradose.dose.svalues import (
     Sex,
     factor_constant,
@@ -242,7 +243,7 @@ def marrow_dose_by_s_value(request: MarrowRequest) -> tuple[MarrowDose, tuple[Fi
 
 @marrow_methods.register(
     "local-deposition",
-    summary="All electron energy emitted in red marrow is absorbed in it (absorbed fraction 1)",
+    summary="All energy of charged particles emitted in red marrow is absorbed in it (absorbed fraction 1)",
     citation="Bolch2009",
 )
 def marrow_dose_by_local_deposition(request: MarrowRequest) -> tuple[MarrowDose, tuple[Finding, ...]]:
@@ -252,8 +253,8 @@ def marrow_dose_by_local_deposition(request: MarrowRequest) -> tuple[MarrowDose,
     ----------
     [Bolch2009]_
     """
-    energy = request.nuclide.electron_energy_kev
-    per_concentration = local_dose_constant(electron_energy_kev=energy.value) / _G_PER_KG
+    energy = emitted_energy(request.nuclide)
+    per_concentration = charged_dose_constant(request.nuclide) / _G_PER_KG
     self_gy = request.marrow_tia_mbq_h_per_kg * per_concentration
     factors = None
     message = "Local deposition absorbs all electron energy in red marrow, none escapes into bone and fat."
@@ -261,8 +262,15 @@ def marrow_dose_by_local_deposition(request: MarrowRequest) -> tuple[MarrowDose,
         factors = load_organ_factors(request.nuclide.name, request.sex)
         ratio = per_concentration / _self_per_concentration(factors)
         message += f" The self dose is {ratio:.2f} times that of the S value of the reference adult."
-    dose, findings = _with_cross_dose(request, self_gy, factors, (energy,))
-    return dose, (Finding("marrow-absorbed-fraction-one", "info", message), *findings)
+    dose, findings = _with_cross_dose(request, self_gy, factors, charged_energy_constants(request.nuclide))
+    findings = (Finding("marrow-absorbed-fraction-one", "info", message), *findings, *energy_findings(energy))
+    if energy.alpha_kev > 0:
+        message = (
+            f"The decays of {request.nuclide.name} count as if they happened within red marrow; alpha particles of "
+            "activity on bone surfaces reach only the marrow next to them, whose dose this mean is not."
+        )
+        findings = (*findings, Finding("marrow-alpha-mean", "warning", message))
+    return dose, findings
 
 
 def _with_cross_dose(

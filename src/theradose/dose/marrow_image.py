@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from theradose.data import load_yaml
+from theradose.dose.energy import emitted_energy
 from theradose.dose.marrow import MarrowRequest
 from theradose.dose.spongiosa import Composition, spongiosa_composition, spongiosa_constant, stated_or_not
 from theradose.dose.svalues import DEFAULT_SEX, Sex, reference_mass_constant
@@ -294,10 +295,21 @@ def image_marrow_request(
     rest : RestOfBody, optional
         Without the whole body there is no cross dose.
 
+    Raises
+    ------
+    PhysicsError
+        ``marrow-image-alpha`` for a nuclide with alpha particles.
+
     References
     ----------
     [Hindorf2010]_
     """
+    if emitted_energy(nuclide).alpha_kev > 0:
+        raise PhysicsError(
+            f"There is no dose to red marrow from images of {nuclide.name}: they do not show whether alpha particles "
+            "start in marrow or on bone, on which it depends; use blood samples, or a method of your own.",
+            code="marrow-image-alpha",
+        )
     rest = rest or RestOfBody()
     return MarrowRequest(
         marrow_tia_mbq_h_per_kg=concentration.marrow,

@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from theradose.dose.energy import EmittedEnergy, energy_findings
 from theradose.dose.organ_sources import REMAINDER, MatchedSources, match_sources
 from theradose.dose.organ_terms import DoseTerm, NotIncluded, target_terms
-from theradose.dose.s_energy import EmittedEnergy, check_energy, mass_exponent
+from theradose.dose.s_energy import check_energy, mass_exponent
 from theradose.dose.svalues import factor_constant
 from theradose.errors import PhysicsError
 from theradose.model.finding import Finding
-from theradose.model.s_values import TOTAL_BODY, Radiation, SValueTable
+from theradose.model.s_values import TOTAL_BODY, SValueTable
 from theradose.nuclides import Constant
 from theradose.uncertainty import Uncertain
 
@@ -208,7 +209,7 @@ def _component(target: str, term: DoseTerm, mass_ratio: Uncertain | float) -> tu
         if term.scales_with_mass:
             part = part * mass_ratio ** mass_exponent(radiation)
         dose = dose + part
-        if radiation is Radiation.ALPHA:
+        if radiation == "alpha":
             alpha = part
     if term.u_gy_per_mbq_h is not None:
         statistics = f"s-value-statistics:{target}<-{term.source}"
@@ -246,9 +247,5 @@ def _overall_findings(
             "organ-cross-dose-missing", "info",
             f"The table does not have every source of the doses of {', '.join(partial)}: see what is not included in "
             "each of them."))
-    if energy.alpha_kev > 0:
-        findings.append(Finding(
-            "organ-alpha-unweighted", "info",
-            "Doses from alpha particles are absorbed doses in Gy; no factor for their biological effect is applied."))
     # fmt: on
-    return findings
+    return [*findings, *energy_findings(energy)]

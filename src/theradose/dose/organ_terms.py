@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from theradose.dose.energy import EmittedEnergy
 from theradose.dose.organ_sources import REMAINDER, MatchedSources
-from theradose.dose.s_energy import EmittedEnergy, contains, proportional_parts, s_value_parts
+from theradose.dose.s_energy import contains, proportional_parts, s_value_parts
 from theradose.dose.svalues import remainder_factor
-from theradose.model.s_values import RED_MARROW, TOTAL_BODY, Radiation, SValue, SValueTable
+from theradose.model.dose import Radiation
+from theradose.model.s_values import RED_MARROW, TOTAL_BODY, SValue, SValueTable
 from theradose.uncertainty import Uncertain
 
 
@@ -38,7 +40,7 @@ class DoseTerm:
         Source in the table from which the S value comes: the total body for the remainder.
     tia_mbq_h : Uncertain
         Time-integrated activity.
-    parts_gy_per_mbq_h : mapping of Radiation to float
+    parts_gy_per_mbq_h : mapping of str to float
         The S value by radiation.
     u_gy_per_mbq_h : float or None
         Statistical uncertainty of the S value.

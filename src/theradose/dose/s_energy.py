@@ -9,49 +9,21 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from theradose.data import load_yaml
+from theradose.dose.energy import EmittedEnergy
 from theradose.dose.local import local_dose_constant
 from theradose.errors import PhysicsError
+from theradose.model.dose import Radiation
 from theradose.model.finding import Finding
-from theradose.model.s_values import RED_MARROW, TOTAL_BODY, Radiation, SValue, SValueTable
-from theradose.nuclides import Nuclide
+from theradose.model.s_values import RED_MARROW, TOTAL_BODY, SValue, SValueTable
 from theradose.spatial.naming import paired_regions
 
 _DATA = "organ_s.yaml"
 _BOUNDS = ("largest_absorbed_fraction", "least_self_absorbed_fraction", "least_best_self_absorbed_fraction")
+_WITH_DAUGHTERS = "least_best_fraction_with_daughters"
 _CHARGED = "energy of electrons and alpha particles"
 _SIEVERT = "sv"
-
-
-@dataclass(frozen=True, slots=True)
-class EmittedEnergy:
-    """Mean energy per decay by radiation.
-
-    Attributes
-    ----------
-    electron_kev : float
-        Beta particles, conversion and Auger electrons.
-    photon_kev : float
-        Gamma, X and annihilation photons.
-    alpha_kev : float
-        Alpha particles and recoils.
-    """
-
-    electron_kev: float
-    photon_kev: float
-    alpha_kev: float = 0.0
-
-    @property
-    def total_kev(self) -> float:
-        """All radiations."""
-        return self.electron_kev + self.photon_kev + self.alpha_kev
-
-
-def emitted_energy(nuclide: Nuclide) -> EmittedEnergy:
-    """Return the mean energies per decay of a nuclide."""
-    return EmittedEnergy(nuclide.electron_energy_kev.value, nuclide.photon_energy_kev.value)
 
 
 def contains(*, target: str, source: str) -> bool:
@@ -89,10 +61,10 @@ def s_value_parts(*, value: SValue, energy: EmittedEnergy, own_mass_g: float | N
         return value.parts_gy_per_mbq_h
     total = value.gy_per_mbq_h
     if own_mass_g is None:
-        return {Radiation.PHOTON: total}
+        return {"photon": total}
     alpha = min(total, local_dose_constant(electron_energy_kev=energy.alpha_kev) / own_mass_g)
     electron = min(total - alpha, local_dose_constant(electron_energy_kev=energy.electron_kev) / own_mass_g)
-    return {Radiation.ALPHA: alpha, Radiation.ELECTRON: electron, Radiation.PHOTON: total - alpha - electron}
+    return {"alpha": alpha, "electron": electron, "photon": total - alpha - electron}
 
 
 def proportional_parts(*, value: SValue, energy: EmittedEnergy) -> Mapping[Radiation, float]:
@@ -114,7 +86,7 @@ def proportional_parts(*, value: SValue, energy: EmittedEnergy) -> Mapping[Radia
     if value.parts_gy_per_mbq_h:
         return value.parts_gy_per_mbq_h
     alpha = value.gy_per_mbq_h * energy.alpha_kev / energy.total_kev
-    return {Radiation.ALPHA: alpha, Radiation.ELECTRON: value.gy_per_mbq_h - alpha}
+    return {"alpha": alpha, "electron": value.gy_per_mbq_h - alpha}
 
 
 def mass_exponent(radiation: Radiation) -> float:
@@ -127,7 +99,7 @@ def mass_exponent(radiation: Radiation) -> float:
     ----------
     [Bolch2009]_
     """
-    exponent: float = load_yaml(_DATA)["self_photon_exponent"]["value"] if radiation is Radiation.PHOTON else 1.0
+    exponent: float = load_yaml(_DATA)["self_photon_exponent"]["value"] if radiation == "photon" else 1.0
     return exponent
 
 
@@ -154,7 +126,8 @@ def check_energy(*, table: SValueTable, energy: EmittedEnergy) -> tuple[Finding,
     Raises
     ------
     PhysicsError
-        ``s-value-implausible``; ``s-value-weighted`` for equivalent doses of a nuclide that emits alpha particles.
+        ``s-value-implausible``; ``s-value-weighted`` for equivalent doses of a nuclide that emits alpha particles;
+        ``s-table-daughters`` where daughters decay in place and the table does not count them, or does not tell.
 
     References
     ----------
@@ -163,7 +136,7 @@ def check_energy(*, table: SValueTable, energy: EmittedEnergy) -> tuple[Finding,
     findings = _check_weighting(table, energy)
     most, least, least_best = (load_yaml(_DATA)[key]["value"] for key in _BOUNDS)
     emitted = local_dose_constant(electron_energy_kev=energy.total_kev)
-    charged = local_dose_constant(electron_energy_kev=energy.alpha_kev + energy.electron_kev)
+    charged = local_dose_constant(electron_energy_kev=energy.charged_kev)
     own: dict[str, float] = {}
     for (target, source), value in table.values.items():
         if target not in table.mass_g:
@@ -173,10 +146,13 @@ def check_energy(*, table: SValueTable, energy: EmittedEnergy) -> tuple[Finding,
             raise _implausible(table, target, source, absorbed / emitted, "emitted energy", f"at most {most:g}")
         if target == source:
             own[target] = absorbed / charged
-            if own[target] < least:
-                raise _implausible(table, target, source, own[target], _CHARGED, f"at least {least:g}")
     solid = [organ for organ in own if organ not in (RED_MARROW, TOTAL_BODY)]
     best = max(solid, key=own.__getitem__, default=None)
+    if energy.daughters and (best is None or own[best] < load_yaml(_DATA)[_WITH_DAUGHTERS]["value"]):
+        raise _without_daughters(table, energy, None if best is None else own[best])
+    for target, fraction in own.items():
+        if fraction < least:
+            raise _implausible(table, target, target, fraction, _CHARGED, f"at least {least:g}")
     if best is not None and own[best] < least_best:
         raise _implausible(table, best, best, own[best], _CHARGED, f"at least {least_best:g} in one organ of a table")
     if own:
@@ -203,6 +179,20 @@ def _check_weighting(table: SValueTable, energy: EmittedEnergy) -> tuple[Finding
         "unless a weighting factor was changed."
     )
     return (Finding("s-table-sievert", "info", message),)
+
+
+def _without_daughters(table: SValueTable, energy: EmittedEnergy, fraction: float | None) -> PhysicsError:
+    members = ", ".join(f"{name} {number:.4g}" for name, number in energy.daughters.items())
+    found = (
+        "has no organ by which that can be told"
+        if fraction is None
+        else f"holds at most {fraction:.2g} of the energy of their charged particles in an organ that emits it"
+    )
+    return PhysicsError(
+        f"S values of {table.nuclide} must count its daughters, but {table.origin.file or table.phantom} {found}: add "
+        f"the S values of each daughter times its decays per decay of {table.nuclide} ({members}).",
+        code="s-table-daughters",
+    )
 
 
 def _implausible(

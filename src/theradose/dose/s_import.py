@@ -13,7 +13,8 @@ from dataclasses import replace
 from functools import cache
 
 from theradose.data import load_yaml
-from theradose.dose.s_energy import EmittedEnergy, check_energy
+from theradose.dose.energy import EmittedEnergy
+from theradose.dose.s_energy import check_energy
 from theradose.dose.svalues import Sex
 from theradose.errors import PhysicsError
 from theradose.model.finding import Finding

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from theradose.dose.engines import DoseRequest
-from theradose.dose.local import minimum_tissue_density_g_per_ml
-from theradose.model.arrays import Array
+from theradose.dose.local import DECAYS_PER_MBQ_H, tissue_voxels
+from theradose.model.arrays import Array, bounding_box
 from theradose.radiation.materials import load_material, materials_from_density
 from theradose.radiation.patient import Patient
 from theradose.radiation.transport.run import Score
 
 _WATER = "water"
-DECAYS_PER_MBQ_H = 1e6 * 3600.0
+_WHOLE_GRID = (slice(None), slice(None), slice(None))
 _G_PER_KG = 1e3
 
 
@@ -52,8 +52,8 @@ def transport_scene(request: DoseRequest) -> Scene:
     Without a map of materials the density tells the tissue; voxels of exactly 1 g/mL are water, as in a phantom.
     """
     volume_ml = request.tia.grid.voxel_volume_ml
-    tissue = request.density.data >= minimum_tissue_density_g_per_ml()
-    box = _bounding_box(tissue | (request.tia.data > 0))
+    tissue = tissue_voxels(request.density)
+    box = bounding_box(tissue | (request.tia.data > 0)) or _WHOLE_GRID
     density = np.ascontiguousarray(request.density.data[box], np.float32)
     if request.materials is None:
         labels, assigned = materials_from_density(density)
@@ -95,13 +95,6 @@ def _mean_dose(shares: Array, total: float, scene: Scene) -> Score | None:
     if len(voxel) == 0 or total <= 0:
         return None
     return Score(voxel, weight[voxel].astype(np.float64) / total)
-
-
-def _bounding_box(occupied: Array) -> tuple[slice, slice, slice]:
-    if not occupied.any():
-        return slice(0, occupied.shape[0]), slice(0, occupied.shape[1]), slice(0, occupied.shape[2])
-    z, y, x = (np.flatnonzero(occupied.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
-    return slice(z[0], z[-1] + 1), slice(y[0], y[-1] + 1), slice(x[0], x[-1] + 1)
 
 
 def _renumbered(labels: Array, names: Mapping[int, str]) -> tuple[Array, tuple[str, ...]]:

@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from theradose.data import load_yaml
+from theradose.dose.energy import emitted_energy, energy_findings
 from theradose.dose.engines import DoseRequest, Progress
 from theradose.dose.kernel import check_right_angles
-from theradose.dose.local import activity_in_air_findings, emitted_energy_j
-from theradose.dose.scene import DECAYS_PER_MBQ_H, activity_score, region_scores, transport_scene
+from theradose.dose.local import DECAYS_PER_MBQ_H, activity_in_air_findings, emitted_energy_j
+from theradose.dose.scene import activity_score, region_scores, transport_scene
 from theradose.errors import PhysicsError
 from theradose.model.arrays import Array
 from theradose.model.dose import DoseMap, DoseStatistics, Radiation, RadiationEnergy, StoppedBy
 from theradose.model.finding import Finding
 from theradose.model.grid import Volume
-from theradose.radiation.emission import emission_spectra
+from theradose.radiation.in_place import spectra_in_place
 from theradose.radiation.media import packaged_cuts
 from theradose.radiation.patient import Effort, Particle, ParticleResult
 from theradose.radiation.patient_transport import PatientTransport
@@ -53,9 +54,7 @@ class Simulation:
         self._particles = tuple(particles)
         self._scene = transport_scene(request)
         self._total_decays = self._scene.total_decays
-        self._spectra = emission_spectra(
-            request.nuclide.name, nuclear_data=request.nuclide.nuclear_data, chain="equilibrium"
-        )
+        self._spectra = spectra_in_place(request.nuclide)
         scores = region_scores(request, self._scene)
         steering = [name for name in scores if self._steers(name)]
         self._names = [*steering, *(name for name in scores if name not in steering)]
@@ -135,7 +134,7 @@ class Simulation:
         """Whether a region is large and active enough to set the effort."""
         settings, tia = self._request.transport, self._request.tia
         voxels = self._request.regions[name]
-        held = float(np.sum(tia.data[voxels.box] * voxels.fraction, dtype=np.float64))
+        held = voxels.sum_of(tia.data)
         return (
             voxels.voxel_count * tia.grid.voxel_volume_ml >= settings.region_volume_ml
             and held >= settings.region_share * float(tia.data.sum(dtype=np.float64))
@@ -219,7 +218,7 @@ class Simulation:
                     code="energy-not-conserved",
                 )
         in_air = 1.0 - float(self._scene.decays.sum(where=self._scene.per_kg > 0)) / self._total_decays
-        findings = activity_in_air_findings(in_air)
+        findings = (*activity_in_air_findings(in_air), *energy_findings(emitted_energy(self._request.nuclide)))
         if any(result.interrupted for result in results.values()):
             message = "The calculation was interrupted: the dose is that of the histories until then."
             findings = (*findings, Finding("interrupted", "warning", message))

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from theradose.data import load_yaml
-from theradose.dose.voxel_s import medium_density, nuclide_document, s_per_kev
+from theradose.dose.voxel_s import chain_kernel, medium_density, nuclide_document, s_per_kev
 from theradose.errors import PhysicsError
 from theradose.nuclides import NuclearData
 from theradose.radiation.emission import Chain
-from theradose.radiation.nuclide_kernels import NuclideKernel, nuclide_kernel
+from theradose.radiation.nuclide_kernels import NuclideKernel
 from theradose.radiation.spheres import absorbed_energy
 from theradose.radiation.voxel_kernels import check_density
 
@@ -84,7 +84,7 @@ def ellipsoid_s_value(
     medium: str = "water",
     density_g_per_ml: float | None = None,
     nuclear_data: NuclearData = "ddep",
-    chain: Chain = "none",
+    chain: Chain | None = None,
 ) -> EllipsoidS:
     """Return the S value of an ellipsoid with uniform activity, in surroundings of the same medium.
 
@@ -102,8 +102,8 @@ def ellipsoid_s_value(
         That of the material if ``None``.
     nuclear_data : {"ddep", "icrp107"}
         Evaluation of the emissions.
-    chain : {"none", "equilibrium"}
-        Whether the daughters decay in place.
+    chain : {"none", "equilibrium"} or None
+        Whether the daughters decay in place; ``None`` is what the record of the nuclide says.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def ellipsoid_s_value(
         )
     density = medium_density(medium=medium, density_g_per_ml=density_g_per_ml)
     check_density(density)
-    kernel = nuclide_kernel(nuclide, nuclear_data=nuclear_data, chain=chain)
+    kernel = chain_kernel(nuclide, nuclear_data=nuclear_data, chain=chain)
     radius_mm = (3 / (4 * math.pi) * mass_g / density * _MM3_PER_ML) ** (1 / 3)
     mean_ratio = math.prod(axis_ratios) ** (1 / 3)
     a, b, c = (radius_mm * ratio / mean_ratio for ratio in axis_ratios)

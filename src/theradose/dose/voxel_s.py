@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from theradose.data import load_yaml
+from theradose.dose.energy import EmittedEnergy, energy_findings, uncounted_daughters_finding
 from theradose.dose.local import local_dose_constant
 from theradose.errors import PhysicsError
 from theradose.model.arrays import Array
-from theradose.nuclides import NuclearData
+from theradose.model.finding import Finding
+from theradose.nuclides import NuclearData, load_chain, nuclide_names
 from theradose.provenance import package_version
 from theradose.radiation.emission import Chain
+from theradose.radiation.in_place import default_chain
 from theradose.radiation.materials import load_material
 from theradose.radiation.nuclide_kernels import NuclideKernel, nuclide_kernel
 from theradose.radiation.voxel_integration import Shape, Triple
@@ -76,7 +79,7 @@ def voxel_s_values(
     medium: str = "water",
     density_g_per_ml: float | None = None,
     nuclear_data: NuclearData = "ddep",
-    chain: Chain = "none",
+    chain: Chain | None = None,
 ) -> VoxelSValues:
     """Return the voxel S values of a nuclide for any voxel.
 
@@ -94,8 +97,8 @@ def voxel_s_values(
         That of the material if ``None``.
     nuclear_data : {"ddep", "icrp107"}
         Evaluation of the emissions.
-    chain : {"none", "equilibrium"}
-        Whether the daughters decay in place.
+    chain : {"none", "equilibrium"} or None
+        Whether the daughters decay in place; ``None`` is what the record of the nuclide says.
 
     Raises
     ------
@@ -115,7 +118,7 @@ def voxel_s_values(
             code="kernel-size",
         )
     density = medium_density(medium=medium, density_g_per_ml=density_g_per_ml)
-    kernel = nuclide_kernel(nuclide, nuclear_data=nuclear_data, chain=chain)
+    kernel = chain_kernel(nuclide, nuclear_data=nuclear_data, chain=chain)
     octant = (size[0] // 2 + 1, size[1] // 2 + 1, size[2] // 2 + 1)
     voxels = voxel_kernel(kernel=kernel, spacing_mm=spacing_mm, octant_shape=octant, density_g_per_ml=density)
     return VoxelSValues(kernel, medium, voxels)
@@ -149,12 +152,57 @@ def s_per_kev(mass_g: float) -> float:
     return local_dose_constant(electron_energy_kev=1.0) / mass_g * _MGY_PER_GY / _S_PER_H
 
 
+def chain_kernel(nuclide: str, *, nuclear_data: NuclearData, chain: Chain | None) -> NuclideKernel:
+    """Return the kernel of a nuclide, with the daughters that its record says decay in place unless `chain` says else.
+
+    Raises
+    ------
+    PhysicsError
+        ``chain-not-stated`` for a nuclide whose daughters do not stay by themselves.
+
+    References
+    ----------
+    [Bateman1910]_
+    """
+    counted = default_chain(nuclide, nuclear_data=nuclear_data) if chain is None else chain
+    return nuclide_kernel(nuclide, nuclear_data=nuclear_data, chain=counted)
+
+
+def kernel_energy(kernel: NuclideKernel) -> EmittedEnergy:
+    """Return the energies per decay of a kernel with the decays that they count.
+
+    References
+    ----------
+    [Bateman1910]_
+    """
+    alone = kernel.chain == "none"
+    return EmittedEnergy(
+        electron_kev=kernel.electron_emitted_kev,
+        photon_kev=kernel.photon_emitted_kev,
+        alpha_kev=kernel.local_kev,
+        decays={kernel.nuclide: 1.0} if alone else load_chain(kernel.nuclide).time_integrated(),
+    )
+
+
+def chain_findings(kernel: NuclideKernel) -> tuple[Finding, ...]:
+    """Return what the daughters that a kernel counts, or does not count, mean for its dose.
+
+    References
+    ----------
+    [Bateman1910]_
+    """
+    built_in = kernel.nuclide in nuclide_names(daughters=True)
+    uncounted = uncounted_daughters_finding(kernel.nuclide) if built_in and kernel.chain == "none" else ()
+    return (*uncounted, *energy_findings(kernel_energy(kernel)))
+
+
 def nuclide_document(kernel: NuclideKernel) -> dict[str, Any]:
     """Return what documents of kernels say of the nuclide and of the origin of its kernel."""
     return {
         "nuclide": kernel.nuclide,
         "nuclear_data": kernel.nuclear_data,
         "chain": kernel.chain,
+        "decays_per_decay": dict(kernel_energy(kernel).decays),
         "energy_mev_per_decay": {
             "electron": kernel.electron_emitted_kev * _MEV_PER_KEV,
             "photon": kernel.photon_emitted_kev * _MEV_PER_KEV,
@@ -162,5 +210,6 @@ def nuclide_document(kernel: NuclideKernel) -> dict[str, Any]:
         },
         "relative_u": dict(kernel.relative_u),
         "kernel": dict(kernel.provenance),
+        "findings": [finding.to_json() for finding in chain_findings(kernel)],
         "software": {"theradose": package_version()},
     }

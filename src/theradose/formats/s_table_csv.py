@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from theradose.errors import StudyError
 from theradose.formats.s_table_statement import Stated, agreed_nuclide, checked_number, unit_factor
 from theradose.formats.tables import TableRow, read_table
-from theradose.model.s_values import Radiation, SValue, SValueOrigin, SValueTable
+from theradose.model.dose import RADIATIONS
+from theradose.model.s_values import SValue, SValueOrigin, SValueTable
 from theradose.provenance import hash_file
 
 _GY, _MGY = "s_gy_per_mbq_h", "s_mgy_per_mbq_s"
@@ -89,10 +91,10 @@ def write_s_table(table: SValueTable, path: Path) -> None:
         writer.writerow(_WRITTEN)
         for (target, source), value in table.values.items():
             mass = table.mass_g.get(target)
-            parts = {str(name): part for name, part in value.parts_gy_per_mbq_h.items()}
-            parts = parts or {_ALL: value.gy_per_mbq_h}
+            parts: Sequence[tuple[str, float]] = tuple(value.parts_gy_per_mbq_h.items())
+            parts = parts or ((_ALL, value.gy_per_mbq_h),)
             u = value.u_gy_per_mbq_h
-            for number, (radiation, part) in enumerate(parts.items()):
+            for number, (radiation, part) in enumerate(parts):
                 # One uncertainty of the sum stands in its first row, so that the rows add up to it.
                 shown = None if number or u is None else repr(u)
                 writer.writerow([
@@ -116,10 +118,10 @@ def _words(row: TableRow) -> tuple[str, str, str]:
     if target is None or source is None:
         raise StudyError(f"{row.file}, line {row.line}: 'target' or 'source' is empty: name both.",
                          code="table-cell-empty")  # fmt: skip
-    if radiation not in (_ALL, *Radiation):
+    if radiation not in (_ALL, *RADIATIONS):
         raise StudyError(
             f"{row.file}, line {row.line}: '{radiation}' is no radiation of the table: valid are "
-            f"{', '.join((_ALL, *Radiation))}.",
+            f"{', '.join((_ALL, *RADIATIONS))}.",
             code="s-table-radiation",
         )
     return target, source, radiation
@@ -142,5 +144,5 @@ def _value(parts: dict[str, tuple[float, float | None]]) -> SValue:
     return SValue(
         sum(value for value, _ in parts.values()),
         math.hypot(*uncertainties) if uncertainties else None,
-        {} if _ALL in parts else {Radiation(name): value for name, (value, _) in parts.items()},
+        {name: parts[name][0] for name in RADIATIONS if name in parts},
     )

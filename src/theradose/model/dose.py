@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from theradose.model.arrays import Array, frozen
 from theradose.model.grid import Volume
@@ -12,6 +12,8 @@ from theradose.uncertainty import Uncertain
 
 Radiation = Literal["electron", "photon", "alpha"]
 """Kinds of emitted radiation; alpha holds the recoils, and secondary particles belong to what set them free."""
+
+RADIATIONS: tuple[Radiation, ...] = get_args(Radiation)
 
 StoppedBy = Literal["histories", "target", "time", "interruption"]
 
@@ -123,8 +125,9 @@ class RegionDose:
     dose_gy : Uncertain
         Mean absorbed dose with all its sources.
     components : mapping of str to Uncertain
-        Parts that add up to the dose: ``self`` by local deposition, and ``transport``, what another engine adds to it
-        or takes from it.
+        Parts that add up to the dose: ``self`` by local deposition of electrons, ``alpha`` by that of alpha particles
+        and recoils where there are some, unweighted, and ``transport``, what another engine adds to both or takes from
+        them.
     """
 
     region: str

@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 
 from theradose.errors import GeometryError
-from theradose.model.arrays import Array, frozen
+from theradose.model.arrays import Array, bounding_box, frozen
 from theradose.model.grid import Grid
 
 _HALF = 0.5
@@ -90,10 +90,9 @@ class RegionVoxels:
     @classmethod
     def from_mask(cls, mask: Array) -> RegionVoxels:
         """Crop a full-grid mask (bool or fractions) to its box; an empty mask gives a box of no voxels."""
-        occupied = [np.flatnonzero(np.any(mask, axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-        if not len(occupied[0]):
+        box = bounding_box(mask)
+        if box is None:
             return cls((0, 0, 0), np.zeros((0, 0, 0), np.float32))
-        box = tuple(slice(int(axis[0]), int(axis[-1]) + 1) for axis in occupied)
         z, y, x = (part.start for part in box)
         return cls((z, y, x), np.array(mask[box], np.float32))
 
@@ -107,6 +106,10 @@ class RegionVoxels:
     def voxel_count(self) -> float:
         """Sum of the fractions."""
         return float(self.fraction.sum(dtype=np.float64))
+
+    def sum_of(self, values: Array) -> float:
+        """Return the sum over the region of values on the full grid; a voxel counts with its fraction."""
+        return float(np.einsum("zyx,zyx->", values[self.box], self.fraction, dtype=np.float64))
 
     @property
     def mostly_inside(self) -> Array:

@@ -175,6 +175,7 @@ class RegionResult(Part):
     before_first_fraction: float
     dose_gy: Estimate
     dose_per_activity_gy_gbq: Estimate
+    alpha_gy: Estimate | None = None
     bed_gy: Estimate | None = None
     eqd2_gy: Estimate | None = None
     outlined_on: str = "not stated"

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from types import MappingProxyType
 
 from theradose.errors import PhysicsError
+from theradose.model.dose import Radiation
 
 TOTAL_BODY = "total-body"
 """Name of the whole body as source or target of S values."""
 RED_MARROW = "red-marrow"
-
-
-class Radiation(StrEnum):
-    """What carries the energy; the parts scale differently with mass, and alpha particles act differently."""
-
-    ELECTRON = "electron"
-    PHOTON = "photon"
-    ALPHA = "alpha"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +24,8 @@ class SValue:
         All radiations together, never weighted for biological effect.
     u_gy_per_mbq_h : float or None
         Standard uncertainty that the table states, that of the counting statistics of its calculation.
-    parts_gy_per_mbq_h : mapping of Radiation to float
-        The same by radiation; empty where the table does not separate them.
+    parts_gy_per_mbq_h : mapping of str to float
+        The same by radiation, ``electron``, ``photon`` and ``alpha``; empty where the table does not separate them.
     """
 
     gy_per_mbq_h: float
@@ -42,6 +34,13 @@ class SValue:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts_gy_per_mbq_h", MappingProxyType(dict(self.parts_gy_per_mbq_h)))
+
+    @property
+    def relative_u(self) -> float | None:
+        """Standard uncertainty relative to the value; ``None`` if it is not stated or the value is 0."""
+        if self.u_gy_per_mbq_h is None or self.gy_per_mbq_h == 0:
+            return None
+        return self.u_gy_per_mbq_h / self.gy_per_mbq_h
 
 
 @dataclass(frozen=True, slots=True)

@@ -313,6 +313,7 @@ class DoseChoice(StudyPart):
     dose_rates: Literal["local", "engine"] = "local"
     tia_map: Literal["region", "voxelwise-mono", "voxelwise-bi", "voxelwise-uptake", "voxelwise-trapezoid"] = "region"
     nuclear_data: Literal["ddep", "icrp107"] = "ddep"
+    retained: dict[str, Fraction] = Field(default_factory=dict)
     assumed_density: DensityGPerMl | None = None
 
 

@@ -12,6 +12,7 @@ References
 from theradose.nuclides.chains import ChainMember, DecayChain, load_chain
 from theradose.nuclides.emissions import AlphaLine, BetaBranch, ElectronLine, Emissions, load_emissions
 from theradose.nuclides.icrp107 import icrp107_available
+from theradose.nuclides.in_place import decays_in_place, with_retained
 from theradose.nuclides.records import (
     Constant,
     NuclearData,
@@ -35,10 +36,12 @@ __all__ = [
     "Nuclide",
     "PhotonLine",
     "canonical_nuclide",
+    "decays_in_place",
     "icrp107_available",
     "load_chain",
     "load_constant",
     "load_emissions",
     "load_nuclide",
     "nuclide_names",
+    "with_retained",
 ]

@@ -28,6 +28,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 _SERIES_SPREAD = 1.0
 """Spread of the exponents below which a divided difference is summed as a series."""
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +114,13 @@ class DecayChain:
         Parameters
         ----------
         retained : mapping, optional
-            For some members the fraction of their decays that happen where the parent decayed; the others have
-            left with the blood or by recoil. All stay where nothing is given.
+            For some daughters the fraction of their decays that happen where the parent decayed; the others have
+            left with the blood or by recoil. Where nothing is given a daughter decays where its mother did.
 
         Raises
         ------
         PhysicsError
-            If a name is no member or a fraction is not within 0 to 1.
+            If a name is no daughter, a fraction is not within 0 to 1, or more of a daughter stays than of its mothers.
 
         References
         ----------
@@ -128,9 +129,9 @@ class DecayChain:
         stays = {canonical_nuclide(name): fraction for name, fraction in (retained or {}).items()}
         names = [member.nuclide for member in self.members]
         for name, fraction in stays.items():
-            if name not in names:
+            if name not in names[1:]:
                 raise PhysicsError(
-                    f"{name} is no member of the chain of {names[0]}: its members are {', '.join(names)}.",
+                    f"{name} is no daughter in the chain of {names[0]}, which has {', '.join(names[1:]) or 'none'}.",
                     code="chain-member-unknown",
                 )
             if not 0 <= fraction <= 1:
@@ -138,7 +139,25 @@ class DecayChain:
                     f"A fraction of {fraction:g} of the decays of {name} cannot stay: give a number from 0 to 1.",
                     code="chain-fraction-invalid",
                 )
-        return {member.nuclide: member.decays_per_parent * stays.get(member.nuclide, 1.0) for member in self.members}
+        return self._in_place(stays)
+
+    def _in_place(self, stays: Mapping[str, float]) -> dict[str, float]:
+        """Decays of each member where the parent decayed, per decay of the parent."""
+        fractions = [1.0]
+        decays = {self.members[0].nuclide: 1.0}
+        for position, member in enumerate(self.members[1:], start=1):
+            # The last mother of each path has its fraction already: members stand after all that feed them.
+            fed = sum(share * fractions[path[-2]] for path, share in self.paths if path[-1] == position)
+            held = member.decays_per_parent * stays[member.nuclide] if member.nuclide in stays else fed
+            if held > fed * (1 + _ROUNDING):
+                raise PhysicsError(
+                    f"A fraction of {stays[member.nuclide]:g} of the decays of {member.nuclide} cannot stay, because "
+                    f"only {fed / member.decays_per_parent:.4g} of them have a mother that decays there: give less.",
+                    code="chain-fraction-invalid",
+                )
+            fractions.append(held / member.decays_per_parent)
+            decays[member.nuclide] = held
+        return decays
 
     def _over_paths(self, t_h: ArrayLike, *, integrated: bool) -> Array:
         times = np.atleast_1d(np.asarray(t_h, dtype=float))

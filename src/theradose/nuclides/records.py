@@ -102,6 +102,9 @@ class Nuclide:
         Evaluation of the energies.
     codes : tuple of str
         SNOMED CT and SNOMED RT codes of DICOM context groups 18 and 4020.
+    retained : tuple of (str, float)
+        For daughters the fraction of their decays that happen where the nuclide decays, as a study states it with
+        :func:`~theradose.nuclides.with_retained`.
     """
 
     name: str
@@ -113,6 +116,7 @@ class Nuclide:
     nuclear_data: NuclearData
     codes: tuple[str, ...]
     alpha_energy_kev: Constant | None = None
+    retained: tuple[tuple[str, float], ...] = ()
 
     @property
     def decay_constant_per_h(self) -> float:
@@ -198,6 +202,15 @@ def evaluation_of(name: str, nuclear_data: NuclearData) -> tuple[str, dict[str, 
 def decays_of(name: str) -> tuple[dict[str, Any], ...]:
     """Return mode, daughter and branching of each decay of a built-in nuclide; do not modify them."""
     return tuple(_records()[canonical_nuclide(name)]["decays"])
+
+
+def chain_in_place(name: str) -> Constant | None:
+    """Return whether the daughters of a built-in nuclide decay where it does, 1 or 0, ``None`` if it has none here."""
+    record = _records()[canonical_nuclide(name)].get("chain_in_place")
+    if record is None:
+        return None
+    stated = {**record, "value": float(record["value"])}
+    return Constant(f"daughters of {canonical_nuclide(name)} decay in place", unit="1", **stated)
 
 
 def icrp107_name(name: str) -> str:

@@ -38,7 +38,7 @@ def mean_concentration_mbq_per_ml(image: ActivityMap, segmentation: Segmentation
             f"The region '{name}' has no voxel in the image at {image.t_h:.4g} h: it is outside the field of view.",
             code="region-empty",
         )
-    return float(np.einsum("zyx,zyx->", image.data[voxels.box], voxels.fraction, dtype=np.float64)) / weight
+    return voxels.sum_of(image.data) / weight
 
 
 def concentration_curve(

@@ -348,8 +348,7 @@ def _spill_in_mbq(
 
 
 def _activity_mbq(image: ActivityMap, voxels: RegionVoxels) -> float:
-    inside = np.einsum("zyx,zyx->", image.data[voxels.box], voxels.fraction, dtype=np.float64)
-    return float(inside) * image.grid.voxel_volume_ml
+    return voxels.sum_of(image.data) * image.grid.voxel_volume_ml
 
 
 def _independent_u(

@@ -21,16 +21,14 @@ References
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from theradose.data import load_yaml
 from theradose.errors import PhysicsError
+from theradose.model.arrays import Array
 from theradose.radiation.coulomb import coulomb_enhancement
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 TRANSITIONS = ("allowed", "first-forbidden", "unique-first-forbidden", "second-forbidden")
 """Types of transition; those that are not unique have the allowed shape."""

@@ -46,7 +46,7 @@ class PhotonShare:
     knots : ndarray of float64, (m,)
         Shares at which the cubics meet, 0 to 1.
     coefficients : ndarray of float64, (4, m - 1, n)
-        Coefficients of the cubics, highest power first, of k dsigma/dk in cm2/g.
+        Coefficients of the cubics, highest power first, of k dsigma/dk in cm²/g.
     """
 
     energy_kev: FloatArray
@@ -54,7 +54,7 @@ class PhotonShare:
     coefficients: FloatArray
 
     def at(self, share: FloatArray) -> FloatArray:
-        """Return k dsigma/dk in cm2/g at shares of shape (n, ...), one row for each energy."""
+        """Return k dsigma/dk in cm²/g at shares of shape (n, ...), one row for each energy."""
         piece = np.clip(np.searchsorted(self.knots, share, side="right") - 1, 0, self.knots.size - 2)
         offset = share - self.knots[piece]
         row = np.arange(self.energy_kev.size).reshape((-1,) + (1,) * (share.ndim - 1))
@@ -117,7 +117,7 @@ def bremsstrahlung_spectrum(*, material: Material, energy_kev: float, k_over_t: 
     Returns
     -------
     ndarray of float64, (...)
-        Photons per path and photon energy, cm2/(g keV).
+        Photons per path and photon energy, cm²/(g keV).
 
     Raises
     ------
@@ -152,7 +152,7 @@ def radiative_stopping_power(*, material: Material, energy_kev: ArrayLike) -> Fl
     Returns
     -------
     ndarray of float64, (...)
-        Stopping power in MeV cm2/g.
+        Stopping power in MeV cm²/g.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def soft_radiative_stopping_power(*, material: Material, energy_kev: ArrayLike, 
     Returns
     -------
     ndarray of float64, (...)
-        Stopping power in MeV cm2/g.
+        Stopping power in MeV cm²/g.
 
     Raises
     ------
@@ -216,7 +216,7 @@ def bremsstrahlung_inverse_mean_free_path(*, material: Material, energy_kev: Arr
     Returns
     -------
     ndarray of float64, (...)
-        Inverse mean free path in cm2/g; zero where the energy does not reach the cut.
+        Inverse mean free path in cm²/g; zero where the energy does not reach the cut.
 
     Raises
     ------
@@ -251,7 +251,7 @@ def checked_photon_cut(cut_kev: float) -> float:
 
 
 def soft_share(cross_section: PhotonShare, cut_share: FloatArray) -> FloatArray:
-    """Return the share of the energy that photons up to a share take per path, cm2/g: the integral of k dsigma/dk.
+    """Return the share of the energy that photons up to a share take per path, cm²/g: the integral of k dsigma/dk.
 
     Each cubic is integrated exactly, the last up to the cut.
     """
@@ -263,7 +263,7 @@ def soft_share(cross_section: PhotonShare, cut_share: FloatArray) -> FloatArray:
 
 
 def hard_photons(cross_section: PhotonShare, cut_share: FloatArray) -> FloatArray:
-    """Return the number of photons above a share per path, cm2/g: the integral of k dsigma/dk over ln k."""
+    """Return the number of photons above a share per path, cm²/g: the integral of k dsigma/dk over ln k."""
     node, weight = _legendre(_NODES)
     length = np.log(1.0 / cut_share)
     share = np.exp(-length[:, np.newaxis] * 0.5 * (1.0 - node))

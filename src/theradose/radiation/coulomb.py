@@ -13,11 +13,10 @@ References
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from theradose.model.arrays import Array
 
 _SERIES_TERMS = 16
 _HYPERGEOMETRIC_TERMS = 30

@@ -67,7 +67,7 @@ def elastic_transport(
     Returns
     -------
     first, second : ndarray of float64, (...)
-        Inverse transport mean free paths in cm2/g.
+        Inverse transport mean free paths in cm²/g.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def elastic_transport(
 
 
 def _elastic_moments(atomic_number: int, energy_kev: FloatArray) -> FloatArray:
-    """Return both transport cross sections of an atom, cm2, (2, n).
+    """Return both transport cross sections of an atom, cm², (2, n).
 
     With mu = (1 - cos(angle)) / 2 the integrals over mu are taken in the logarithm of the momentum transfer, in which
     the integrand is smooth.
@@ -112,7 +112,7 @@ def _elastic_moments(atomic_number: int, energy_kev: FloatArray) -> FloatArray:
 
 
 def _inelastic_moments(atomic_number: int, energy_kev: FloatArray, cut_kev: float) -> FloatArray:
-    """Return both transport cross sections of one electron of an atom, cm2, (2, n).
+    """Return both transport cross sections of one electron of an atom, cm², (2, n).
 
     The momentum transfer belongs to the energy transfer of a free electron at rest.
     """

@@ -44,7 +44,7 @@ _CUMULATIVE_POINTS = 513
 class ElectronTables:
     """Electron interactions of some materials on one grid of energies; all arrays are read-only float64.
 
-    Losses and rates are per mass thickness, g/cm2. "Soft" is what is not simulated one by one: collisions below
+    Losses and rates are per mass thickness, g/cm². "Soft" is what is not simulated one by one: collisions below
     ``collision_cut_kev`` and photons below ``radiative_cut_kev``.
 
     Attributes
@@ -100,7 +100,7 @@ def csda_range(*, material: Material, energy_kev: ArrayLike) -> FloatArray:
     """Return the range of electrons in the continuous slowing-down approximation.
 
     The integral of the inverse total stopping power starts at 1 keV with the range that an electron of that energy has
-    if the stopping power goes on as a power of the energy: in water about 5e-6 g/cm2.
+    if the stopping power goes on as a power of the energy: in water about 5e-6 g/cm².
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def csda_range(*, material: Material, energy_kev: ArrayLike) -> FloatArray:
     Returns
     -------
     ndarray of float64, (...)
-        Range in g/cm2.
+        Range in g/cm².
 
     Raises
     ------
@@ -212,7 +212,7 @@ def electron_tables(
 
 
 def _stopping_on_grid(material: Material) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return all energies that are covered, and the collision and radiative stopping power there, keV cm2/g."""
+    """Return all energies that are covered, and the collision and radiative stopping power there, keV cm²/g."""
     energy = np.geomspace(constant("lowest-energy"), constant("highest-energy"), _RANGE_POINTS)
     collision = collision_stopping_power(material=material, energy_kev=energy) * _KEV_PER_MEV
     return energy, collision, radiative_stopping_power(material=material, energy_kev=energy) * _KEV_PER_MEV

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from theradose.errors import PhysicsError
-from theradose.model.arrays import frozen
+from theradose.model.arrays import Array, frozen
 from theradose.nuclides import (
     BetaBranch,
     Emissions,
@@ -27,7 +27,6 @@ from theradose.nuclides import (
 from theradose.nuclides.records import icrp107_name, mass_number
 from theradose.radiation.beta_spectra import beta_density
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Chain = Literal["none", "equilibrium"]
 
 _GRID_POINTS = 600

@@ -21,8 +21,8 @@ from theradose.provenance import package_version
 from theradose.radiation.electron_tables import csda_range, radiation_yield
 from theradose.radiation.materials import load_material
 from theradose.radiation.media import TransportCuts, packaged_cuts, transport_media
+from theradose.radiation.patient import Particle
 from theradose.radiation.photons import photon_energy_grid
-from theradose.radiation.point_kernels import Radiation
 from theradose.radiation.transport import stack
 from theradose.radiation.transport.radial import follow_from_point
 from theradose.radiation.transport.types import ACCOUNT_SIZE, EMITTED
@@ -50,7 +50,7 @@ class PointKernel:
     relative_u: float
 
 
-def kernel_radii(radiation: Radiation) -> Array:
+def kernel_radii(radiation: Particle) -> Array:
     """Return the outer radii of the shells: in CSDA ranges for electrons, in g/cm² for photons."""
     settings = load_yaml(_SETTINGS)[radiation]["radii"]
     parts = []
@@ -61,12 +61,12 @@ def kernel_radii(radiation: Radiation) -> Array:
     return np.concatenate([*parts, logarithmic[1:] if parts else logarithmic])
 
 
-def kernel_energies(radiation: Radiation) -> Array:
+def kernel_energies(radiation: Particle) -> Array:
     """Return the energies of the packaged kernels, keV."""
     return np.array(load_yaml(_SETTINGS)[radiation]["energy_kev"], float)
 
 
-def kernel_cuts(radiation: Radiation, energy_kev: float) -> TransportCuts:
+def kernel_cuts(radiation: Particle, energy_kev: float) -> TransportCuts:
     """Return how closely a kernel's particles are followed.
 
     Electrons are followed to a small part of the energy they start with; those that photons set free are absorbed on
@@ -86,7 +86,7 @@ def kernel_cuts(radiation: Radiation, energy_kev: float) -> TransportCuts:
     )
 
 
-def simulate_point_kernel(radiation: Radiation, energy_kev: float, *, histories: int, seed: int) -> PointKernel:
+def simulate_point_kernel(radiation: Particle, energy_kev: float, *, histories: int, seed: int) -> PointKernel:
     """Return the kernel of one energy in water.
 
     Parameters
@@ -135,7 +135,7 @@ def write_kernels(folder: Path) -> None:
     settings = load_yaml(_SETTINGS)
     material = load_material(_MEDIUM)
     folder.mkdir(exist_ok=True)
-    for radiation in get_args(Radiation):
+    for radiation in get_args(Particle):
         energies = kernel_energies(radiation)
         histories, seed = int(settings[radiation]["histories"]), int(settings["seed"])
         kernels = []

@@ -81,7 +81,13 @@ class NuclideKernel:
 
 
 @cache
-def nuclide_kernel(nuclide: str, *, nuclear_data: NuclearData = "ddep", chain: Chain = "none") -> NuclideKernel:
+def nuclide_kernel(
+    nuclide: str,
+    *,
+    nuclear_data: NuclearData = "ddep",
+    chain: Chain = "none",
+    retained: tuple[tuple[str, float], ...] = (),
+) -> NuclideKernel:
     """Return the kernel of a nuclide from the packaged point kernels.
 
     Parameters
@@ -92,6 +98,8 @@ def nuclide_kernel(nuclide: str, *, nuclear_data: NuclearData = "ddep", chain: C
         Evaluation of the emissions.
     chain : {"none", "equilibrium"}
         Whether the daughters decay in place with the parent.
+    retained : tuple of (str, float)
+        With ``equilibrium``: fractions of the daughters' decays that do, where not all.
 
     References
     ----------
@@ -100,7 +108,7 @@ def nuclide_kernel(nuclide: str, *, nuclear_data: NuclearData = "ddep", chain: C
     from theradose.radiation.emission import emission_spectra
 
     return sum_point_kernels(
-        spectra=emission_spectra(nuclide, nuclear_data=nuclear_data, chain=chain),
+        spectra=emission_spectra(nuclide, nuclear_data=nuclear_data, chain=chain, retained=dict(retained)),
         electrons=load_point_kernels("electron"),
         photons=load_point_kernels("photon"),
     )

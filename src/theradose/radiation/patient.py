@@ -48,7 +48,7 @@ class Effort:
     target_voxel_u : float or None
         Root mean square uncertainty of the voxels of every steering score to reach, relative to their mean energy.
     time_limit_s : float or None
-        No batch starts later; each particle gets half of it.
+        No batch starts later; of two kinds of particle the first gets half of what is left after the pilot.
     seed : int
         Of the random numbers.
     threads : int or None

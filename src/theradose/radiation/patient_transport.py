@@ -19,17 +19,17 @@ from theradose.model.arrays import Array
 from theradose.radiation.emission import EmissionSpectra
 from theradose.radiation.media import TransportCuts, packaged_cuts, transport_media
 from theradose.radiation.patient import Effort, Particle, ParticleResult, Patient, Report
+from theradose.radiation.photons import photon_energy_grid
 from theradose.radiation.sources import ParticleSpectrum, electron_spectrum, particle_source, photon_spectrum
 from theradose.radiation.transport import stack
 from theradose.radiation.transport.problem import Problem
-from theradose.radiation.transport.run import Batches, BatchRun, Score
+from theradose.radiation.transport.run import LEAST_BATCHES, Batches, BatchRun, Score
 from theradose.radiation.transport.types import EMITTED, ESCAPED_ELECTRON, ESCAPED_PHOTON, LOST, Media, Voxels
 
 _KINDS: Mapping[Particle, float] = {"electron": stack.ELECTRON, "photon": stack.PHOTON}
 _SETTINGS = "radiation/transport.yaml"
-# Seeds far from that of the user, so that the pilot and the photons of a run have other random numbers.
-_PILOT_SEED = 1 << 40
-_PARTICLE_SEED: Mapping[Particle, int] = {"electron": 0, "photon": 1 << 41}
+# Bits that set seeds apart: the first short runs and the photons are other random numbers.
+_PILOT_SEED, _PHOTON_SEED = 1 << 40, 1 << 41
 
 
 class PatientTransport:
@@ -92,14 +92,17 @@ class PatientTransport:
             "electron": electron_spectrum(spectra, cut_kev=cuts.electron_kev),
             "photon": photon_spectrum(spectra, cut_kev=cuts.photon_kev),
         }
+        for particle, spectrum in self._spectra.items():
+            _check_energies(particle, spectrum, highest_kev=float(photon_energy_grid()[-1]))
 
     def spectrum(self, particle: Particle) -> ParticleSpectrum:
         """Return the particles of a kind that are followed, and the energy of those that are not."""
         return self._spectra[particle]
 
     def emits(self, particle: Particle) -> bool:
-        """Return whether there are particles of a kind to follow."""
-        return self._spectra[particle].particles_per_decay > 0
+        """Return whether a kind of particle carries enough of the energy to be followed."""
+        energy = sum(spectrum.energy_kev_per_decay for spectrum in self._spectra.values())
+        return self._spectra[particle].energy_kev_per_decay > self._setting("least_energy_share") * energy
 
     def follow(
         self, particles: Sequence[Particle], *, known_kev: Array | None = None
@@ -115,23 +118,29 @@ class PatientTransport:
             ``electron``, ``photon``.
         known_kev : ndarray, optional
             Energy per voxel and decay that is known without histories and counts in every score.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the user ends the first run; later the batches that are finished are kept.
         """
         if known_kev is not None:
             flat = known_kev.reshape(-1)
             self._known = np.array([flat[score.voxel] @ score.weight for score in self._scores])
             self._known_kev = known_kev
         emitted = [particle for particle in particles if self.emits(particle)]
-        batches = int(self._setting("batches"))
+        limited = self._effort.time_limit_s is not None
+        largest = self._setting("most_per_batch_limited" if limited else "most_per_batch")
         runs: dict[Particle, BatchRun] = {}
         for particle, histories in self._histories(emitted).items():
+            batches = max(int(self._setting("batches")), math.ceil(histories / largest))
             runs[particle] = self._start(particle, math.ceil(histories / batches), self._effort.seed)
             waiting = len(emitted) - len(runs)
             if not self._extend(runs[particle], particle, batches, shared_with=waiting):
                 break
         else:
             self._refine(runs)
-        kept = {particle: run for particle, run in runs.items() if run.count > 1 or not run.interrupted}
-        return self._results(kept)
+        return {particle: self._result(particle, run) for particle, run in runs.items() if run.count >= LEAST_BATCHES}
 
     def _refine(self, runs: Mapping[Particle, BatchRun]) -> None:
         """Add histories until the targets are met, as far as the time and the number of decays allow."""
@@ -176,12 +185,10 @@ class PatientTransport:
         per_batch = int(self._setting("pilot_histories"))
         pilots: dict[Particle, ParticleResult] = {}
         for particle in particles:
-            run = self._start(particle, per_batch, self._effort.seed + _PILOT_SEED)
-            complete = self._extend(run, particle, int(self._setting("pilot_batches")), silent=True)
-            if not complete:
+            run = self._start(particle, per_batch, self._effort.seed ^ _PILOT_SEED)
+            if not self._extend(run, particle, int(self._setting("pilot_batches")), silent=True):
+                # The first run is no part of the result, so that there is nothing to keep.
                 raise KeyboardInterrupt
-            if run.count < 2:
-                return dict.fromkeys(particles, per_batch)
             pilots[particle] = self._result(particle, run)
         cost = {particle: self._setting(f"{particle}_cost") for particle in particles}
         variance = {
@@ -229,7 +236,7 @@ class PatientTransport:
 
     def _start(self, particle: Particle, per_batch: int, seed: int) -> BatchRun:
         source = particle_source(self._activity, self._spectra[particle])
-        seed += _PARTICLE_SEED[particle]
+        seed ^= _PHOTON_SEED if particle == "photon" else 0
         problem = Problem(_KINDS[particle], source, self._voxels, self._media, seed, max(per_batch, 1))
         return BatchRun(
             self._batches(problem),
@@ -269,12 +276,6 @@ class PatientTransport:
 
     def _result(self, particle: Particle, run: BatchRun) -> ParticleResult:
         spectrum = self._spectra[particle]
-        if run.count < 2:
-            raise PhysicsError(
-                f"Not even two batches of {particle}s were followed, so that there is no result with an uncertainty: "
-                "allow more time or more histories.",
-                code="too-few-histories",
-            )
         # The energy drawn differs from that of the spectrum by chance only: the ratio takes this out.
         scale = spectrum.energy_kev_per_decay / float(run.account[EMITTED])
         between = run.count / (run.count - 1)
@@ -356,6 +357,16 @@ def patient_voxels(patient: Patient, media: Media) -> Voxels:
             np.maximum(majorant, largest * media.photon[index, :, 0], out=majorant)
     z, y, x = (side / 10.0 for side in patient.spacing_mm)
     return Voxels(material, density, z, y, x, majorant)
+
+
+def _check_energies(particle: Particle, spectrum: ParticleSpectrum, *, highest_kev: float) -> None:
+    highest = float(spectrum.high_kev.max(initial=0.0))
+    if highest > highest_kev:
+        raise PhysicsError(
+            f"There are {particle}s of {highest:.4g} keV, and the interaction data end at {highest_kev:.4g} keV: this "
+            "nuclide cannot be followed.",
+            code="transport-energy",
+        )
 
 
 def _rounded(histories: float) -> int:

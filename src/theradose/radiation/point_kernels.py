@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 import numpy as np
 
 from theradose.errors import PhysicsError
 from theradose.model.arrays import Array, frozen
-
-Radiation = Literal["electron", "photon"]
+from theradose.radiation.patient import Particle
 
 _CONSERVED_WITHIN = 0.003
 
@@ -54,7 +53,7 @@ class PointKernelTable:
         ``version``, ``seed``, ``histories``, ``medium``, ``density`` of the simulation.
     """
 
-    radiation: Radiation
+    radiation: Particle
     energy_kev: Array
     radius: Array
     scale_g_per_cm2: Array
@@ -90,7 +89,7 @@ class PointKernelTable:
 
 
 @cache
-def load_point_kernels(radiation: Radiation) -> PointKernelTable:
+def load_point_kernels(radiation: Particle) -> PointKernelTable:
     """Return the packaged point kernels in water.
 
     Raises
@@ -109,7 +108,7 @@ def load_point_kernels(radiation: Radiation) -> PointKernelTable:
         return read_point_kernels(stream, radiation)
 
 
-def read_point_kernels(stream: IO[bytes], radiation: Radiation) -> PointKernelTable:
+def read_point_kernels(stream: IO[bytes], radiation: Particle) -> PointKernelTable:
     """Return point kernels from a file as :mod:`theradose.radiation.generate_kernels` writes it.
 
     Raises

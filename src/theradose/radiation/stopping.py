@@ -44,7 +44,7 @@ def collision_stopping_power(*, material: Material, energy_kev: ArrayLike) -> Fl
     Returns
     -------
     ndarray of float64, (...)
-        Stopping power in MeV cm2/g.
+        Stopping power in MeV cm²/g.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def moller_inverse_mean_free_path(*, material: Material, energy_kev: ArrayLike, 
     Returns
     -------
     ndarray of float64, (...)
-        Inverse mean free path in cm2/g; zero where half the energy does not reach the cut.
+        Inverse mean free path in cm²/g; zero where half the energy does not reach the cut.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def soft_collision_stopping_power(*, material: Material, energy_kev: ArrayLike, 
     Returns
     -------
     ndarray of float64, (...)
-        Total minus the mean loss in Møller collisions above the cut, MeV cm2/g.
+        Total minus the mean loss in Møller collisions above the cut, MeV cm²/g.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def collision_straggling(*, material: Material, energy_kev: ArrayLike, cut_kev: 
     Returns
     -------
     ndarray of float64, (...)
-        Variance per mass thickness, keV2 cm2/g.
+        Variance per mass thickness, keV² cm²/g.
 
     Raises
     ------
@@ -197,7 +197,7 @@ def collision_straggling(*, material: Material, energy_kev: ArrayLike, cut_kev: 
 
 
 def _moller_prefactor(material: Material, energy_kev: FloatArray) -> FloatArray:
-    """Return 2 pi r_e^2 m c^2 n / beta^2, keV cm2/g."""
+    """Return 2 pi r_e^2 m c^2 n / beta^2, keV cm²/g."""
     radius_cm = constant("classical-electron-radius")
     area = 2.0 * math.pi * radius_cm**2 * electrons_per_gram(material)
     return area * constant("electron-rest-energy") / squared_velocity(energy_kev)

@@ -19,6 +19,7 @@ from theradose.model.arrays import Array, frozen
 from theradose.radiation.nuclide_kernels import NuclideKernel
 from theradose.radiation.voxel_integration import Shape, Triple, energy_in_box, octant_energy, sum_of_box
 
+_SETTINGS = "kernels/settings.yaml"
 _MM_PER_CM = 10.0
 _MM3_PER_ML = 1000.0
 
@@ -172,8 +173,8 @@ def voxel_kernel(
 
 def check_voxel(spacing_mm: Triple) -> None:
     """Refuse voxels that the kernels do not hold for."""
-    low, high = load_yaml("kernels/settings.yaml")["voxel_mm"]["value"]
-    aspect = load_yaml("kernels/settings.yaml")["voxel_aspect"]["value"]
+    low, high = load_yaml(_SETTINGS)["voxel_mm"]["value"]
+    aspect = load_yaml(_SETTINGS)["voxel_aspect"]["value"]
     text = " × ".join(f"{edge:.4g}" for edge in reversed(spacing_mm))
     if not all(low <= edge <= high for edge in spacing_mm):
         raise PhysicsError(
@@ -191,7 +192,7 @@ def check_voxel(spacing_mm: Triple) -> None:
 
 def check_density(density_g_per_ml: float) -> None:
     """Refuse densities to which kernels of water are not scaled."""
-    low, high = load_yaml("kernels/settings.yaml")["density_g_per_ml"]["value"]
+    low, high = load_yaml(_SETTINGS)["density_g_per_ml"]["value"]
     if not low <= density_g_per_ml <= high:
         raise PhysicsError(
             f"A density of {density_g_per_ml:g} g/mL is outside the validity of the kernels, {low:g} to {high:g} g/mL: "
@@ -201,7 +202,7 @@ def check_density(density_g_per_ml: float) -> None:
 
 
 def _check_energy(nuclide: str, part: str, balance: EnergyBalance) -> None:
-    tolerance = load_yaml("kernels/settings.yaml")[f"{part}_energy_tolerance"]["value"]
+    tolerance = load_yaml(_SETTINGS)[f"{part}_energy_tolerance"]["value"]
     if abs(balance.relative_error) > tolerance:
         raise PhysicsError(
             f"The {part} kernel of {nuclide} accounts for {1 + balance.relative_error:.2%} of the emitted "

@@ -69,7 +69,11 @@ def results_table(result: Result) -> Table:
     """Return the table of regions: volume, mass, integral, half-life, dose."""
     sites = marrow_sites(result)
     regions = [region for region in ordered_regions(result.regions) if region.name not in sites]
-    with_bed = any(region.bed_gy is not None for region in regions)
+    further = [
+        (title, field)
+        for title, field in (("Of it by\nalphas", "alpha_gy"), ("BED", "bed_gy"))
+        if any(getattr(region, field) is not None for region in regions)
+    ]
     columns = [
         Column("Region", stretch=1.0),
         Column("Volume", "mL", "estimate"),
@@ -79,10 +83,10 @@ def results_table(result: Result) -> Table:
         Column("Absorbed\ndose", "Gy", "estimate"),
         Column("Dose per\nactivity", "Gy/GBq", "estimate"),
     ]
-    if with_bed:
-        columns.append(Column("BED", "Gy", "estimate"))
-    rows = [_region_row(region, with_bed, group) for region, group in with_groups(regions)]
-    rows += [Row((*line.cells, *([Cell(UNKNOWN)] if with_bed else [])), line.group) for line in reading_rows(result)]
+    columns += [Column(title, "Gy", "estimate") for title, _ in further]
+    fields = [field for _, field in further]
+    rows = [_region_row(region, fields, group) for region, group in with_groups(regions)]
+    rows += [Row((*line.cells, *(Cell(UNKNOWN) for _ in further)), line.group) for line in reading_rows(result)]
     notes = ["± is the standard uncertainty (k = 1) of all stated sources; — is unknown."]
     if regions:
         notes.append(_recovery_note(regions))
@@ -182,7 +186,7 @@ def _recovery_note(regions: Sequence[RegionResult]) -> str:
     return note
 
 
-def _region_row(region: RegionResult, with_bed: bool, group: str) -> Row:
+def _region_row(region: RegionResult, further: Sequence[str], group: str) -> Row:
     cells = [
         Cell(region_name(region), strong=True),
         Cell(format_estimate(region.volume_ml)),
@@ -192,8 +196,7 @@ def _region_row(region: RegionResult, with_bed: bool, group: str) -> Row:
         Cell(format_estimate(region.dose_gy), strong=True),
         Cell(format_estimate(region.dose_per_activity_gy_gbq)),
     ]
-    if with_bed:
-        cells.append(Cell(format_estimate(region.bed_gy)))
+    cells += [Cell(format_estimate(getattr(region, field))) for field in further]
     return Row(tuple(cells), group)
 
 

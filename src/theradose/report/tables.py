@@ -15,7 +15,7 @@ from theradose.report.reporting import study_value
 Value = str | float | int | None
 
 _ESTIMATES = ("volume_ml", "mass_g", "recovery", "tia_mbq_h", "tiac_h", "effective_half_life_h", "dose_gy",
-              "dose_per_activity_gy_gbq", "bed_gy", "eqd2_gy")  # fmt: skip
+              "dose_per_activity_gy_gbq", "alpha_gy", "bed_gy", "eqd2_gy")  # fmt: skip
 _PLAIN = ("kind", "code", "drafted_by", "method", "outlined_on", "verified_by", "density_g_per_ml", "chosen_model",
           "extrapolated_fraction", "before_first_fraction")  # fmt: skip
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from theradose.data import load_yaml
-from theradose.dose.local import local_dose_constant, region_dose
+from theradose.dose.local import charged_dose_constant, region_dose
 from theradose.kinetics.integrate import integrate_curve
 from theradose.model.activity import ActivityMap
 from theradose.model.arrays import Array
@@ -248,7 +248,7 @@ def measure_object(
     tia, _ = integrate_curve(curve, nuclide=nuclide)
     density = spec["density_g_per_ml"]
     found = region_dose(tia=tia, mass_g=quantity.volume_ml * density, nuclide=nuclide)
-    constant = local_dose_constant(electron_energy_kev=nuclide.electron_energy_kev.value)
+    constant = charged_dose_constant(nuclide)
     return SimulatedDose(
         patient=patient,
         region=region.name,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from theradose.dose.local import local_dose_constant
+from theradose.dose.local import charged_dose_constant
 from theradose.model.region import RegionKind
 from theradose.model.transform import RigidTransform
 from theradose.simulate.patient import DigitalPatient, KineticCurve
@@ -173,7 +173,7 @@ class Truth:
 
 def true_regions(patient: DigitalPatient, outlined: tuple[str, ...]) -> tuple[TrueRegion, ...]:
     """Return what is true of each region of a patient; `outlined` are those of the structure set."""
-    constant = local_dose_constant(electron_energy_kev=patient.nuclide.electron_energy_kev.value)
+    constant = charged_dose_constant(patient.nuclide)
     regions = []
     for name in (*patient.anatomy.region_names, *patient.anatomy.structure_names):
         part = patient.anatomy.parts[patient.anatomy.parts_of(name)[0]]
@@ -202,7 +202,7 @@ def true_marrow(patient: DigitalPatient) -> TrueMarrow:
     regions = [str(parts[member].region) for member in members]
     mass_g = sum(patient.region_mass_g(region) for region in regions)
     tia_mbq_h = sum(patient.region_curve(region).tia_mbq_h for region in regions)
-    constant = local_dose_constant(electron_energy_kev=patient.nuclide.electron_energy_kev.value)
+    constant = charged_dose_constant(patient.nuclide)
     return TrueMarrow(
         sites=patient.anatomy.structure_names,
         volume_ml=sum(patient.region_volume_ml(region) for region in regions),

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from theradose.errors import GeometryError, PhysicsError
 from theradose.model.finding import Finding
 from theradose.model.grid import DensityMap
@@ -97,8 +95,7 @@ def region_mass(
         if value is not None and not 0.0 < value < math.inf:
             raise PhysicsError(f"A {quantity} of {value:g} for '{name}' is not possible: give a positive number.",
                                code="mass-invalid")  # fmt: skip
-    inside = density.data[voxels.box]
-    mapped = float(np.sum(inside * voxels.fraction, dtype=np.float64)) * segmentation.grid.voxel_volume_ml
+    mapped = voxels.sum_of(density.data) * segmentation.grid.voxel_volume_ml
     source = {f"volume:{name}": u_volume_relative}
     if mass_given is not None:
         mass = Uncertain.relative(mass_given, {f"mass:{name}": None})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from theradose.dose.local import LOCAL, local_dose_constant
+from theradose.dose.local import LOCAL, charged_dose_constant
 from theradose.formats.decay import decay_factor
 from theradose.model.study import Study
 from theradose.nuclides import Nuclide, load_nuclide
@@ -46,7 +46,7 @@ def true_insert(phantom: SitePhantom, insert: Insert) -> TrueInsert:
     nuclide = phantom_nuclide(phantom)
     activity = _at_reference(phantom, insert)
     volume = Uncertain.relative(insert.volume, {f"volume:{insert.region}": insert.u_volume})
-    constant = local_dose_constant(electron_energy_kev=nuclide.electron_energy_kev.value)
+    constant = charged_dose_constant(nuclide)
     dose = activity / volume * (constant / nuclide.decay_constant_per_h / phantom.density)
     return TrueInsert(insert, activity, volume, activity / volume, dose)
 

@@ -11,8 +11,10 @@ import numpy as np
 
 from theradose.data import load_yaml
 from theradose.dose.dvh import RegionDoses
+from theradose.dose.energy import charged_energy_constants
 from theradose.kinetics.evaluate import evaluate_tia
 from theradose.model.curve import TimeIntegratedActivity
+from theradose.model.dose import RegionDose
 from theradose.model.finding import Finding
 from theradose.model.region import RegionKind
 from theradose.model.result import (
@@ -122,7 +124,7 @@ def _constants(case: Case, *, imaged: bool) -> tuple[ConstantResult, ...]:
     nuclide = case.nuclide
     physical = [
         ConstantResult(name=c.name, value=c.value, unit=c.unit, source=c.source, status=c.status)
-        for c in (nuclide.half_life_h, nuclide.electron_energy_kev, load_constant("elementary-charge"))
+        for c in (nuclide.half_life_h, *charged_energy_constants(nuclide), load_constant("elementary-charge"))
     ]
     if not imaged:
         return tuple(physical)
@@ -195,6 +197,7 @@ def _region(case: Case, outcome: RegionOutcome) -> RegionResult:
         recovery=None if recovery is None else estimate(recovery),
         dose_gy=estimate(dose),
         dose_per_activity_gy_gbq=estimate(dose * _MBQ_PER_GBQ / case.administered_mbq),
+        alpha_gy=_alpha(outcome.dose),
         dvh=_dvh(outcome.doses, estimate(map_uncertainty(case, tia)).u),
         budget=budget_lines(dose),
         **integral_fields(case, tia),
@@ -216,10 +219,17 @@ def _planar_only(case: Case, outcome: PlanarOnlyOutcome) -> RegionResult:
         recovery=None,
         dose_gy=estimate(dose),
         dose_per_activity_gy_gbq=estimate(dose * _MBQ_PER_GBQ / case.administered_mbq),
+        alpha_gy=_alpha(outcome.dose),
         dvh=None,
         budget=budget_lines(dose),
         **integral_fields(case, outcome.tia),
     )
+
+
+def _alpha(dose: RegionDose) -> Estimate | None:
+    """Return the part of alpha particles and recoils, ``None`` for a nuclide that emits none."""
+    alpha = dose.components.get("alpha")
+    return None if alpha is None else estimate(alpha)
 
 
 def _field_of_view(case: Case, outcome: Outcome) -> WholeBodyResult | None:

@@ -16,7 +16,7 @@ from theradose.formats.dicom.values import read_text
 from theradose.model.finding import Finding
 from theradose.model.protocol import Protocol
 from theradose.model.study import Override, Study, Timepoint
-from theradose.nuclides import Nuclide, canonical_nuclide, load_nuclide
+from theradose.nuclides import Nuclide, canonical_nuclide, decays_in_place, load_nuclide, with_retained
 from theradose.provenance import hash_file
 from theradose.quantify.times import hours_since
 from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
@@ -125,7 +125,9 @@ def open_case(study_file: StudyFile) -> Case:
             code="mixed-offsets",
         )
     _check_single_administration(study, starts)
-    nuclide = load_nuclide(names.pop(), nuclear_data=study.dose.nuclear_data)
+    nuclide = with_retained(load_nuclide(names.pop(), nuclear_data=study.dose.nuclear_data), study.dose.retained)
+    # A nuclide whose daughters nobody can place is refused before anything is computed.
+    decays_in_place(nuclide)
     study_file, record, findings = choose_calibration(study_file, nuclide.name)
     return Case(study_file, load_protocol(study.protocol), nuclide, min(starts), record, findings)
 

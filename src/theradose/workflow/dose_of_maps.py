@@ -10,20 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from theradose.acquire.decide import assumption_findings
 from theradose.dose.engines import INTERRUPTED, DoseRequest, Progress, TransportSettings, dose_engines
 from theradose.dose.transported import map_mean, voxel_noise
-from theradose.errors import DicomError, PhysicsError, StudyError
-from theradose.formats.nifti import is_nifti, read_nifti, write_nifti
+from theradose.errors import PhysicsError, StudyError
+from theradose.formats.nifti import is_nifti, write_nifti
 from theradose.model.dose import DoseMap
 from theradose.model.finding import Finding
-from theradose.model.grid import DensityMap, Volume
-from theradose.model.material import MaterialMap
+from theradose.model.grid import Volume
 from theradose.model.region import RegionVoxels
 from theradose.nuclides import NuclearData, load_nuclide
 from theradose.provenance import hash_file, software_versions
 from theradose.workflow.document_parts import pair_document
 from theradose.workflow.engine_document import compared_region, engine_fields
+from theradose.workflow.map_files import check_material_names, read_density, read_map, read_materials
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +62,7 @@ class MapFiles:
     difference: Path | None = None
 
     def __post_init__(self) -> None:
-        if (self.materials is None) != (not self.material_names):
-            raise StudyError(
-                "A map of materials and the names of its labels belong together: give --materials and "
-                "--material-names, as 1=lung,2=water, or neither.",
-                code="material-names",
-            )
+        check_material_names(self.materials, self.material_names)
         if self.region_names and self.regions is None:
             raise StudyError("--region-names are those of an image of labels: give it with --regions.",
                              code="region-names")  # fmt: skip
@@ -136,8 +130,9 @@ class MapDose:
 
     def _region(self, name: str, voxels: RegionVoxels) -> dict[str, Any]:
         volume_ml = self.request.tia.grid.voxel_volume_ml
-        parts = (self.request.density.data[voxels.box], self.request.tia.data[voxels.box])
-        mass_g, tia_mbq_h = (float(np.vdot(part.astype(np.float64), voxels.fraction)) * volume_ml for part in parts)
+        mass_g, tia_mbq_h = (
+            voxels.sum_of(volume.data) * volume_ml for volume in (self.request.density, self.request.tia)
+        )
         mean = map_mean(region=name, dose=self.dose, voxels=voxels)
         return {
             "name": name,
@@ -202,15 +197,14 @@ def dose_of_maps(
         raise StudyError("A difference is that of two engines: give the second with --cross-check.",
                          code="cross-check-engine")  # fmt: skip
     loaded_nuclide = load_nuclide(nuclide, nuclear_data=nuclear_data)
-    tia, findings = _read(files.tia)
+    tia, findings = read_map(files.tia)
     if not tia.data.any():
         raise PhysicsError(f"'{files.tia.name}' holds no activity: every voxel is 0.", code="tia-empty")
-    density, _ = _read(files.density)
     request = DoseRequest(
         tia,
-        DensityMap(density.data, density.grid, method=files.density.name),
+        read_density(files.density),
         loaded_nuclide,
-        materials=_materials(files),
+        materials=read_materials(files.materials, files.material_names),
         regions=_regions(files, tia),
         transport=transport,
         progress=progress,
@@ -242,35 +236,10 @@ def _engine_document(dose: DoseMap, duration_s: float) -> dict[str, Any]:
     }
 
 
-def _read(path: Path) -> tuple[Volume, tuple[Finding, ...]]:
-    if not is_nifti(path):
-        raise StudyError(f"'{path.name}' is not NIfTI: give a map as .nii or .nii.gz.", code="map-format")
-    if not path.is_file():
-        raise StudyError(f"There is no file '{path}': correct the path.", code="file-missing")
-    try:
-        volume, evidence = read_nifti(path)
-    except DicomError as error:
-        if error.code != "missing-geometry":
-            raise
-        raise DicomError(
-            f"{path.name} does not state where its voxels lie (its sform and qform codes are 0): write it with a "
-            "transform in mm.",
-            code="missing-geometry",
-        ) from None
-    return volume, assumption_findings(evidence)
-
-
-def _materials(files: MapFiles) -> MaterialMap | None:
-    if files.materials is None:
-        return None
-    labels, _ = _read(files.materials)
-    return MaterialMap(labels.data, labels.grid, names=files.material_names)
-
-
 def _regions(files: MapFiles, tia: Volume) -> dict[str, RegionVoxels]:
     if files.regions is None:
         return {}
-    labels, _ = _read(files.regions)
+    labels, _ = read_map(files.regions)
     if not labels.grid.matches(tia.grid):
         raise PhysicsError(
             "The regions and the time-integrated activity are on different grids: resample one of them.",

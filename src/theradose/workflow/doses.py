@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from theradose.dose.dvh import RegionDoses
+from theradose.dose.energy import emitted_energy
 from theradose.dose.local import LOCAL, mass_range_findings, region_dose
 from theradose.errors import FitError
 from theradose.formats.tables import read_recovery
@@ -154,13 +155,13 @@ def integrate_field(
 def dose_u_map(case: Case, tia: ReferenceTia, dose: DoseMap, activity: ActivityMap) -> Volume | None:
     """Return the standard uncertainty of the dose per voxel in Gy, or ``None`` where voxels have no fit of their own.
 
-    It holds the voxel's fit, the calibration where it is stated, the electron energy, and the statistics of an engine
-    that samples; neither density nor resolution.
+    It holds the voxel's fit, the calibration and the energy per decay where they are stated, and the statistics of an
+    engine that samples; neither density nor resolution.
     """
     if tia.relative_u is None:
         return None
-    energy = case.nuclide.electron_energy_kev
-    common = math.hypot(activity.calibration_relative_u or 0.0, (energy.u or 0.0) / energy.value)
+    energy_u = emitted_energy(case.nuclide).charged_relative_u
+    common = math.hypot(activity.calibration_relative_u or 0.0, energy_u or 0.0)
     u = np.hypot(tia.relative_u.data, np.float32(common)) * dose.data
     if dose.u is not None:
         u = np.hypot(u, dose.u.data)

@@ -209,7 +209,7 @@ def request_key(request: DoseRequest) -> dict[str, Any]:
         "materials": None
         if request.materials is None
         else [_hash(request.materials.data), {str(label): name for label, name in request.materials.names.items()}],
-        "nuclide": [request.nuclide.name, request.nuclide.nuclear_data],
+        "nuclide": [request.nuclide.name, request.nuclide.nuclear_data, request.nuclide.retained],
         "regions": {name: [voxels.origin, _hash(voxels.fraction)] for name, voxels in request.regions.items()},
         "transport": settings,
     }

@@ -8,24 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from theradose.acquire.labels import read_label_segmentation
-from theradose.dose import local as _local  # noqa: F401 - registers the engine
+from theradose.dose.energy import emitted_energy
+from theradose.dose.engines import Progress, TransportSettings
 from theradose.dose.organ_s import OrganDose, OrganDoses, organ_doses
-from theradose.dose.patient_s import patient_s_values
-from theradose.dose.s_energy import emitted_energy
+from theradose.dose.patient_s import is_noisy, patient_s_values
 from theradose.dose.s_import import prepare_table, region_name
 from theradose.dose.svalues import DEFAULT_SEX, Sex, load_organ_factors
 from theradose.errors import StudyError
-from theradose.formats.nifti import read_nifti
 from theradose.formats.s_table import read_s_table
 from theradose.formats.s_table_csv import write_s_table
 from theradose.formats.s_table_statement import Stated
 from theradose.formats.tables_organs import read_organ_activities
 from theradose.model.finding import Finding
-from theradose.model.grid import DensityMap
 from theradose.model.s_values import SValueTable
 from theradose.nuclides import NuclearData, load_nuclide
 from theradose.uncertainty import Uncertain
 from theradose.workflow.document_parts import budget_document, constant_document, pair_document
+from theradose.workflow.map_files import read_density, read_materials
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +148,11 @@ def patient_table(
     engine: str,
     out: Path,
     nuclear_data: NuclearData = "ddep",
-    settings: Mapping[str, Any] | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    materials: Path | None = None,
+    material_names: Mapping[int, str] | None = None,
+    transport: TransportSettings | None = None,
+    every_target: bool = False,
+    progress: Callable[[Progress], None] | None = None,
 ) -> tuple[SValueTable, tuple[Finding, ...]]:
     """Compute the S values between the regions of a patient, and write them as a table of this program.
 
@@ -166,28 +168,53 @@ def patient_table(
         Name in the registry ``dose_engines``.
     out : Path
         Table to write.
-    settings : mapping, optional
-        Further fields of the engine's request.
-    progress : callable
-        Called with the number of sources done and of all.
+    materials : Path, optional
+        NIfTI image of labels of tissues on the same grid, named by `material_names`.
+    material_names : mapping of int to str, optional
+        Material of each label.
+    transport, every_target, progress
+        As :func:`theradose.dose.patient_s.patient_s_values`.
 
     Raises
     ------
     StudyError, DicomError, PhysicsError
         For images that cannot be read or do not fit, and what the engine refuses.
     """
-    volume, _ = read_nifti(density)
+    # Nothing is computed for hours that cannot be written.
+    out.parent.mkdir(parents=True, exist_ok=True)
     segmentation, noticed = read_label_segmentation(regions, labels)
     table, findings = patient_s_values(
-        density=DensityMap(volume.data, volume.grid, method=density.name),
+        density=read_density(density),
         segmentation=segmentation,
         nuclide=load_nuclide(nuclide, nuclear_data=nuclear_data),
         engine=engine,
-        settings=settings,
+        materials=read_materials(materials, material_names or {}),
+        transport=transport,
+        every_target=every_target,
         progress=progress,
     )
     write_s_table(table, out)
     return table, (*noticed, *findings)
+
+
+def written_document(table: SValueTable, findings: tuple[Finding, ...], out: Path) -> dict[str, Any]:
+    """Return the document of ``theradose organ import --json`` and ``organ s-values --json``."""
+    return {
+        "nuclide": table.nuclide,
+        "phantom": table.phantom,
+        "s_table": table_document(table),
+        "s_values": [
+            {
+                "target": target,
+                "source": source,
+                "s_gy_per_mbq_h": {"value": value.gy_per_mbq_h, "u": value.u_gy_per_mbq_h},
+                "noisy": is_noisy(value),
+            }
+            for (target, source), value in table.values.items()
+        ],
+        "file": str(out),
+        "findings": [finding.to_json() for finding in findings],
+    }
 
 
 def table_document(table: SValueTable) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from theradose.dose.energy import emitted_energy, energy_findings
 from theradose.model.finding import Finding
 from theradose.model.protocol import MeasurementKind, Protocol, Visit
 from theradose.workflow.case import Case
@@ -34,7 +35,7 @@ def case_findings(case: Case) -> tuple[Finding, ...]:
                 "The residual activity is not stated: the measured activity counts as given in full.",
             )
         )
-    return tuple(findings)
+    return (*findings, *energy_findings(emitted_energy(case.nuclide)))
 
 
 def image_findings(case: Case, times_h: Mapping[str, float], planar_h: Mapping[str, float]) -> tuple[Finding, ...]:

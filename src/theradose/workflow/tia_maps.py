@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from theradose.dose.energy import emitted_energy
 from theradose.kinetics.maps import tia_map
 from theradose.kinetics.voxelwise import fit_voxels
 from theradose.model.activity import ActivityMap
@@ -102,6 +103,5 @@ def map_uncertainty(case: Case, tia: TimeIntegratedActivity) -> Uncertain:
     value = tia.value
     known = {source: u / value.value for source, u in value.contributions.items() if source.partition(":")[0] in shared}
     unknown = {source: None for source in value.not_stated if source.partition(":")[0] in shared}
-    energy = case.nuclide.electron_energy_kev
-    constant = {f"dose-constant:{case.nuclide.name}": None if energy.u is None else energy.u / energy.value}
+    constant = {f"dose-constant:{case.nuclide.name}": emitted_energy(case.nuclide).charged_relative_u}
     return Uncertain.relative(1.0, {**known, **unknown, **constant})

@@ -71,3 +71,30 @@ def test_bad_input_is_one_sentence(command, arguments, code):
     answer = command(*arguments)
     assert answer.code == 2 and answer.out == ""
     assert len(answer.err.strip().splitlines()) == 1 and answer.err.strip().endswith(f"[{code}]")
+
+
+def test_daughters_of_alpha_emitters_count_by_default(command):
+    """223Ra: 5.8 MeV of its own alphas and recoils, 26.9 MeV with its daughters."""
+    arguments = ("sphere", "--nuclide", "Ra-223", "--mass-g", "20", "--json")
+    answer = command(*arguments)
+    document = answer.document
+    assert document["chain"] == "equilibrium" and document["decays_per_decay"]["Pb-211"] == pytest.approx(1, rel=1e-5)
+    assert document["energy_mev_per_decay"]["alpha"] == pytest.approx(26.87, rel=1e-3)
+    assert [finding["code"] for finding in document["findings"]] == ["daughters-in-place", "alpha-unweighted"]
+    assert "Pb-211" in answer.err
+    alone = command(*arguments, "--chain", "none").document
+    assert alone["chain"] == "none" and alone["decays_per_decay"] == {"Ra-223": 1.0}
+    assert alone["energy_mev_per_decay"]["alpha"] == pytest.approx(5.771, rel=2e-3)
+    assert [finding["code"] for finding in alone["findings"]] == ["daughters-not-counted", "alpha-unweighted"]
+
+
+def test_thorium_needs_a_choice(command):
+    arguments = ("kernel", "--nuclide", "Th-227", "--voxel-mm", "4", "4", "4", "--size", "3", "--json")
+    refused = command(*arguments)
+    assert refused.code == 2 and "--chain none" in refused.err
+    assert command(*arguments, "--chain", "none").document["chain"] == "none"
+
+
+def test_beta_emitters_have_no_daughters(command):
+    document = command(*SPHERE, "--json").document
+    assert document["chain"] == "none" and document["findings"] == []

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from theradose.dose.energy import EmittedEnergy, emitted_energy
 from theradose.dose.local import local_dose_constant
 from theradose.dose.organ_s import organ_doses
-from theradose.dose.s_energy import EmittedEnergy, check_energy, emitted_energy, s_value_parts
+from theradose.dose.s_energy import check_energy, s_value_parts
 from theradose.dose.svalues import factor_nuclides, load_organ_factors, remainder_factor
 from theradose.errors import PhysicsError
-from theradose.model.s_values import Radiation, SValue, SValueOrigin, SValueTable
+from theradose.model.s_values import SValue, SValueOrigin, SValueTable
 from theradose.nuclides import load_nuclide, nuclide_names
 from theradose.uncertainty import Uncertain, budget
 
@@ -116,7 +117,7 @@ def test_red_marrow_scales_linearly():
 
 
 def test_parts_of_the_table_are_taken():
-    parts = {("liver", "liver"): {Radiation.ELECTRON: 3e-5, Radiation.PHOTON: 2e-5}}
+    parts = {("liver", "liver"): {"electron": 3e-5, "photon": 2e-5}}
     table = table_of({("liver", "liver"): 5e-5}, {"liver": 1800.0}, parts=parts)
     result, _ = doses({"liver": 1.0}, table=table, mass={"liver": 900.0})
     assert result.dose("liver").dose_gy.value == pytest.approx(2 * 3e-5 + 2 ** (2 / 3) * 2e-5)
@@ -230,7 +231,7 @@ def test_alpha_part_is_shown_apart_and_unweighted():
     kidneys = result.dose("kidneys")
     assert kidneys.alpha_gy.value == pytest.approx(2 * 10 * alpha)
     assert kidneys.dose_gy.value == pytest.approx(2 * 10 * (alpha + electron))
-    assert "organ-alpha-unweighted" in codes(findings)
+    assert "alpha-unweighted" in codes(findings)
 
 
 def test_folded_weighting_factor_is_refused():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from theradose.dose.s_energy import emitted_energy
+from theradose.dose.energy import emitted_energy
 from theradose.dose.s_import import prepare_table, region_name
 from theradose.errors import PhysicsError
 from theradose.formats.s_table import read_s_table

@@ -9,7 +9,7 @@ from theradose.errors import StudyError
 from theradose.formats.s_table import read_s_table
 from theradose.formats.s_table_csv import write_s_table
 from theradose.formats.s_table_statement import Stated, unit_factor
-from theradose.model.s_values import Radiation, SValue, SValueOrigin, SValueTable
+from theradose.model.s_values import SValue, SValueOrigin, SValueTable
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "formats" / "examples" / "organs"
 LUTETIUM = Stated(nuclide="Lu-177")
@@ -93,7 +93,7 @@ def test_own_layout_is_read():
 
 
 def test_own_layout_keeps_parts_and_uncertainty(tmp_path):
-    parts = {Radiation.ELECTRON: 4.7e-5, Radiation.PHOTON: 2.1e-6, Radiation.ALPHA: 1e-9}
+    parts = {"electron": 4.7e-5, "photon": 2.1e-6, "alpha": 1e-9}
     values = {("liver", "liver"): SValue(sum(parts.values()), 3e-9, parts), ("Brain, left", "liver"): SValue(0.0)}
     table = SValueTable("Lu-177", "a, b", values, {"liver": 1799.776}, SValueOrigin("me", "stated"))
     write_s_table(table, tmp_path / "t.csv")

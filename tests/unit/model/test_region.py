@@ -34,6 +34,14 @@ def test_the_box_is_the_smallest():
     assert voxels.box == (slice(1, 3), slice(2, 3), slice(4, 5))
 
 
+def test_a_sum_weighs_each_voxel_with_its_fraction():
+    mask = np.zeros((4, 5, 6))
+    mask[1, 2, 3], mask[2, 2, 3] = 1, 0.25
+    values = np.arange(mask.size, dtype=np.float32).reshape(mask.shape)
+    assert RegionVoxels.from_mask(mask).sum_of(values) == values[1, 2, 3] + 0.25 * values[2, 2, 3]
+    assert RegionVoxels.from_mask(0 * mask).sum_of(values) == 0
+
+
 def test_names_are_unique():
     with pytest.raises(GeometryError, match="liver occurs more than once") as refusal:
         segmentation(liver=np.ones(GRID.shape)).with_regions(

@@ -110,11 +110,24 @@ def test_migration():
     assert kept["Fr-221"] == chain.time_integrated()["Fr-221"]
 
 
+def test_a_daughter_of_one_that_left_left_too():
+    """213Po follows 213Bi within microseconds; both branches meet in 209Pb, which follows them by their shares."""
+    chain = load_chain("Ac-225")
+    all_stay, kept = chain.time_integrated(), chain.time_integrated(retained={"Bi-213": 0.8})
+    for name in ("Bi-213", "Po-213", "Tl-209", "Pb-209"):
+        assert kept[name] == pytest.approx(0.8 * all_stay[name])
+    assert kept["At-217"] == all_stay["At-217"]
+    without_thallium = chain.time_integrated(retained={"Tl-209": 0.0})
+    assert without_thallium["Pb-209"] == pytest.approx(0.9791 * all_stay["Bi-213"])
+
+
 @pytest.mark.parametrize(
     ("retained", "code"),
     [
         ({"Lu-177": 0.5}, "chain-member-unknown"),
+        ({"Ac-225": 0.5}, "chain-member-unknown"),
         ({"Bi-213": 1.5}, "chain-fraction-invalid"),
+        ({"Bi-213": 0.1, "Po-213": 0.9}, "chain-fraction-invalid"),
         ({"Bi-213": math.nan}, "chain-fraction-invalid"),
     ],
 )

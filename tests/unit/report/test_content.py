@@ -40,13 +40,14 @@ def test_the_results_table_names_the_unverified_outlines(result, images, picture
     assert [row.group for row in rows if row.group] == ["Lesions", "Organs and other regions", "Whole body"]
 
 
-def test_bed_has_a_column_only_where_there_is_one(result, images):
+@pytest.mark.parametrize(("field", "label"), [("bed_gy", "BED"), ("alpha_gy", "Of it by\nalphas")])
+def test_bed_and_alphas_have_a_column_only_where_there_is_one(result, images, field, label):
     columns = [c.label for c in table(build_document(result, images, ()), None, "Results by region").columns]
-    assert "BED" not in columns
-    region = result.regions[0].model_copy(update={"bed_gy": result.regions[0].dose_gy})
+    assert label not in columns
+    region = result.regions[0].model_copy(update={field: result.regions[0].dose_gy})
     with_bed = result.model_copy(update={"regions": (region, *result.regions[1:])})
     shown = table(build_document(with_bed, images, ()), None, "Results by region")
-    assert [c.label for c in shown.columns][-1] == "BED"
+    assert [c.label for c in shown.columns][-1] == label
     assert all(len(row.cells) == len(shown.columns) for row in shown.rows)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 
 from theradose.compiled import device_function
+from theradose.radiation.transport.constants import ELECTRON_MASS_KEV
 from theradose.radiation.transport.random import uniform
 from theradose.radiation.transport.tables import electron_value, locate_energy
 from theradose.radiation.transport.types import (
@@ -30,7 +31,6 @@ from theradose.radiation.transport.types import (
 )
 
 NO_EVENT, COLLISION, PHOTON = 0, 1, 2
-_ELECTRON_MASS_KEV = 510.99895
 
 
 @device_function
@@ -114,7 +114,7 @@ def sample_deflection(first: float, second: float, state: State) -> float:
 @device_function
 def sample_collision(energy_kev: float, cut_kev: float, state: State) -> float:
     """Return the energy that a hard collision gives to another electron (Møller), keV."""
-    gamma = 1.0 + energy_kev / _ELECTRON_MASS_KEV
+    gamma = 1.0 + energy_kev / ELECTRON_MASS_KEV
     speed = ((gamma - 1.0) / gamma) ** 2
     mixed = (2.0 * gamma - 1.0) / (gamma * gamma)
     lowest = cut_kev / energy_kev
@@ -131,8 +131,8 @@ def sample_collision(energy_kev: float, cut_kev: float, state: State) -> float:
 @device_function
 def collision_cosine(energy_kev: float, after_kev: float) -> float:
     """Return the cosine between an electron before a collision and one of the two after it, by its energy."""
-    numerator = after_kev * (energy_kev + 2.0 * _ELECTRON_MASS_KEV)
-    return math.sqrt(min(1.0, numerator / (energy_kev * (after_kev + 2.0 * _ELECTRON_MASS_KEV))))
+    numerator = after_kev * (energy_kev + 2.0 * ELECTRON_MASS_KEV)
+    return math.sqrt(min(1.0, numerator / (energy_kev * (after_kev + 2.0 * ELECTRON_MASS_KEV))))
 
 
 @device_function
@@ -152,7 +152,7 @@ def sample_photon(energy_kev: float, material: int, media: Media, state: State) 
 @device_function
 def photon_cosine(energy_kev: float, state: State) -> float:
     """Return the cosine between an electron and its bremsstrahlung photon: isotropic as the electron sees it."""
-    gamma = 1.0 + energy_kev / _ELECTRON_MASS_KEV
+    gamma = 1.0 + energy_kev / ELECTRON_MASS_KEV
     beta = math.sqrt(1.0 - 1.0 / (gamma * gamma))
     emitted = 2.0 * uniform(state) - 1.0
     return (emitted + beta) / (1.0 + emitted * beta)

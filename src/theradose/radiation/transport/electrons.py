@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 from theradose.compiled import device_function
-from theradose.radiation.transport.directions import turned
+from theradose.radiation.transport.directions import isotropic, turned
 from theradose.radiation.transport.electron_physics import (
     COLLISION,
     NO_EVENT,
@@ -56,22 +55,9 @@ def electron_tracker(deposit: Callable[..., Any]) -> Callable[..., int]:
             photon = min(sample_photon(radiating, material, media, state), radiating)
             deposit(tally, iz, iy, ix, energy - radiating)
             energy = radiating - photon
-            cosine = 2.0 * uniform(state) - 1.0
-            azimuth = 2.0 * math.pi * uniform(state)
-            sine = math.sqrt(1.0 - cosine * cosine)
-            waiting = push(
-                stack,
-                waiting,
-                account,
-                PHOTON,
-                photon,
-                iz + z / voxels.side_z,
-                iy + y / voxels.side_y,
-                ix + x / voxels.side_x,
-                cosine,
-                sine * math.cos(azimuth),
-                sine * math.sin(azimuth),
-            )
+            place_z, place_y, place_x = iz + z / voxels.side_z, iy + y / voxels.side_y, ix + x / voxels.side_x
+            uz, uy, ux = isotropic(state)
+            waiting = push(stack, waiting, account, PHOTON, photon, place_z, place_y, place_x, uz, uy, ux)
         deposit(tally, iz, iy, ix, energy)
         return waiting
 
@@ -100,10 +86,14 @@ def electron_tracker(deposit: Callable[..., Any]) -> Callable[..., int]:
         smallest = media.voxel_fraction * min(side_z, side_y, side_x)
         material, density = int(voxels.material[iz, iy, ix]), voxels.density[iz, iy, ix]
         while True:
+            # Asked first, because a step that takes everything may leave less than nothing by rounding.
+            if energy <= media.electron_cut_kev:
+                deposit(tally, iz, iy, ix, energy)
+                return waiting
             index, part = locate_energy(energy, media)
             reach = electron_value(media, material, index, part, RANGE)
             nearest = min(min(z, side_z - z), min(min(y, side_y - y), min(x, side_x - x)))
-            if energy <= media.electron_cut_kev or reach < nearest * density:
+            if reach < nearest * density:
                 return stop(energy, iz, iy, ix, z, y, x, material, voxels, media, state, stack, waiting, tally, account)
             stopping = electron_value(media, material, index, part, STOPPING)
             longest = min(media.step_fraction * reach, smallest * density)

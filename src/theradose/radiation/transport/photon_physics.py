@@ -11,19 +11,16 @@ from __future__ import annotations
 import math
 
 from theradose.compiled import device_function
+from theradose.radiation.transport.constants import ELECTRON_MASS_KEV, HC_KEV_ANGSTROM
 from theradose.radiation.transport.random import uniform
 from theradose.radiation.transport.tables import line_value, locate
 from theradose.radiation.transport.types import Array, Media, State
-
-_ELECTRON_MASS_KEV = 510.99895
-# Energy in keV times wavelength in Å.
-_HC_KEV_ANGSTROM = 12.398419843
 
 
 @device_function
 def momentum(energy_kev: float, cosine: float) -> float:
     """Return the momentum transfer sin(θ/2)/λ in 1/Å."""
-    return energy_kev / _HC_KEV_ANGSTROM * math.sqrt(max(0.0, 0.5 * (1.0 - cosine)))
+    return energy_kev / HC_KEV_ANGSTROM * math.sqrt(max(0.0, 0.5 * (1.0 - cosine)))
 
 
 @device_function
@@ -41,7 +38,7 @@ def sample_incoherent(energy_kev: float, material: int, media: Media, state: Sta
 
     Klein–Nishina by composition and rejection, then rejection by the incoherent scattering function.
     """
-    ratio = energy_kev / _ELECTRON_MASS_KEV
+    ratio = energy_kev / ELECTRON_MASS_KEV
     lowest = 1.0 / (1.0 + 2.0 * ratio)
     logarithm = -math.log(lowest)
     flat = 0.5 * (1.0 - lowest * lowest)
@@ -64,7 +61,7 @@ def sample_incoherent(energy_kev: float, material: int, media: Media, state: Sta
 def sample_coherent(energy_kev: float, material: int, media: Media, state: State) -> float:
     """Return the cosine of a photon after coherent scattering."""
     values = media.coherent[material]
-    largest = energy_kev / _HC_KEV_ANGSTROM
+    largest = energy_kev / HC_KEV_ANGSTROM
     top = scattering_value(values, largest, media)
     while True:
         target = top * uniform(state)
@@ -86,9 +83,3 @@ def sample_coherent(energy_kev: float, material: int, media: Media, state: State
             continue
         if 2.0 * uniform(state) <= 1.0 + cosine * cosine:
             return cosine
-
-
-@device_function
-def electron_mass_kev() -> float:
-    """Return the rest energy of the electron."""
-    return _ELECTRON_MASS_KEV

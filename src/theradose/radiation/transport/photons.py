@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from theradose.compiled import device_function
+from theradose.radiation.transport.constants import ELECTRON_MASS_KEV
 from theradose.radiation.transport.directions import isotropic, turned
 from theradose.radiation.transport.electron_physics import electron_range
-from theradose.radiation.transport.photon_physics import electron_mass_kev, sample_coherent, sample_incoherent
+from theradose.radiation.transport.photon_physics import sample_coherent, sample_incoherent
 from theradose.radiation.transport.random import uniform
 from theradose.radiation.transport.stack import ELECTRON, PHOTON, push
 from theradose.radiation.transport.tables import line_value, locate_energy, photon_value
@@ -118,13 +119,13 @@ def photon_tracker(deposit: Callable[..., Any]) -> Callable[..., int]:
             elif choice < photon_value(media, material, index, part, UP_TO_COHERENT):
                 uz, uy, ux = turned(uz, uy, ux, sample_coherent(energy, material, media, state), state)
             else:
-                available = energy - 2.0 * electron_mass_kev()
+                available = energy - 2.0 * ELECTRON_MASS_KEV
                 share = uniform(state)
                 waiting = release(share * available, z, y, x, uz, uy, ux, voxels, media, stack, waiting, tally, account)
                 rest = (1.0 - share) * available
                 waiting = release(rest, z, y, x, uz, uy, ux, voxels, media, stack, waiting, tally, account)
                 dz, dy, dx = isotropic(state)
-                waiting = push(stack, waiting, account, PHOTON, electron_mass_kev(), z, y, x, dz, dy, dx)
-                return push(stack, waiting, account, PHOTON, electron_mass_kev(), z, y, x, -dz, -dy, -dx)
+                waiting = push(stack, waiting, account, PHOTON, ELECTRON_MASS_KEV, z, y, x, dz, dy, dx)
+                return push(stack, waiting, account, PHOTON, ELECTRON_MASS_KEV, z, y, x, -dz, -dy, -dx)
 
     return track_photon

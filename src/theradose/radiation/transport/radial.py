@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from theradose.compiled import device_function, kernel
+from theradose.radiation.transport.constants import ELECTRON_MASS_KEV
 from theradose.radiation.transport.directions import isotropic, turned
 from theradose.radiation.transport.electron_physics import (
     COLLISION,
@@ -17,7 +18,7 @@ from theradose.radiation.transport.electron_physics import (
     sample_collision,
     sample_photon,
 )
-from theradose.radiation.transport.photon_physics import electron_mass_kev, sample_coherent, sample_incoherent
+from theradose.radiation.transport.photon_physics import sample_coherent, sample_incoherent
 from theradose.radiation.transport.random import start_history, uniform
 from theradose.radiation.transport.stack import ELECTRON, PHOTON, STACK_FIELDS, STACK_SIZE, push
 from theradose.radiation.transport.tables import electron_value, locate_energy, photon_value
@@ -144,13 +145,13 @@ def follow_photon(
         elif choice < photon_value(media, material, index, part, UP_TO_COHERENT):
             uz, uy, ux = turned(uz, uy, ux, sample_coherent(energy, material, media, state), state)
         else:
-            available = energy - 2.0 * electron_mass_kev()
+            available = energy - 2.0 * ELECTRON_MASS_KEV
             share = uniform(state)
             waiting = push(stack, waiting, account, ELECTRON, share * available, z, y, x, uz, uy, ux)
             waiting = push(stack, waiting, account, ELECTRON, (1.0 - share) * available, z, y, x, uz, uy, ux)
             dz, dy, dx = isotropic(state)
-            waiting = push(stack, waiting, account, PHOTON, electron_mass_kev(), z, y, x, dz, dy, dx)
-            return push(stack, waiting, account, PHOTON, electron_mass_kev(), z, y, x, -dz, -dy, -dx)
+            waiting = push(stack, waiting, account, PHOTON, ELECTRON_MASS_KEV, z, y, x, dz, dy, dx)
+            return push(stack, waiting, account, PHOTON, ELECTRON_MASS_KEV, z, y, x, -dz, -dy, -dx)
     deposit(energy, z, y, x, radii, tally)
     return waiting
 

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from theradose.radiation.transport.types import ACCOUNT_SIZE, EMITTED, LOST, Array
 
+LEAST_BATCHES = 2
+"""Fewer have no spread."""
+
 
 class Batches(Protocol):
     """A processor or graphics card with a problem."""
@@ -114,14 +117,15 @@ class BatchRun:
         count : int
             How many.
         time_limit_s : float, optional
-            No batch starts later than this after the beginning of the extension.
+            No batch starts later than this after the beginning of the extension, but two are always finished.
         on_batch : callable, optional
             Called with the number of finished batches after each.
         """
         begun = time.monotonic()
         try:
             for _ in range(count):
-                if time_limit_s is not None and time.monotonic() - begun > time_limit_s:
+                late = time_limit_s is not None and time.monotonic() - begun > time_limit_s
+                if late and self.count >= LEAST_BATCHES:
                     break
                 self._add(*self._batches.run(self.count))
                 if on_batch is not None:

@@ -24,7 +24,10 @@ def push(
     uy: float,
     ux: float,
 ) -> int:
-    """Put a particle on the stack, places in voxel units; return its new size. What finds no room is lost."""
+    """Put a particle on the stack, at a place in the units of who takes it off; return its new size.
+
+    What finds no room is lost.
+    """
     if waiting >= stack.shape[0]:
         account[LOST] += energy
         return waiting

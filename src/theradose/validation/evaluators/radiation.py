@@ -55,7 +55,7 @@ def photon_attenuation(*, energy_kev: float, material: str) -> float:
 
 @evaluator("emitted-energy")
 def emitted_energy(*, nuclide: str, number: str) -> float:
-    """Return the energy per decay that transport and kernels start from, keV."""
+    """Return the energy per decay of a nuclide without its daughters, as transport and kernels take it, keV."""
     return _ENERGIES[number](emission_spectra(nuclide))
 
 
