@@ -243,13 +243,7 @@ def _box_and_reach(active: Array, tissue: Array) -> tuple[Box, Shape]:
 
 
 def check_right_angles(grid: Grid) -> None:
-    """Refuse a grid whose voxels are no cuboids.
-
-    Raises
-    ------
-    GeometryError
-        ``grid-sheared``.
-    """
+    """Refuse a grid whose voxels are no cuboids, as ``grid-sheared``."""
     steps = grid.affine_mm[:3, :3] / np.linalg.norm(grid.affine_mm[:3, :3], axis=0)
     cosines = steps.T @ steps - np.eye(3)
     if np.abs(cosines).max() > _LARGEST_COSINE:

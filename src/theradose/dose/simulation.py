@@ -48,8 +48,8 @@ class Simulation:
     def __init__(
         self, request: DoseRequest, particles: Sequence[Particle], *, electron_kev: Array | None = None
     ) -> None:
-        settings = request.transport
         check_right_angles(request.tia.grid)
+        settings = request.transport
         self._request = request
         self._particles = tuple(particles)
         self._scene = transport_scene(request)

@@ -6,6 +6,7 @@ import pytest
 import theradose.dose.simulation as simulation
 from theradose.dose.engines import DoseRequest, dose_engines, transport_settings
 from theradose.dose.scene import region_scores, transport_scene
+from theradose.errors import GeometryError
 from theradose.model.grid import DensityMap, Grid, Volume
 from theradose.model.material import MaterialMap
 from theradose.model.region import RegionVoxels
@@ -129,3 +130,16 @@ def test_photons_of_yttrium_are_not_worth_following():
     assert dose.statistics.histories == pytest.approx(20_000, rel=0.01)
     hybrid, _ = dose_engines.get("hybrid")(request_of("Y-90"))
     assert hybrid.statistics.histories == 0 and hybrid.data.max() > 0 and hybrid.u.data.max() == 0
+
+
+@pytest.mark.parametrize("engine", ["montecarlo", "hybrid"])
+def test_sheared_voxels_are_refused(engine):
+    affine = GRID.affine_mm.copy()
+    affine[0, 1] = 1.0
+    sheared = Grid(GRID.shape, affine)
+    request = request_of()
+    request = DoseRequest(
+        Volume(request.tia.data, sheared), DensityMap(request.density.data, sheared, "test"), request.nuclide
+    )
+    with pytest.raises(GeometryError, match="not at right angles"):
+        dose_engines.get(engine)(request)
