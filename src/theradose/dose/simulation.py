@@ -39,6 +39,8 @@ class Simulation:
 
     Raises
     ------
+    GeometryError
+        If the axes of the grid are not at right angles.
     PhysicsError
         For a nuclide without emission data or a map without activity.
     """
@@ -188,7 +190,7 @@ class Simulation:
 
     def _statistics(self, results: Results) -> DoseStatistics:
         settings = self._request.transport
-        stopped_by: StoppedBy = "histories" if settings.histories is not None else "target"
+        stopped_by: StoppedBy = "target" if self._transport.target_met else "histories"
         if any(result.interrupted for result in results.values()):
             stopped_by = "interruption"
         elif self._transport.out_of_time:

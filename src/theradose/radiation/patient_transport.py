@@ -58,6 +58,8 @@ class PatientTransport:
     ----------
     out_of_time : bool
         Whether the time limit ended a run.
+    target_met : bool
+        Whether there was a target and it is reached.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class PatientTransport:
         self._report = report
         self._begun = time.monotonic()
         self.out_of_time = False
+        self.target_met = False
         self._spectra: Mapping[Particle, ParticleSpectrum] = {
             "electron": electron_spectrum(spectra, cut_kev=cuts.electron_kev),
             "photon": photon_spectrum(spectra, cut_kev=cuts.photon_kev),
@@ -140,16 +143,26 @@ class PatientTransport:
         return {particle: self._result(particle, run) for particle, run in runs.items() if run.count >= LEAST_BATCHES}
 
     def _refine(self, runs: Mapping[Particle, BatchRun]) -> None:
-        """Add histories until the targets are met, as far as the time allows."""
-        if self._effort.decays is not None or not self._targets():
+        """Add histories until the targets are met, as far as the time and the number of decays allow."""
+        if not self._targets():
             return
+        excess = self._excess(self._results(runs))
         for _ in range(int(self._setting("rounds"))):
-            excess = self._excess({particle: self._result(particle, run) for particle, run in runs.items()})
             if excess <= 1.0:
-                return
+                break
             for particle, run in runs.items():
-                if not self._extend(run, particle, math.ceil(run.count * (excess**2 - 1.0))):
+                more = math.ceil(run.count * (excess**2 - 1.0))
+                if not self._extend(run, particle, min(more, self._batches_left(particle, run))):
                     return
+            excess = self._excess(self._results(runs))
+        self.target_met = excess <= 1.0
+
+    def _batches_left(self, particle: Particle, run: BatchRun) -> int:
+        """Return how many batches the number of decays, or else the largest number of histories, has room for."""
+        most = int(self._setting("most_histories"))
+        if self._effort.decays is not None:
+            most = math.ceil(self._effort.decays * self._spectra[particle].particles_per_decay)
+        return max(most - run.histories, 0) // run.per_batch
 
     def _histories(self, particles: Sequence[Particle]) -> dict[Particle, int]:
         """Return the number of histories of each kind of particle: what meets the targets, or that of the decays."""
@@ -215,6 +228,8 @@ class PatientTransport:
     def _voxel_variance(self, score: Score, energy_kev: Array | float, variance_kev2: Array) -> float:
         """Mean variance of the voxels of a score over the square of the target times their mean energy."""
         assert self._effort.target_voxel_u is not None
+        if len(score.voxel) == 0:
+            return 0.0
         mean = float(np.mean(np.broadcast_to(energy_kev, variance_kev2.shape).reshape(-1)[score.voxel]))
         spread = float(np.mean(variance_kev2.reshape(-1)[score.voxel]))
         return spread / (mean * self._effort.target_voxel_u) ** 2 if mean > 0 else 0.0
@@ -255,6 +270,9 @@ class PatientTransport:
         self.out_of_time = self.out_of_time or (run.count < first + count and not run.interrupted)
         # When the time is over the other particle still gets its share; only the user ends everything.
         return not run.interrupted
+
+    def _results(self, runs: Mapping[Particle, BatchRun]) -> dict[Particle, ParticleResult]:
+        return {particle: self._result(particle, run) for particle, run in runs.items()}
 
     def _result(self, particle: Particle, run: BatchRun) -> ParticleResult:
         spectrum = self._spectra[particle]
