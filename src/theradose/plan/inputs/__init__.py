@@ -1,0 +1,1 @@
+"""Inputs of planners, one module each: the keys of ``INPUT.yaml``."""
