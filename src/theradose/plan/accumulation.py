@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from theradose.errors import PlanError
+from theradose.model.arrays import Array, frozen
 from theradose.model.limit import Limit
 from theradose.plan.probability import probability_above
 from theradose.uncertainty import Uncertain, combine
@@ -26,7 +27,7 @@ from theradose.uncertainty import Uncertain, combine
 _HALVINGS = 60
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Accumulation:
     """One limit for one region.
 
@@ -52,6 +53,13 @@ class Accumulation:
     coming: tuple[Uncertain, ...]
     quadratic_per_gy: Uncertain
     basis: str
+    _products: Array = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Covariances of past, coming cycles and quadratic factor: an activity is searched for with many sums.
+        sources = sorted({name for term in self._terms for name in term.contributions})
+        rows = np.array([[term.contributions.get(name, 0.0) for name in sources] for term in self._terms])
+        object.__setattr__(self, "_products", frozen(rows @ rows.T))
 
     def total(self, activity_mbq: float) -> Uncertain:
         """Return the sum after the coming cycles of an activity each, Gy."""
@@ -59,7 +67,7 @@ class Accumulation:
         return combine(value, list(zip(sensitivities, self._terms, strict=True)))
 
     def probability(self, activity_mbq: float) -> float:
-        """Return the probability of exceeding the limit; 0 where nothing is given, 1/2 or 1 or 0 without uncertainty."""
+        """Return the probability of exceeding the limit, 0 where nothing was or is given."""
         value, sensitivities = self._linear(activity_mbq)
         if value <= 0:
             return 0.0
@@ -88,16 +96,14 @@ class Accumulation:
         terms = [(-sensitivity / slope, term) for sensitivity, term in zip(sensitivities, self._terms, strict=True)]
         return combine(activity_mbq, terms)
 
-    @cached_property
+    @property
+    def uncertain(self) -> bool:
+        """Whether any uncertainty is stated, so that probabilities exist."""
+        return bool(self._products.any())
+
+    @property
     def _terms(self) -> tuple[Uncertain, ...]:
         return (self.past, *self.coming, self.quadratic_per_gy)
-
-    @cached_property
-    def _products(self) -> np.ndarray:
-        """Covariances of past, coming cycles and quadratic factor, shape (terms, terms)."""
-        sources = sorted({name for term in self._terms for name in term.contributions})
-        rows = np.array([[term.contributions.get(name, 0.0) for name in sources] for term in self._terms])
-        return np.asarray(rows @ rows.T)
 
     def _linear(self, activity_mbq: float) -> tuple[float, list[float]]:
         """Return the sum and its derivatives by past, coming doses per activity, and quadratic factor."""
@@ -133,10 +139,21 @@ def accepted_activity(accumulations: Sequence[Accumulation], *, probability: flo
     probability : float
         Between 0 and 1.
 
+    Raises
+    ------
+    PlanError
+        ``uncertainty-missing`` for a region without any stated uncertainty.
+
     References
     ----------
     [JCGM101]_
     """
+    if silent := sorted({item.region for item in accumulations if not item.uncertain}):
+        raise PlanError(
+            f"The doses to {', '.join(silent)} have no stated uncertainty, so that no probability can be accepted: state "
+            "the u of the doses, or leave out 'accepted_probability'.",
+            code="uncertainty-missing",
+        )
     if probability_of_any(accumulations, 0.0) >= probability:
         return 0.0
     above = max(min(item.best_activity().value for item in accumulations), 1.0)

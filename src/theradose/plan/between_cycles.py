@@ -20,6 +20,7 @@ from theradose.model.cycles import CyclesChoice, Trend
 from theradose.spatial.naming import paired_regions
 from theradose.uncertainty import Uncertain
 
+BETWEEN = "between-cycles"
 LESIONS = "lesions"
 """Key of a trend that holds for every lesion."""
 
@@ -88,7 +89,7 @@ class Course:
 
 def between_source(region: str, cycle: int) -> str:
     """Return the name under which the deviation of a cycle from the patient's mean is a source."""
-    return f"between-cycles:{region}@{cycle}"
+    return f"{BETWEEN}:{region}@{cycle}"
 
 
 def assumed_spread() -> Spread:

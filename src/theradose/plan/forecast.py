@@ -15,11 +15,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from theradose.errors import PlanError
-from theradose.model.part import StudyPart
 from theradose.plan.between_cycles import Course, between_source
+from theradose.plan.inputs.prrt import FirstCycle
 from theradose.plan.ledger import Cycle, Ledger, independent_relative_u
 from theradose.uncertainty import Uncertain, combine
 
@@ -46,22 +45,6 @@ class Forecast:
     per_activity: tuple[Uncertain, ...]
     quadratic_per_gy: Uncertain | None
     basis: str
-
-
-class FirstCycle(StudyPart):
-    """A regression for the dose per activity before anything was measured, as a site or a publication states it.
-
-    The dose per activity in Gy/GBq is the intercept plus the sum of coefficients times values; of its exponential where
-    `scale` is ``log``. Nothing of it is packaged.
-    """
-
-    organ: str
-    intercept: float
-    coefficients: dict[str, float]
-    values: dict[str, float]
-    scale: Literal["linear", "log"] = "linear"
-    relative_u: float
-    source: str
 
 
 def forecast_region(ledger: Ledger, region: str, *, course: Course, cycles: int) -> Forecast:
@@ -129,7 +112,7 @@ def forecast_first_cycle(record: FirstCycle, *, course: Course, cycles: int, fir
             f"'first_cycle' predicts {value:.3g} Gy/GBq: check the units of its coefficients and values.",
             code="first-cycle-negative",
         )
-    mean = Uncertain.relative(value / MBQ_PER_GBQ, {f"first-cycle:{record.organ}": record.relative_u})
+    mean = Uncertain.relative(value / MBQ_PER_GBQ, {f"first-cycle:{record.organ}": record.u})
     spread = course.spread_of(record.organ).relative_u
     coming = tuple(
         _varied(mean * course.trend_factor(record.organ, number), between_source(record.organ, first + number), spread)

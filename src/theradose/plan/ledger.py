@@ -26,7 +26,7 @@ from theradose.errors import PlanError
 from theradose.model.cycles import Absence
 from theradose.model.finding import Finding
 from theradose.model.region import RegionKind
-from theradose.plan.between_cycles import Course
+from theradose.plan.between_cycles import BETWEEN, Course
 from theradose.uncertainty import Uncertain, combine
 
 Basis = Literal["measured", "assumed"]
@@ -234,9 +234,13 @@ def _renamed(quantity: Uncertain, cycle: int) -> Uncertain:
 
 
 def _without_cycles(quantity: Uncertain) -> Uncertain:
-    """Return a quantity whose sources are the same in every cycle."""
-    terms = [Uncertain(0.0, {name.partition(_CYCLE)[0]: u}) for name, u in quantity.contributions.items()]
+    """Return a quantity whose sources of measurement are the same in every cycle; cycles still differ."""
+    terms = [Uncertain(0.0, {_measured_source(name): u}) for name, u in quantity.contributions.items()]
     return combine(quantity.value, [(1.0, term) for term in terms])
+
+
+def _measured_source(name: str) -> str:
+    return name if name.startswith(BETWEEN) else name.partition(_CYCLE)[0]
 
 
 def _sum(quantities: Sequence[Uncertain]) -> Uncertain:

@@ -12,7 +12,6 @@ from theradose.model.limit import StatedLimit
 from theradose.model.part import StudyPart
 from theradose.model.stated import StatedDoseGy, StatedTimeH
 from theradose.model.study import ActivityMBq, Fraction
-from theradose.plan.forecast import FirstCycle
 
 Style = Literal["p-prrt", "iluminet"]
 
@@ -62,6 +61,22 @@ class RiskFactors(StudyPart):
     renal_tolerance: Literal["good", "impaired"] | None = None
     haematologic_tolerance: Literal["good", "impaired"] | None = None
     progression: bool | None = None
+
+
+class FirstCycle(StudyPart):
+    """A regression for the dose per activity before anything was measured, as a site or a publication states it.
+
+    The dose per activity in Gy/GBq is the intercept plus the sum of coefficients times values; of its exponential where
+    `scale` is ``log``. Nothing of it is packaged.
+    """
+
+    organ: str
+    intercept: float
+    coefficients: dict[str, float]
+    values: dict[str, float]
+    scale: Literal["linear", "log"] = "linear"
+    u: Fraction
+    source: str
 
 
 class PrrtInput(CyclesChoice):
