@@ -1,1 +1,1 @@
-"""Inputs of planners, one module each: the keys of ``INPUT.yaml``."""
+"""What the input files of the planners hold, one module each."""
