@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from theradose.model.dose import Radiation, StoppedBy
 from theradose.model.finding import Severity
+from theradose.uncertainty import Uncertain
 
 
 class Part(BaseModel):
@@ -21,6 +22,15 @@ class Estimate(Part):
 
     value: float | None
     u: float | None
+
+    @classmethod
+    def of(cls, quantity: Uncertain) -> Estimate:
+        """Return a value with the u of its stated sources, ``null`` if there is none.
+
+        A value without any source is not exact: a rate that a bound holds, or a mass that the user states, has an
+        uncertainty that nobody knows.
+        """
+        return cls(value=quantity.value, u=quantity.u if quantity.contributions else None)
 
 
 class EvidenceLine(Part):
@@ -301,14 +311,75 @@ class CrossCheckResult(Part):
     findings: tuple[FindingResult, ...]
 
 
+class CycleDoseResult(Part):
+    """The dose of a region in one cycle; `basis` is ``measured`` or ``assumed``, then as in cycle `carried_from`."""
+
+    region: str
+    kind: str
+    dose_gy: Estimate
+    dose_per_activity_gy_gbq: Estimate
+    bed_gy: Estimate | None
+    basis: str
+    carried_from: int | None
+
+
+class CycleResult(Part):
+    """One cycle of the ledger."""
+
+    cycle: int
+    activity_mbq: float
+    start: str | None
+    dosimetry: bool
+    doses: tuple[CycleDoseResult, ...]
+
+
+class CumulativeResult(Part):
+    """Sum over the cycles of a region.
+
+    `u_all_shared_gy` and `u_all_independent_gy` are the uncertainty of the dose if cycles shared every source, and if
+    none; `assumed` are the cycles that were not measured, `not_measured` those in which the region has no dose.
+    """
+
+    region: str
+    kind: str
+    present: bool
+    dose_gy: Estimate
+    u_all_shared_gy: float | None
+    u_all_independent_gy: float | None
+    bed_gy: Estimate | None
+    assumed: tuple[int, ...]
+    not_measured: tuple[int, ...]
+
+
+class CyclesResult(Part):
+    """The ledger of the patient's cycles; `rule` says which sources of uncertainty cycles share."""
+
+    cycles: tuple[CycleResult, ...]
+    cumulative: tuple[CumulativeResult, ...]
+    rule: str
+
+
 class LimitResult(Part):
-    """A dose limit beside the cumulative dose."""
+    """A dose limit beside the cumulative dose of a region, all cycles included.
+
+    `cumulative_u_gy` and `p_exceed`, the probability that the true sum is above the limit, are ``null`` where no
+    uncertainty is stated; `basis` says which cycles are in the sum, `organ` is that of the limit and `region` what it
+    is compared with.
+    """
 
     organ: str
+    region: str = ""
+    name: str = ""
     quantity: str
     limit_gy: float
+    range_gy: tuple[float, float] | None = None
     cumulative_gy: float | None
+    cumulative_u_gy: float | None = None
     margin_gy: float | None
+    p_exceed: float | None = None
+    basis: str = ""
+    condition: str = ""
+    origin: str = ""
     source: str
     status: str
 
@@ -365,6 +436,7 @@ class Result(Part):
     dose_engine: DoseEngineResult | None = None
     cross_check: CrossCheckResult | None = None
     tumour_burden: TumourBurden | None
+    cycles: CyclesResult | None = None
     limits: tuple[LimitResult, ...] = ()
     reporting: tuple[ReportingItem, ...]
     findings: tuple[FindingResult, ...]

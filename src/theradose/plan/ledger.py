@@ -127,8 +127,11 @@ class Ledger:
         if region in self.absent:
             return False
         held = [cycle for cycle in self.cycles if cycle.measured]
-        is_lesion = any(c.doses[region].kind is RegionKind.LESION for c in self.cycles if region in c.doses)
-        return not is_lesion or not held or region in held[-1].doses
+        return self.kind(region) is not RegionKind.LESION or region in held[-1].doses
+
+    def kind(self, region: str) -> RegionKind:
+        """Return whether a region that has a dose is an organ or a lesion."""
+        return next(cycle.doses[region].kind for cycle in self.cycles if region in cycle.doses)
 
     def measured(self, region: str) -> tuple[Cycle, ...]:
         """Return the cycles in which a region was measured."""
