@@ -90,9 +90,7 @@ class Accumulation:
     def with_uncertainty(self, activity_mbq: float) -> Uncertain:
         """Return an activity with the uncertainty that it has as the solution for a given sum."""
         _, sensitivities = self._linear(activity_mbq)
-        slope = math.fsum(
-            d.value + 2 * self.quadratic_per_gy.value * activity_mbq * d.value**2 for d in self.coming
-        )
+        slope = math.fsum(d.value + 2 * self.quadratic_per_gy.value * activity_mbq * d.value**2 for d in self.coming)
         terms = [(-sensitivity / slope, term) for sensitivity, term in zip(sensitivities, self._terms, strict=True)]
         return combine(activity_mbq, terms)
 

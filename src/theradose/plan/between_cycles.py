@@ -74,7 +74,9 @@ class Course:
         value = per_activity * self.trend_factor(region, wanted - measured)
         u = self.spread_of(region).relative_u
         for cycle, sign in ((measured, -1.0), (wanted, 1.0)):
-            value = value.with_contribution(between_source(region, cycle), None if u is None else sign * u * value.value)
+            value = value.with_contribution(
+                between_source(region, cycle), None if u is None else sign * u * value.value
+            )
         return value
 
     def _trend(self, region: str) -> tuple[str, Trend]:

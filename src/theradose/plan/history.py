@@ -46,9 +46,7 @@ def stated_cycle(entry: CycleEntry) -> Cycle:
     return Cycle(entry.cycle, entry.activity, entry.start, doses)
 
 
-def mono_exponential_bed(
-    *, dose_gy: Uncertain, effective_half_life_h: Uncertain, tissue: Tissue
-) -> Uncertain:
+def mono_exponential_bed(*, dose_gy: Uncertain, effective_half_life_h: Uncertain, tissue: Tissue) -> Uncertain:
     """Return the biologically effective dose of a dose rate that falls with one effective half-life, Gy.
 
     Parameters
@@ -88,18 +86,14 @@ def bed_with_u(*, dose_gy: Uncertain, bed_gy: float, u_bed_gy: float | None, reg
     [Dale1985]_ The derivative by the dose is 1 + 2 k D with k = (BED − D)/D².
     """
     slope = 2 * bed_gy / dose_gy.value - 1
-    value = Uncertain(
-        bed_gy, {name: slope * u for name, u in dose_gy.contributions.items()}, dose_gy.not_stated
-    )
+    value = Uncertain(bed_gy, {name: slope * u for name, u in dose_gy.contributions.items()}, dose_gy.not_stated)
     rest = None if u_bed_gy is None else math.sqrt(max(u_bed_gy**2 - value.u**2, 0.0))
     return value.with_contribution(f"radiobiology:{region}", rest)
 
 
 def _doses(region: str, stated: RegionDose) -> tuple[Uncertain, Uncertain | None]:
     if stated.sources:
-        dose = Uncertain.relative(
-            stated.dose.value, {_source(name, region): u for name, u in stated.sources.items()}
-        )
+        dose = Uncertain.relative(stated.dose.value, {_source(name, region): u for name, u in stated.sources.items()})
     else:
         dose = stated.dose.from_source(f"dose:{region}")
     if stated.bed is not None:

@@ -254,9 +254,7 @@ def _is_absent(region: str, cycle: int, absent: Mapping[str, Absence]) -> bool:
     return region in absent and cycle >= absent[region].from_cycle
 
 
-def _carried_from(
-    region: str, cycle: Cycle, cycles: Sequence[Cycle], absent: Mapping[str, Absence]
-) -> Cycle | None:
+def _carried_from(region: str, cycle: Cycle, cycles: Sequence[Cycle], absent: Mapping[str, Absence]) -> Cycle | None:
     """Return the measured cycle nearest to one in which a region was not measured, the earlier of two equally near.
 
     A lesion is carried from an earlier cycle only, and only into a cycle without dosimetry: elsewhere it was not there.

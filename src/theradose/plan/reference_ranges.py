@@ -77,9 +77,7 @@ def reference_doses(
     )
 
 
-def published_range(
-    *, therapy: str, organ: str, methods: Sequence[ReferenceMethod] = ()
-) -> PublishedRange | None:
+def published_range(*, therapy: str, organ: str, methods: Sequence[ReferenceMethod] = ()) -> PublishedRange | None:
     """Return the range of the published doses per activity; ``None`` where nothing is published.
 
     Parameters
@@ -95,9 +93,7 @@ def published_range(
     if not rows:
         return None
     spans = [_span_gy_gbq(row) for row in rows]
-    return PublishedRange(
-        _pair_of(organ), min(low for low, _ in spans), max(high for _, high in spans), tuple(rows)
-    )
+    return PublishedRange(_pair_of(organ), min(low for low, _ in spans), max(high for _, high in spans), tuple(rows))
 
 
 def expected_dose(*, therapy: str, organ: str, methods: Sequence[ReferenceMethod] = ()) -> ExpectedDose | None:

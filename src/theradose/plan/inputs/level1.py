@@ -80,7 +80,9 @@ class Level1Input(StudyPart):
     @model_validator(mode="after")
     def _consistent(self) -> Level1Input:
         if self.cycle > self.cycles:
-            raise ValueError(f"cycle {self.cycle} is beyond the {self.cycles} cycles that are planned: correct 'cycles'")
+            raise ValueError(
+                f"cycle {self.cycle} is beyond the {self.cycles} cycles that are planned: correct 'cycles'"
+            )
         if self.previous_activities and len(self.previous_activities) != self.cycle - 1:
             raise ValueError(
                 f"before cycle {self.cycle} there are {self.cycle - 1} cycles, but previous_activities names "
