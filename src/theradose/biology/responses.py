@@ -7,9 +7,7 @@ where its source does not say that it holds.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-
-import numpy as np
+from dataclasses import dataclass, field, replace
 
 from theradose.biology.eud import eud_gy, geud_gy
 from theradose.biology.ntcp import lyman_ntcp
@@ -43,11 +41,14 @@ class LesionFacts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DoseDistribution:
-    """Doses of the voxels of a region, Gy, their volumes, mL, and biologically effective doses where known."""
+    """Doses of the voxels of a region, Gy, with their volumes, mL.
+
+    Biologically effective doses, where they are known, have volumes of their own, because they may be sorted otherwise.
+    """
 
     dose_gy: Array
     volume_ml: Array
-    bed_gy: Array | None = None
+    effective: tuple[Array, Array] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,14 +182,13 @@ def _tcp_poisson(request: ResponseRequest) -> Response:
         request.stated.get("clonogens_per_ml"),
     )
     distribution = request.distribution
-    if distribution is None or distribution.bed_gy is None or alpha is None or density is None:
+    if distribution is None or distribution.effective is None or alpha is None or density is None:
         needed = "needs a map of biologically effective dose, alpha (alpha_per_gy) and the density of clonogens"
         return _missing(quantity, "1", f"{needed} (clonogens_per_ml)")
     if not request.all_cycles:
         return _missing(quantity, "1", _ONE_CYCLE)
-    value = poisson_tcp(
-        bed_gy=distribution.bed_gy, volume_ml=distribution.volume_ml, alpha_per_gy=alpha, clonogens_per_ml=density
-    )
+    bed_gy, volume_ml = distribution.effective
+    value = poisson_tcp(bed_gy=bed_gy, volume_ml=volume_ml, alpha_per_gy=alpha, clonogens_per_ml=density)
     used = _parameters_of_tissue(request, {"alpha_per_gy": alpha, "clonogens_per_ml": density})
     return Response(quantity, "1", value, parameters=used)
 
@@ -218,14 +218,17 @@ def _power_mean(distribution: DoseDistribution, used: ParameterSet) -> float:
 
 
 def _parameters(group: str, request: ResponseRequest, *, needed: tuple[str, ...]) -> ParameterSet | None:
-    """Return what the user states, else what is packaged for the region; a mixture of both is the user's."""
+    """Return what the user states before what is packaged for the region, whose origin a mixture of both keeps."""
     packaged = parameters_of_region(group, request.region)
     if not any(name in request.stated for name in needed):
         return packaged
     values = {**({} if packaged is None else packaged.values), **request.stated}
     if any(name not in values for name in needed):
         return None
-    return stated_parameters(_STATED, {name: values[name] for name in needed})
+    stated = stated_parameters(_STATED, {name: values[name] for name in needed})
+    if packaged is None or all(name in request.stated for name in needed):
+        return stated
+    return replace(stated, source=f"stated by the user; the rest: {packaged.source}", origin=packaged.origin)
 
 
 def _parameters_of_tissue(request: ResponseRequest, values: Mapping[str, float]) -> ParameterSet:
@@ -248,9 +251,3 @@ def _caution(request: ResponseRequest, used: ParameterSet) -> tuple[Finding, ...
 
 def _missing(quantity: str, unit: str, reason: str) -> Response:
     return Response(quantity, unit, reason=reason)
-
-
-def distribution_of(dose_gy: Array, volume_ml: Array, bed_gy: Array | None = None) -> DoseDistribution:
-    """Return the distribution of the voxels that have a volume."""
-    inside = np.asarray(volume_ml) > 0
-    return DoseDistribution(dose_gy[inside], volume_ml[inside], None if bed_gy is None else bed_gy[inside])

@@ -11,7 +11,7 @@ from theradose.errors import StudyError
 from theradose.model.region import RegionKind
 from theradose.model.result import BudgetResult, RegionResult, Result
 from theradose.model.stated import Stated
-from theradose.plan.history import bed_by_half_life, bed_with_u
+from theradose.plan.history import bed_by_half_life
 from theradose.plan.ledger import Cycle, CycleDose
 from theradose.report.document import read_result
 from theradose.store.runs import RESULT_DOCUMENT, run_folder
@@ -85,7 +85,8 @@ def _region_dose(region: RegionResult) -> CycleDose:
 def _bed(region: RegionResult, dose: Uncertain) -> Uncertain | None:
     """Return the biologically effective dose of a result, else that of its effective half-life."""
     if region.bed_gy is not None and region.bed_gy.value is not None:
-        return bed_with_u(dose_gy=dose, bed_gy=region.bed_gy.value, u_bed_gy=region.bed_gy.u, region=region.name)
+        budget = () if region.bed is None else region.bed.budget
+        return with_sources(region.bed_gy.value, budget, source=f"radiobiology:{region.name}")
     half_life = region.effective_half_life_h
     known = None if half_life.value is None else Stated(half_life.value, half_life.u)
     return bed_by_half_life(region.name, dose, known)

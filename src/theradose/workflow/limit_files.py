@@ -15,6 +15,11 @@ from theradose.plan.limits import resolve_limits
 _SUFFIXES = (".yaml", ".yml")
 
 
+def limit_files(chosen: Sequence[str | StatedLimit]) -> tuple[str, ...]:
+    """Return the files of limits that a study or an input names."""
+    return tuple(item for item in chosen if isinstance(item, str) and item.endswith(_SUFFIXES))
+
+
 def limits_with_files(chosen: Sequence[str | StatedLimit], folder: Path) -> tuple[Limit, ...]:
     """Return the limits; a name that ends in ``.yaml`` is a file beside the input whose limits are all taken.
 
@@ -24,8 +29,9 @@ def limits_with_files(chosen: Sequence[str | StatedLimit], folder: Path) -> tupl
         ``limits-missing``, ``limits-invalid``, ``limit-unknown``.
     """
     found: list[Limit] = []
+    files = limit_files(chosen)
     for item in chosen:
-        if isinstance(item, str) and item.endswith(_SUFFIXES):
+        if isinstance(item, str) and item in files:
             found += read_limits(folder / item)
         else:
             found += resolve_limits([item])
