@@ -11,13 +11,12 @@ from __future__ import annotations
 import math
 
 from theradose.biology.lq import bed
-from theradose.biology.tissue import Tissue
+from theradose.biology.tissue import Tissue, default_tissue
 from theradose.errors import PlanError
 from theradose.model.region import RegionKind
 from theradose.model.stated import Stated
 from theradose.plan.inputs.prrt import CycleEntry, RegionDose
 from theradose.plan.ledger import Cycle, CycleDose
-from theradose.biology.tissue import default_tissue
 from theradose.spatial.naming import canonical_region
 from theradose.uncertainty import Uncertain
 

@@ -184,7 +184,7 @@ def build_ledger(cycles: Sequence[Cycle], *, course: Course, absent: Mapping[str
         findings.append(
             Finding(
                 "cycle-missing",
-                "critical",
+                "warning",
                 f"Nothing is known of cycle {', '.join(map(str, missing))}: its dose is in no sum; state its activity.",
             )
         )

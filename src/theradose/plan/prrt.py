@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from theradose.data import load_yaml
 from theradose.errors import PlanError
+from theradose.model.cycles import CyclesChoice
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.plan import Plan, PlannedDose
@@ -95,7 +96,7 @@ def plan_prrt(request: PrrtRequest) -> Plan:
     return describe(inputs, ledger, course, planned, doses, label, tuple(dict.fromkeys(findings)))
 
 
-def patient_course(cycles: Sequence[Cycle], choice: PrrtInput) -> Course:
+def patient_course(cycles: Sequence[Cycle], choice: CyclesChoice) -> Course:
     """Return trend and spread between the cycles of this patient.
 
     References

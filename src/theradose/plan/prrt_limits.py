@@ -12,13 +12,14 @@ from collections.abc import Sequence
 
 from theradose.biology.tissue import default_tissue
 from theradose.data import load_yaml
+from theradose.errors import PlanError
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.plan.accumulation import Accumulation, probability_of_any
 from theradose.plan.between_cycles import Course
 from theradose.plan.forecast import Forecast, forecast_first_cycle, forecast_region
 from theradose.plan.inputs.prrt import FirstCycle, PrrtInput, RiskFactors
-from theradose.plan.ledger import Ledger
+from theradose.plan.ledger import Cumulative, Ledger
 from theradose.plan.limits import limit_named, parts_of
 from theradose.uncertainty import Uncertain
 
@@ -105,6 +106,31 @@ def accumulations(
     return tuple(found), tuple(findings)
 
 
+def past_against(ledger: Ledger, limit: Limit) -> tuple[Accumulation, ...]:
+    """Return what was given so far against a limit, without a coming cycle; nothing for a region without that quantity.
+
+    A limit of a single cycle is compared with the latest one.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    found = []
+    for region in regions_of_limit(limit.organ, ledger):
+        total = ledger.cumulative(region)
+        latest = ledger.cycles[-1].doses.get(region)
+        if limit.span == "course":
+            dose, bed, basis = total.dose_gy, total.bed_gy, _basis(total.assumed, _given(ledger, total), 0)
+        elif latest is not None:
+            dose, bed, basis = latest.dose_gy, latest.bed_gy, f"cycle {ledger.cycles[-1].number} alone"
+        else:
+            continue
+        quantity = _in_quantity(limit, region, dose, bed)
+        if quantity is not None:
+            found.append(Accumulation(region, limit, quantity, (), Uncertain(0.0), basis))
+    return tuple(found)
+
+
 def cycles_possible(
     ledger: Ledger,
     limits: Sequence[Limit],
@@ -172,32 +198,50 @@ def _predicts(record: FirstCycle, limit: Limit) -> bool:
 def _of_region(ledger: Ledger, limit: Limit, region: str, *, course: Course, cycles: int) -> Accumulation | None:
     forecast = forecast_region(ledger, region, course=course, cycles=cycles)
     total = ledger.cumulative(region)
-    basis = _basis(total.assumed, len(ledger.cycles) - len(total.not_measured), cycles, limit.span)
-    if limit.quantity == "absorbed-dose":
-        return _accumulation(limit, forecast, total.dose_gy, Uncertain(0.0), basis)
-    if total.bed_gy is None or forecast.quadratic_per_gy is None:
+    past = _in_quantity(limit, region, total.dose_gy, total.bed_gy)
+    quadratic = Uncertain(0.0) if limit.quantity == "absorbed-dose" else forecast.quadratic_per_gy
+    if past is None or quadratic is None:
         return None
-    if limit.quantity == "BED":
-        return _accumulation(limit, forecast, total.bed_gy, forecast.quadratic_per_gy, basis)
+    # EQD2 is BED in units of c: coming doses shrink by c as those of the past, and the quadratic factor grows by it.
+    c = _fraction_factor(region) if limit.quantity == "EQD2" else 1.0
+    scaled = Forecast(region, tuple(dose / c for dose in forecast.per_activity), None, forecast.basis)
+    return _accumulation(limit, scaled, past, quadratic * c, _basis(total.assumed, _given(ledger, total), cycles))
+
+
+def _in_quantity(limit: Limit, region: str, dose: Uncertain, bed: Uncertain | None) -> Uncertain | None:
+    """Return a dose in the quantity of a limit, ``None`` where that is not known."""
+    if limit.quantity == "absorbed-dose":
+        return dose
+    if limit.quantity == "BED" or bed is None:
+        return bed
+    return bed / _fraction_factor(region)
+
+
+def _fraction_factor(region: str) -> float:
+    """Return BED over EQD2 of a region that has a BED, hence an α/β."""
     tissue = default_tissue(region)
     if tissue is None or tissue.alpha_beta is None:
-        return None
-    # EQD2 is BED in units of c: past and coming doses shrink by c, and the quadratic factor grows by it.
-    c = 1 + _FRACTION_GY / tissue.alpha_beta.value
-    scaled = Forecast(region, tuple(dose / c for dose in forecast.per_activity), None, forecast.basis)
-    return _accumulation(limit, scaled, total.bed_gy / c, forecast.quadratic_per_gy * c, basis)
+        raise PlanError(
+            f"A limit in EQD2 needs the α/β of '{region}', which no packaged tissue has: state the limit as BED.",
+            code="alpha-beta-missing",
+        )
+    return 1 + _FRACTION_GY / tissue.alpha_beta.value
 
 
 def _accumulation(limit: Limit, forecast: Forecast, past: Uncertain, quadratic: Uncertain, basis: str) -> Accumulation:
     if limit.span == "course":
         return Accumulation(forecast.region, limit, past, forecast.per_activity, quadratic, basis)
-    return Accumulation(forecast.region, limit, Uncertain(0.0), forecast.per_activity[:1], quadratic, basis)
+    return Accumulation(
+        forecast.region, limit, Uncertain(0.0), forecast.per_activity[:1], quadratic, "the next cycle alone"
+    )
 
 
-def _basis(assumed: tuple[int, ...], given: int, cycles: int, span: str) -> str:
-    if span != "course":
-        return "the next cycle alone"
-    text = f"{given} cycles given and {cycles} to come"
+def _given(ledger: Ledger, total: Cumulative) -> int:
+    return len(ledger.cycles) - len(total.not_measured)
+
+
+def _basis(assumed: tuple[int, ...], given: int, coming: int) -> str:
+    text = f"{given} {'cycle' if given == 1 else 'cycles'} given" + (f" and {coming} to come" if coming else "")
     return f"{text}, assumed: cycle {', '.join(map(str, assumed))}" if assumed else text
 
 

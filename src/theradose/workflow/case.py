@@ -20,8 +20,8 @@ from theradose.nuclides import Nuclide, canonical_nuclide, decays_in_place, load
 from theradose.provenance import hash_file
 from theradose.quantify.times import hours_since
 from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
-from theradose.workflow.limit_files import limit_files
 from theradose.workflow.calibration_choice import RecordUse, choose_calibration
+from theradose.workflow.limit_files import limit_files
 from theradose.workflow.protocols import load_protocol
 from theradose.workflow.study_file import StudyFile, require_complete
 
