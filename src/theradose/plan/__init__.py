@@ -2,4 +2,3 @@
 
 # A planner registers itself when it is imported.
 from theradose.plan import level1 as level1
-from theradose.plan.planners import planners as planners
