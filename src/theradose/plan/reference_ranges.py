@@ -19,6 +19,7 @@ from typing import Any
 
 from theradose.data import load_yaml
 from theradose.model.finding import Finding
+from theradose.model.protocol import Statement
 from theradose.model.reference import ReferenceDose, ReferenceMethod
 from theradose.plan.probability import interval
 from theradose.plan.therapies import load_therapies
@@ -75,6 +76,16 @@ def reference_doses(
         for row in _table()
         if row.therapy == therapy and wanted in (None, row.organ) and (not methods or row.method in methods)
     )
+
+
+def pooling_statement() -> Statement:
+    """Return the rule by which rows are pooled.
+
+    References
+    ----------
+    [Theradose]_
+    """
+    return Statement.model_validate({key: load_yaml(_FILE)["pooling"][key] for key in ("text", "source", "status")})
 
 
 def published_range(*, therapy: str, organ: str, methods: Sequence[ReferenceMethod] = ()) -> PublishedRange | None:

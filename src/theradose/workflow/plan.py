@@ -10,10 +10,12 @@ from typing import Any
 
 from theradose.model.plan import Plan
 from theradose.model.study import StudyPart
-from theradose.plan import planners
 from theradose.plan.checks import plan_findings
 from theradose.plan.inputs.level1 import Level1Input
+from theradose.plan.inputs.prrt import PrrtInput
+from theradose.plan.planners import planners
 from theradose.workflow.plan_input import read_plan_input
+from theradose.workflow.plan_prrt import prrt_request
 
 
 def _as_stated(inputs: Any, folder: Path) -> Any:
@@ -41,6 +43,7 @@ class PlanKind:
 PLANS: Mapping[str, PlanKind] = MappingProxyType(
     {
         "level1": PlanKind(Level1Input),
+        "prrt": PlanKind(PrrtInput, prrt_request),
     }
 )
 """The planners that have an input file, by name."""
