@@ -25,6 +25,7 @@ from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.ledger import Cycle, Ledger, build_ledger
 from theradose.plan.planners import planners
 from theradose.plan.probability import probability_above
+from theradose.plan.prrt_checks import history_findings
 from theradose.plan.prrt_label import LabelRule, label_rule
 from theradose.plan.prrt_limits import accumulations, cycles_possible, default_limits
 from theradose.plan.prrt_text import Outcome, describe
@@ -89,6 +90,7 @@ def plan_prrt(request: PrrtRequest) -> Plan:
         )
     limits, noticed = (request.limits, ()) if request.limits is not None else default_limits(inputs)
     findings = [*request.findings, *ledger.findings, *noticed]
+    findings += history_findings(ledger, therapy=inputs.therapy)
     label = label_rule(inputs)
     planned = _plan_activity(inputs, ledger, limits, course, label)
     findings += planned.findings

@@ -25,6 +25,7 @@ from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.ledger import CycleDose, Ledger
 from theradose.plan.ledger_document import ledger_result
 from theradose.plan.probability import interval, interval_coverage
+from theradose.plan.prrt_checks import trial_findings
 from theradose.plan.prrt_label import LabelRule, plan_level
 from theradose.uncertainty import Uncertain
 
@@ -101,10 +102,10 @@ def describe(
         formulas=_formulas(planned),
         constants=_constants(inputs, course, planned),
         inputs=_inputs(inputs, ledger),
-        findings=(*findings, *above, *_trial_findings(inputs, doses)),
+        findings=(*findings, *above, *trial_findings(doses, style=inputs.style)),
         tables=(_cycle_table(ledger), _sum_table(ledger), _count_table(planned)),
         details=_details(inputs, ledger, course, planned, label),
-        subject=" · ".join(part for part in (inputs.therapy, inputs.patient, f"cycle {ledger.next_number}") if part),
+        subject=" · ".join(part for part in (inputs.therapy, inputs.patient.id, f"cycle {ledger.next_number}") if part),
         activity_meaning=f"Activity of cycle {ledger.next_number}",
         level=level,
     )
@@ -280,25 +281,6 @@ def _details(inputs: PrrtInput, ledger: Ledger, course: Course, planned: Outcome
         },
         "cycles": ledger_result(ledger).model_dump(mode="json"),
     }
-
-
-def _trial_findings(inputs: PrrtInput, doses: tuple[PlannedDose, ...]) -> tuple[Finding, ...]:
-    """Return where the next cycle lies outside the doses per cycle of the trial whose style is followed."""
-    style = load_yaml("cycles.yaml")["styles"][inputs.style]["value"]
-    if "kidney_gy_per_cycle" not in style:
-        return ()
-    low, high = style["kidney_gy_per_cycle"]
-    return tuple(
-        Finding(
-            "cycle-dose-outside-trial",
-            "info",
-            f"The next cycle gives {dose.dose_gy.value:.3g} Gy to '{dose.target}'; the trial aimed at {low} to {high} Gy "
-            "per cycle.",
-            dose.target,
-        )
-        for dose in doses
-        if dose.limit is None and "kidney" in dose.target and not low <= dose.dose_gy.value <= high
-    )
 
 
 def _pair(quantity: Uncertain) -> str:

@@ -11,7 +11,7 @@ from theradose.model.cycles import CyclesChoice
 from theradose.model.limit import StatedLimit
 from theradose.model.part import StudyPart
 from theradose.model.stated import StatedDoseGy, StatedTimeH
-from theradose.model.study import ActivityMBq, Fraction
+from theradose.model.study import ActivityMBq, Fraction, Patient
 
 Style = Literal["p-prrt", "iluminet"]
 
@@ -83,7 +83,7 @@ class PrrtInput(CyclesChoice):
     """Plan of the next cycle of a therapy in cycles."""
 
     therapy: str | None = None
-    patient: str | None = None
+    patient: Patient = Patient()
     history: tuple[str | CycleEntry, ...] = ()
     style: Style = "p-prrt"
     limits: tuple[str | StatedLimit, ...] | None = None
