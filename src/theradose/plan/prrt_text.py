@@ -19,7 +19,7 @@ from theradose.model.plan import Formula, Plan, PlanInput, PlannedDose, PlanTabl
 from theradose.model.result import Estimate
 from theradose.nuclides import Constant
 from theradose.plan.accumulation import Accumulation
-from theradose.plan.between_cycles import Course
+from theradose.plan.between_cycles import Course, Spread
 from theradose.plan.forecast import MBQ_PER_GBQ
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.ledger import CycleDose, Ledger
@@ -166,10 +166,13 @@ def _formulas(planned: Outcome) -> tuple[Formula, ...]:
 
 def _constants(inputs: PrrtInput, course: Course, planned: Outcome) -> tuple[Constant, ...]:
     data = load_yaml("cycles.yaml")
+    alike: dict[Spread, list[str]] = {}
+    for region in dict.fromkeys(item.region for item in planned.over):
+        alike.setdefault(course.spread_of(region), []).append(region)
     found = [
-        Constant(f"spread between cycles, {item.region}", spread.relative_u, "1", spread.source, spread.status, "")
-        for item in planned.over
-        if (spread := course.spread_of(item.region)).relative_u is not None
+        Constant(f"spread between cycles, {', '.join(regions)}", s.relative_u, "1", s.source, s.status, "")
+        for s, regions in alike.items()
+        if s.relative_u is not None
     ]
     if inputs.grade is not None and course.lesions:
         record = data["tumour_decline"]
@@ -209,15 +212,15 @@ def _inputs(inputs: PrrtInput, ledger: Ledger) -> tuple[PlanInput, ...]:
 def _cycle_table(ledger: Ledger) -> PlanTable:
     rows = [
         (str(cycle.number), f"{cycle.activity_mbq / MBQ_PER_GBQ:.4g}",
-         *(_cell(cycle.doses.get(region)) for region in ledger.regions))
+         *(_cell(cycle.doses.get(region), region in ledger.absent) for region in ledger.regions))
         for cycle in ledger.cycles
     ]  # fmt: skip
     return PlanTable("Dose by cycle, Gy", ("cycle", "GBq", *ledger.regions), tuple(rows), ("* assumed, not measured.",))
 
 
-def _cell(dose: CycleDose | None) -> str:
+def _cell(dose: CycleDose | None, absent: bool) -> str:
     if dose is None:
-        return "not measured"
+        return "absent" if absent else "not measured"
     return _pair(dose.dose_gy) + (" *" if dose.basis == "assumed" else "")
 
 
