@@ -1,7 +1,7 @@
 """A limit, what was given so far, and what the coming cycles add for an activity.
 
-The sum is P + Σ (A d_j + k A² d_j²): P is what was given, d_j the dose per activity of a coming cycle, and k the factor of
-the quadratic term of a biologically effective dose (0 for an absorbed dose).
+The sum is P + Σ (A d_j + k A² d_j²): P is what was given, d_j the dose per activity of a coming cycle, and k the factor
+of the quadratic term of a biologically effective dose (0 for an absorbed dose).
 
 References
 ----------
@@ -78,7 +78,7 @@ class Accumulation:
     def best_activity(self) -> Uncertain:
         """Return the activity of each coming cycle at which the best estimate reaches the limit, MBq.
 
-        It is 0 where the limit is reached already. The uncertainty is that with which the sum at that activity is known.
+        It is 0 where the limit is reached already. Its uncertainty is that with which the sum is known.
         """
         left = self.limit.value_gy - self.past.value
         if left <= 0:
@@ -148,8 +148,8 @@ def accepted_activity(accumulations: Sequence[Accumulation], *, probability: flo
     """
     if silent := sorted({item.region for item in accumulations if not item.uncertain}):
         raise PlanError(
-            f"The doses to {', '.join(silent)} have no stated uncertainty, so that no probability can be accepted: state "
-            "the u of the doses, or leave out 'accepted_probability'.",
+            f"The doses to {', '.join(silent)} have no stated uncertainty, so that no probability can be accepted: "
+            "state the u of the doses, or leave out 'accepted_probability'.",
             code="uncertainty-missing",
         )
     if probability_of_any(accumulations, 0.0) >= probability:

@@ -1,8 +1,8 @@
 """The dose per activity of the cycles to come, from those that were measured.
 
 The mean over the measured cycles, brought to the coming one by the trend, with weights 1/(r² + s²): r is the relative
-uncertainty that a cycle does not share with the others, s the spread between cycles. How far the measured cycles may lie
-from the patient's mean, and the coming one from it too, are sources of their own.
+uncertainty that a cycle does not share with the others, s the spread between cycles. How far the measured cycles may
+lie from the patient's mean, and the coming one from it too, are sources of their own.
 
 References
 ----------

@@ -84,8 +84,8 @@ def plan_prrt(request: PrrtRequest) -> Plan:
     ledger = build_ledger(request.cycles, course=course, absent=inputs.absent)
     if not ledger.regions and inputs.first_cycle is None:
         raise PlanError(
-            "No cycle of the history has a dose: give a result or doses of one cycle, or a 'first_cycle' regression with "
-            "its source.",
+            "No cycle of the history has a dose: give a result or doses of one cycle, or a 'first_cycle' regression "
+            "with its source.",
             code="nothing-measured",
         )
     limits, noticed = (request.limits, ()) if request.limits is not None else default_limits(inputs)

@@ -135,8 +135,8 @@ def _formulas(planned: Outcome) -> tuple[Formula, ...]:
     found = [
         Formula(
             "A = (D_lim − ΣD) / (n · d)",
-            "D_lim limit, ΣD dose of all cycles so far, n cycles to come, d dose per activity to come: weighted mean of "
-            "the measured cycles times the trend",
+            "D_lim limit, ΣD dose of all cycles so far, n cycles to come, d dose per activity to come: weighted mean "
+            "of the measured cycles times the trend",
             "deWit2023: P-PRRT, cumulative dose over a number of cycles",
             "verified",
         )
@@ -155,8 +155,8 @@ def _formulas(planned: Outcome) -> tuple[Formula, ...]:
         found.append(
             Formula(
                 "P(D > D_lim) = Φ(ln(D/D_lim)/σ), σ² = ln(1 + u²/D²)",
-                "D best estimate (median) and u standard uncertainty of the sum; added over regions, the largest of the "
-                "limits of each: an upper bound for any of them",
+                "D best estimate (median) and u standard uncertainty of the sum; added over regions, the largest of "
+                "the limits of each: an upper bound for any of them",
                 "JCGM101",
                 "choice",
             )
@@ -241,9 +241,7 @@ def _sum_table(ledger: Ledger) -> PlanTable:
         "Cumulative dose, Gy",
         ("region", "dose", "u, all shared", "u, all independent", "BED"),
         tuple(rows),
-        (
-            "The stated u follows the rule which sources cycles share; beside it what it were if all were shared, or none.",
-        ),
+        ("The stated u follows the rule which sources cycles share; beside it, if all were shared, and if none.",),
     )
 
 

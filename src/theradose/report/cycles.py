@@ -53,7 +53,7 @@ def limit_table(result: Result) -> Table:
          Column("Margin", "Gy", "right"), Column("Probability\nabove", "", "right"), Column("For whom", stretch=1.0),
          Column("Source", stretch=0.9), Column("Status")),
         tuple(_limit_row(limit) for limit in result.limits),
-        ("The sum is over all cycles that are known; origin EBRT: the experience behind the limit is from external beams.",)
+        ("Origin EBRT: the experience behind the limit is from external beams. The sum is over all known cycles.",)
         if any(limit.origin == "EBRT" for limit in result.limits) else (),
     )  # fmt: skip
 
@@ -78,7 +78,7 @@ def draw_cycles(result: Result) -> Picture | None:
             name="cycles",
             caption="Cumulative absorbed dose in Gy, cycle by cycle from the left; light: assumed, without dosimetry. "
             "Lines: limits.",
-            alternative="Stacked bars of the dose of each cycle to each organ that has a limit, with the limits as lines.",
+            alternative="Stacked bars: dose of each cycle to each organ that has a limit, with the limits as lines.",
         )
 
 
@@ -132,8 +132,8 @@ def _dose_cell(dose: CycleDoseResult | None, absent: bool) -> Cell:
 def _cumulative_table(ledger: CyclesResult) -> Table:
     return Table(
         "Cumulative dose",
-        (Column("Region"), Column("Absorbed dose", "Gy", "estimate"), Column("u if all sources\nare shared", "Gy", "right"),
-         Column("u if none is", "Gy", "right"), Column("BED", "Gy", "estimate"), Column("Assumed cycles", "", "right")),
+        (Column("Region"), Column("Absorbed dose", "Gy", "estimate"),
+         Column("u if all sources\nare shared", "Gy", "right"), Column("u if none is", "Gy", "right"), Column("BED", "Gy", "estimate"), Column("Assumed cycles", "", "right")),
         tuple(_cumulative_row(total) for total in ledger.cumulative),
     )  # fmt: skip
 
