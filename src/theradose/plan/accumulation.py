@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.optimize import brentq
 
 from theradose.errors import PlanError
 from theradose.model.arrays import Array, frozen
@@ -24,7 +25,7 @@ from theradose.model.limit import Limit
 from theradose.plan.probability import probability_above
 from theradose.uncertainty import Uncertain, combine
 
-_HALVINGS = 60
+_EXACT_MBQ = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,11 +158,7 @@ def accepted_activity(accumulations: Sequence[Accumulation], *, probability: flo
     above = max(min(item.best_activity().value for item in accumulations), 1.0)
     while probability_of_any(accumulations, above) < probability:
         above *= 2
-    below = 0.0
-    for _ in range(_HALVINGS):
-        middle = (below + above) / 2
-        if probability_of_any(accumulations, middle) < probability:
-            below = middle
-        else:
-            above = middle
-    return below
+    found: float = brentq(
+        lambda activity_mbq: probability_of_any(accumulations, activity_mbq) - probability, 0.0, above, xtol=_EXACT_MBQ
+    )
+    return found
