@@ -21,16 +21,15 @@ def prrt_request(inputs: PrrtInput, folder: Path) -> PrrtRequest:
     PlanError
         For a result or a file of limits that cannot be read, or a limit that is not known.
     """
-    cycles = tuple(_cycle(entry, folder, position) for position, entry in enumerate(inputs.history, 1))
+    cycles = tuple(_cycle(entry, folder, position) for position, entry in enumerate(inputs.history))
     limits = None if inputs.limits is None else limits_with_files(inputs.limits, folder)
     return PrrtRequest(inputs, cycles, limits)
 
 
-def _cycle(entry: str | CycleEntry, folder: Path, position: int) -> Cycle:
-    given = CycleEntry(result=entry) if isinstance(entry, str) else entry
+def _cycle(given: CycleEntry, folder: Path, position: int) -> Cycle:
     if given.result is None:
         return stated_cycle(given)
     try:
         return read_cycle(folder / given.result, number=given.cycle, activity_mbq=given.activity)
     except StudyError as error:
-        raise PlanError(f"history[{position - 1}]: {error}", code=error.code) from None
+        raise PlanError(f"history[{position}]: {error}", code=error.code) from None

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from theradose.errors import StudyError
 from theradose.model.cycles import CyclesChoice
-from theradose.model.limit import StatedLimit
+from theradose.model.limit import LimitChoice
 from theradose.model.part import StudyPart
 from theradose.model.stated import StatedDoseGy, StatedTimeH
 from theradose.model.study import ActivityMBq, Fraction, Patient
+from theradose.plan.therapies import require_therapy
 
 Style = Literal["p-prrt", "iluminet"]
 
@@ -54,6 +56,12 @@ class CycleEntry(StudyPart):
         return self
 
 
+CycleEntryOrPath = Annotated[
+    CycleEntry, BeforeValidator(lambda given: {"result": given} if isinstance(given, str) else given)
+]
+"""A cycle, or the path of its result alone."""
+
+
 class RiskFactors(StudyPart):
     """What the trial asked before it went beyond its lower cap; ``None`` is not stated."""
 
@@ -84,9 +92,9 @@ class PrrtInput(CyclesChoice):
 
     therapy: str | None = None
     patient: Patient = Patient()
-    history: tuple[str | CycleEntry, ...] = ()
+    history: tuple[CycleEntryOrPath, ...] = ()
     style: Style = "p-prrt"
-    limits: tuple[str | StatedLimit, ...] | None = None
+    limits: tuple[LimitChoice, ...] | None = None
     cycles_left: int | None = Field(default=None, ge=1, le=20)
     accepted_probability: Annotated[Fraction, Field(gt=0, lt=1)] | None = None
     activity: ActivityMBq | None = None
@@ -94,3 +102,13 @@ class PrrtInput(CyclesChoice):
     cap: Literal["label", "standardised"] | None = None
     risk_factors: RiskFactors = RiskFactors()
     first_cycle: FirstCycle | None = None
+
+    @field_validator("therapy")
+    @classmethod
+    def _known_therapy(cls, therapy: str | None) -> str | None:
+        try:
+            if therapy is not None:
+                require_therapy(therapy)
+        except StudyError as error:
+            raise ValueError(str(error)) from None
+        return therapy
