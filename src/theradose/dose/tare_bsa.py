@@ -52,7 +52,7 @@ def body_surface_area_m2(*, height_cm: float, weight_kg: float) -> float:
             code="body-size-invalid",
         )
     coefficient, height_exponent, weight_exponent, _ = (constant.value for constant in bsa_constants())
-    return coefficient * (height_cm / _CM_PER_M) ** height_exponent * weight_kg**weight_exponent
+    return float(coefficient * (height_cm / _CM_PER_M) ** height_exponent * weight_kg**weight_exponent)
 
 
 def bsa_activity(*, height_cm: float, weight_kg: float, tumour_fraction: float, shunt: float) -> SurfaceActivity:

@@ -103,7 +103,9 @@ def divide_territory(
     parts = [(normal_name, False, np.maximum(inside - together, 0.0))]
     parts += [(name, True, fraction * shrink) for name, fraction in outlines.items()]
     found = tuple(
-        _compartment(name, is_tumour, fraction, counts, density) for name, is_tumour, fraction in parts if fraction.any()
+        _compartment(name, is_tumour, fraction, counts, density)
+        for name, is_tumour, fraction in parts
+        if fraction.any()
     )
     if not sum(part.counts for part in found) > 0:
         raise GeometryError(
@@ -113,9 +115,7 @@ def divide_territory(
     return found
 
 
-def relative_activity(
-    *, counts: Volume, territories: Sequence[RegionVoxels], activity_mbq: Sequence[float]
-) -> Volume:
+def relative_activity(*, counts: Volume, territories: Sequence[RegionVoxels], activity_mbq: Sequence[float]) -> Volume:
     """Return the activity concentration, MBq/mL, that spreads each activity like the counts of its territory.
 
     Parameters
@@ -176,9 +176,7 @@ def complete_decay_dose(
     """
     nuclide = load_nuclide(spheres.nuclide)
     tia = Volume(activity.data / nuclide.decay_constant_per_h, activity.grid)
-    request = DoseRequest(
-        tia, density, nuclide, regions=regions or {}, transport=transport or transport_settings()
-    )
+    request = DoseRequest(tia, density, nuclide, regions=regions or {}, transport=transport or transport_settings())
     dose, findings = dose_engines.get(engine)(request)
     scale = conversion_j_per_gbq / spheres.conversion("ddep").value
     parameters = {**dose.parameters, "conversion_j_per_gbq": conversion_j_per_gbq, "conversion_scale": scale}
@@ -210,9 +208,7 @@ def outside_share(*, counts: Volume, liver: RegionVoxels, territories: Sequence[
     return float((left * counts.data).sum(dtype=np.float64)) / liver.sum_of(counts.data)
 
 
-def _compartment(
-    name: str, is_tumour: bool, fraction: Array, counts: Volume, density: DensityMap
-) -> VoxelCompartment:
+def _compartment(name: str, is_tumour: bool, fraction: Array, counts: Volume, density: DensityMap) -> VoxelCompartment:
     voxels = RegionVoxels.from_mask(fraction)
     volume_ml = counts.grid.voxel_volume_ml
     tissue = np.where(tissue_voxels(density), density.data, 0.0)

@@ -1,0 +1,1 @@
+"""Inputs of the planners: what a person states, as text with units."""

@@ -1,0 +1,72 @@
+"""Limits and targets of radioembolisation that hold for a product, an intent and a patient.
+
+References
+----------
+[deWit2023]_ Table 1; [Weber2022]_ Tables 2 to 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from theradose.data import load_yaml
+from theradose.dose.tare_products import setting
+from theradose.model.limit import Limit
+from theradose.plan.inputs.tare import TareInput
+
+PARENCHYMA = "liver-parenchyma"
+NORMAL, WHOLE_NORMAL, LUNGS, LESION, PERFUSED = (
+    "normal-perfused-liver", "whole-normal-liver", "lungs", "lesion", "perfused-liver"
+)  # fmt: skip
+
+
+def tare_limits(*, inputs: TareInput, product: str) -> tuple[Limit, ...]:
+    """Return all limits and targets that nothing known excludes, the site's own last.
+
+    Sources that differ stay apart: each is an entry of its own.
+
+    References
+    ----------
+    [deWit2023]_, [Weber2022]_
+    """
+    known = known_of_patient(inputs)
+    packaged = (Limit(name=name, **fields) for name, fields in load_yaml("limits/tare.yaml").items())
+    return tuple(
+        limit
+        for limit in (*packaged, *inputs.limits)
+        if (not limit.therapies or product in limit.therapies) and limit.holds_for(known)
+    )
+
+
+def known_of_patient(inputs: TareInput) -> Mapping[str, str]:
+    """Return what limits depend on, as far as it is stated.
+
+    References
+    ----------
+    [Weber2022]_
+    """
+    scenario = {"lobar": "lobectomy" if inputs.lobectomy else "unilobar"}.get(inputs.intent, inputs.intent)
+    compromised = inputs.pretreated or inputs.liver_function == "compromised"
+    known = {"scenario": scenario, "liver": "compromised" if compromised else "uncompromised"}
+    if inputs.disease is not None:
+        known["disease"] = inputs.disease
+    known["bilirubin"] = "not-stated" if inputs.bilirubin is None else inputs.bilirubin.split()[0]
+    if inputs.hepatic_reserve is not None:
+        small = inputs.hepatic_reserve < setting("reserve-threshold", "hepatic reserve").value
+        known["reserve"] = "below" if small else "above"
+    return known
+
+
+def region_of(limit: Limit, *, intent: str) -> str:
+    """Return the region that a limit is compared with.
+
+    What is printed for the liver parenchyma without more is compared with the normal liver that is perfused; in a
+    segmentectomy, which ablates that, with all normal liver.
+
+    References
+    ----------
+    [deWit2023]_, [Theradose]_
+    """
+    if limit.organ != PARENCHYMA:
+        return limit.organ
+    return WHOLE_NORMAL if intent == "segmentectomy" else NORMAL
