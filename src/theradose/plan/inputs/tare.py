@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -85,7 +86,7 @@ class PerfusedVolumeInput(StudyPart):
     name: str
     catheter: str = ""
     volume_from: Literal["ct", "cone-beam-ct"] | None = None
-    region: str | None = None
+    regions: tuple[str, ...] = ()
     compartments: tuple[CompartmentInput, ...] = ()
     share: Fraction | None = None
     activity: StatedActivityMBq | None = None
@@ -105,8 +106,10 @@ class BsaInput(StudyPart):
 class ImageInput(StudyPart):
     """An image with its density and regions.
 
-    `names` gives a region of the file its role: ``liver``, ``lungs``, ``tumours`` and, for several perfused volumes,
-    the region that each of them names. `labels` names the labels of a label image.
+    `liver`, `lungs` and `tumours` name regions of the file, and a perfused volume names its own as `regions`, by
+    default the one of its name; the liver holds its tumours in any case. `labels` gives the labels of a label image
+    their names. `u_mass` and `u_activity` are the relative standard uncertainties of the mass of every region and of its
+    activity.
     """
 
     image: str
@@ -144,7 +147,7 @@ class VerificationInput(StudyPart):
 
     kind: Literal["90Y-PET", "166Ho-SPECT", "90Y-bremsstrahlung", "stated"]
     administered: StatedActivityMBq
-    administered_at: str | None = None
+    administered_at: datetime | None = None
     timezone: str | None = None
     image: ImageInput | None = None
     activities: dict[str, StatedActivityMBq] = Field(default_factory=dict)
@@ -155,6 +158,8 @@ class VerificationInput(StudyPart):
             raise ValueError(
                 "a verification names an 'image', or with kind 'stated' the 'activities' of the compartments"
             )
+        if self.kind in ("90Y-PET", "166Ho-SPECT") and self.administered_at is None:
+            raise ValueError("the activity in the image decays: give the moment of the treatment, 'administered_at'")
         return self
 
 
