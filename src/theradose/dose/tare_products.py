@@ -43,6 +43,8 @@ class Microspheres:
         Key in ``therapies.yaml``.
     conversions : mapping of str to Constant
         Energy per activity in complete decay, J/GBq, by name; ``label`` first, ``ddep`` last.
+    activity_per_sphere_bq : tuple of float
+        Lowest and highest activity of a sphere.
     """
 
     key: str
@@ -51,6 +53,7 @@ class Microspheres:
     nuclide: str
     therapy: str
     conversions: Mapping[str, Constant]
+    activity_per_sphere_bq: tuple[float, float]
 
     def conversion(self, name: str) -> Constant:
         """Return a conversion by its name.
@@ -66,6 +69,16 @@ class Microspheres:
                 code="conversion-unknown",
             )
         return self.conversions[name]
+
+    def number_of_spheres_million(self, *, activity_mbq: float) -> tuple[float, float]:
+        """Return the least and the largest number of spheres that carry an activity, in millions.
+
+        References
+        ----------
+        [PMC8583383]_
+        """
+        lowest, highest = self.activity_per_sphere_bq
+        return activity_mbq / highest, activity_mbq / lowest
 
 
 def product_keys() -> tuple[str, ...]:
@@ -133,8 +146,15 @@ def _product(key: str, record: Mapping[str, Any]) -> Microspheres:
         for name, item in record["conversions"].items()
     }
     conversions[DDEP] = energy_of_complete_decay(record["nuclide"])
+    lowest, highest = record["facts"]["activity-per-sphere"]["value"]
     return Microspheres(
-        key, record["title"], record["material"], record["nuclide"], record["therapy"], MappingProxyType(conversions)
+        key=key,
+        title=record["title"],
+        material=record["material"],
+        nuclide=record["nuclide"],
+        therapy=record["therapy"],
+        conversions=MappingProxyType(conversions),
+        activity_per_sphere_bq=(float(lowest), float(highest)),
     )
 
 

@@ -141,7 +141,10 @@ def plan_tare(request: TareRequest) -> Plan:
         inputs=plan_inputs(inputs, volumes, spheres.title, lung_text),
         findings=tuple(dict.fromkeys(noticed)),
         tables=_tables(volumes, needed, checks, others, regions, total, voxels, delivered, request),
-        details=_details(method, needed, checks, others, voxels, delivered, regions),
+        details={
+            **_details(method, needed, checks, others, voxels, delivered, regions),
+            "spheres_million": spheres.number_of_spheres_million(activity_mbq=total.value),
+        },
     )
 
 
@@ -250,14 +253,14 @@ def _details(
                 "limit_gy": check.limit.value_gy,
                 "dose_gy": _pair(check.region.dose_gy),
                 "p_exceed": check.p_exceed,
-                "activity_mbq": None if check.activity_mbq is None else _pair(check.activity_mbq),
+                "activity_mbq": _pair(check.activity_mbq),
                 "source": check.limit.source,
                 "status": check.limit.status,
             }
             for check in checks
         ],
         "binding": None
-        if binding is None or binding.activity_mbq is None
+        if binding is None
         else {
             "limit": binding.limit.name,
             "region": binding.region.label,
@@ -281,5 +284,7 @@ def _details(
     }
 
 
-def _pair(quantity: Uncertain) -> dict[str, float | None]:
+def _pair(quantity: Uncertain | None) -> dict[str, float | None]:
+    if quantity is None:
+        return {"value": None, "u": None}
     return {"value": quantity.value, "u": quantity.u if quantity.contributions else None}

@@ -71,8 +71,8 @@ class Delivered:
     ----------
     label : str
         Compartment.
-    planned_gy : Uncertain
-        By the plan, at the activity that was given.
+    planned_gy : Uncertain or None
+        By the plan, at the activity that was given; ``None`` for what is no compartment of the plan.
     delivered_gy : Uncertain
         By the image.
     voxels : CompartmentVoxels or None
@@ -80,7 +80,7 @@ class Delivered:
     """
 
     label: str
-    planned_gy: Uncertain
+    planned_gy: Uncertain | None
     delivered_gy: Uncertain
     voxels: CompartmentVoxels | None
 
@@ -198,7 +198,9 @@ def verification_table(found: Sequence[Delivered], kind: str) -> PlanTable:
             item.label,
             shown(item.planned_gy, "Gy"),
             shown(item.delivered_gy, "Gy"),
-            f"{item.delivered_gy.value / item.planned_gy.value:.3f}" if item.planned_gy.value else "—",
+            f"{item.delivered_gy.value / item.planned_gy.value:.3f}"
+            if item.planned_gy and item.planned_gy.value
+            else "—",
         )
         for item in found
     )
@@ -326,7 +328,7 @@ def _by_image(
     delivered = [
         Delivered(
             voxels.label,
-            expected.get(voxels.label, Uncertain(0.0)),
+            expected.get(voxels.label),
             Uncertain.relative(voxels.mean_gy, {**u, f"mass:{voxels.label}": stated.image.u_mass}),
             voxels,
         )

@@ -50,11 +50,16 @@ def known_of_patient(inputs: TareInput) -> Mapping[str, str]:
     known = {"scenario": scenario, "liver": "compromised" if compromised else "uncompromised"}
     if inputs.disease is not None:
         known["disease"] = inputs.disease
-    known["bilirubin"] = "not-stated" if inputs.bilirubin is None else inputs.bilirubin.split()[0]
+    known["bilirubin"] = "not-stated"
+    if inputs.bilirubin is not None:
+        known["bilirubin"] = _side(inputs.bilirubin.value, "bilirubin-threshold")
     if inputs.hepatic_reserve is not None:
-        small = inputs.hepatic_reserve < setting("reserve-threshold", "hepatic reserve").value
-        known["reserve"] = "below" if small else "above"
+        known["reserve"] = _side(inputs.hepatic_reserve, "reserve-threshold")
     return known
+
+
+def _side(value: float, threshold: str) -> str:
+    return "above" if value > setting(threshold, threshold).value else "below"
 
 
 def region_of(limit: Limit, *, intent: str) -> str:

@@ -77,7 +77,7 @@ def plan_inputs(inputs: TareInput, volumes: Sequence[PlannedVolume], product: st
         PlanInput("scout image stands for the treatment", "yes" if inputs.scout_representative else "no"),
     ]
     if inputs.bilirubin is not None:
-        rows.append(PlanInput("total bilirubin", inputs.bilirubin))
+        rows.append(PlanInput("total bilirubin", shown(inputs.bilirubin, "mg/dL")))
     if inputs.target is not None:
         rows.append(PlanInput(f"target, {inputs.target.compartment}", f"{inputs.target.dose.value:g} Gy"))
     if inputs.activity is not None:

@@ -59,17 +59,23 @@ def _image(inputs: TareInput, stated: ImageInput, folder: Path, where: str, valu
     try:
         values, findings = values_of(inputs, stated, _existing(folder, stated.image))
         density, density_findings = _density(stated, folder, values.grid)
-        segmentation, region_findings = _segmentation(stated, folder, values.grid)
+        segmentation, region_findings = _segmentation(stated, folder, stated.regions, values.grid)
         regions = _Regions(segmentation)
-        liver = regions.union((stated.liver, *stated.tumours))
-        territories = {item.name: regions.union(item.regions or (item.name,)) for item in inputs.perfused_volumes}
+        liver = regions.union((*stated.liver, *stated.tumours))
+        territories = {}
+        for item in inputs.perfused_volumes:
+            own = regions
+            if item.outline is not None:
+                drawn, noticed = _segmentation(stated, folder, item.outline, values.grid)
+                own, region_findings = _Regions(drawn), (*region_findings, *noticed)
+            territories[item.name] = own.union(item.regions or (item.name,))
         return TareImage(
             values,
             density,
             liver,
             territories or {_WHOLE: liver},
             {name: regions.voxels(name) for name in stated.tumours},
-            None if stated.lungs is None else regions.voxels(stated.lungs),
+            regions.union(stated.lungs) if stated.lungs else None,
             tuple(placed((*findings, *density_findings, *region_findings), where)),
         )
     except TheradoseError as error:
@@ -92,9 +98,9 @@ def _density(stated: ImageInput, folder: Path, grid: Grid) -> tuple[DensityMap, 
     return density, ()
 
 
-def _segmentation(stated: ImageInput, folder: Path, grid: Grid) -> tuple[Segmentation, tuple[Finding, ...]]:
+def _segmentation(stated: ImageInput, folder: Path, name: str, grid: Grid) -> tuple[Segmentation, tuple[Finding, ...]]:
     labels = {name: (str(label),) for name, label in stated.labels.items()}
-    found, findings = load_regions(_existing(folder, stated.regions), names=labels)
+    found, findings = load_regions(_existing(folder, name), names=labels)
     if isinstance(found, ContourSet):
         drawn, noticed = rasterise(found, grid, fractional=True)
         return drawn, (*findings, *noticed)

@@ -6,14 +6,17 @@ import math
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from theradose.model.limit import Limit
 from theradose.model.stated import Stated, StatedActivityMBq, StatedDoseGy, StatedFraction, StatedMassG, stated
 from theradose.model.study import Declaration, Fraction, HeightCm, StudyPart, WeightKg
 
 StatedRatio = Annotated[Stated, stated("1")]
+StatedBilirubin = Annotated[Stated, stated("mg/dL")]
 StatedCounts = Annotated[Stated, stated("1", zero=True)]
+RegionNames = Annotated[tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]
+"""One name, or several whose regions count together."""
 Method = Literal["auto", "bsa", "mono", "compartments", "partition", "voxel"]
 WHOLE = "perfused-liver"
 """Target that stands for tumour and normal liver of a perfused volume together."""
@@ -80,13 +83,15 @@ class LungInput(StudyPart):
 class PerfusedVolumeInput(StudyPart):
     """What one position of the catheter reaches, with its own vial.
 
-    Of several volumes either each has its `share` of the activity, or each its own `activity`, or its own `target`.
+    Of several volumes either each has its `share` of the activity, or each its own `activity`, or its own `target`. On
+    an image it is made of `regions`, by default the one of its name, of the image's regions or of the file `outline`.
     """
 
     name: str
     catheter: str = ""
     volume_from: Literal["ct", "cone-beam-ct"] | None = None
-    regions: tuple[str, ...] = ()
+    outline: str | None = None
+    regions: RegionNames = ()
     compartments: tuple[CompartmentInput, ...] = ()
     share: Fraction | None = None
     activity: StatedActivityMBq | None = None
@@ -106,10 +111,9 @@ class BsaInput(StudyPart):
 class ImageInput(StudyPart):
     """An image with its density and regions.
 
-    `liver`, `lungs` and `tumours` name regions of the file, and a perfused volume names its own as `regions`, by
-    default the one of its name; the liver holds its tumours in any case. `labels` gives the labels of a label image
-    their names. `u_mass` and `u_activity` are the relative standard uncertainties of the mass of every region and of its
-    activity.
+    `liver`, `lungs` and `tumours` name regions of the file; the liver holds its tumours in any case. `labels` gives the
+    labels of a label image their names. `u_mass` and `u_activity` are the relative standard uncertainties of the mass
+    of every region and of its activity.
     """
 
     image: str
@@ -117,8 +121,8 @@ class ImageInput(StudyPart):
     density: str | None = None
     regions: str
     labels: dict[str, int] = Field(default_factory=dict)
-    liver: str = "liver"
-    lungs: str | None = None
+    liver: RegionNames = ("liver",)
+    lungs: RegionNames = ()
     tumours: tuple[str, ...] = ()
     declare: Declaration = Declaration()
     u_mass: Fraction | None = None
@@ -172,7 +176,7 @@ class TareInput(StudyPart):
     disease: Literal["HCC", "ICC", "mCRC"] | None = None
     liver_function: Literal["good", "compromised"]
     pretreated: bool
-    bilirubin: Literal["above 1.1 mg/dL", "below 1.1 mg/dL"] | None = None
+    bilirubin: StatedBilirubin | None = None
     hepatic_reserve: Fraction | None = None
     conversion: str = "label"
     method: Method = "auto"
