@@ -184,8 +184,7 @@ class BedResult(Part):
 class RbeWeightedResult(Part):
     """A dose with alpha particles weighted by what the study states; `unit` has the weight in it and is no Gy."""
 
-    value: float
-    u: float | None
+    weighted: Estimate
     unit: str
     rbe: float
 

@@ -165,7 +165,7 @@ def test_alphas_have_no_bed_and_a_weighted_dose_only_by_a_stated_weight(tmp_path
     assert kidney["bed_gy"] is None and findings(document, "bed-alpha")
     weighted, alpha, dose = kidney["rbe_weighted"], kidney["alpha_gy"]["value"], kidney["dose_gy"]["value"]
     assert weighted["unit"] == "Gy(RBE=5)"
-    assert weighted["value"] == pytest.approx(dose + 4 * alpha)
+    assert weighted["weighted"]["value"] == pytest.approx(dose + 4 * alpha)
     assert regions(alpha_study(tmp_path / "b"))["left-kidney"]["rbe_weighted"] is None
 
 
