@@ -1,0 +1,67 @@
+"""Dose limits and target doses: numbers with the condition under which somebody proposed them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from theradose.model.protocol import Status
+from theradose.model.study import StudyPart
+
+DoseQuantity = Literal["absorbed-dose", "BED", "EQD2"]
+"""What a limit is stated in; none of them is the other."""
+
+Span = Literal["course", "cycle", "administration"]
+"""What is summed up before it is compared."""
+
+
+class Limit(StudyPart):
+    """A limit that an organ should not exceed, or a dose that a target should reach.
+
+    Attributes
+    ----------
+    name : str
+        Kebab-case identifier.
+    organ : str
+        Canonical name of the region (``kidneys``, ``red-marrow``, ``salivary-glands``, ``liver``), or ``lesion``.
+    kind : {"limit", "target"}
+        Whether it is kept below or reached.
+    quantity : {"absorbed-dose", "BED", "EQD2"}
+        What the number is.
+    value_gy : float
+        The number; the upper one where the source prints a range.
+    range_gy : tuple of float or None
+        Range or interval that the source prints.
+    u_gy : float or None
+        Tolerance that the source prints with the number (27 ± 2 Gy).
+    span : {"course", "cycle", "administration"}
+        What is summed up.
+    therapies : tuple of str
+        Keys of ``therapies.yaml`` or microsphere products to which it applies; empty for all.
+    condition : str
+        For whom it holds, in words.
+    alpha_beta_gy, repair_half_life_h : float or None
+        Parameters behind a BED, where the source states them.
+    origin : {"radionuclide-therapy", "EBRT", "label"}
+        Where the experience behind it comes from; a limit from external beams carries a caution.
+    source, status, edition : str
+        As for every number; `status` is ``stated`` for a limit that a user gives.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    organ: str
+    kind: Literal["limit", "target"] = "limit"
+    quantity: DoseQuantity
+    value_gy: float = Field(gt=0)
+    range_gy: tuple[float, float] | None = None
+    u_gy: float | None = None
+    span: Span = "course"
+    therapies: tuple[str, ...] = ()
+    condition: str = ""
+    alpha_beta_gy: float | None = None
+    repair_half_life_h: float | None = None
+    origin: Literal["radionuclide-therapy", "EBRT", "label"]
+    source: str
+    status: Status | Literal["stated"]
+    edition: str = ""

@@ -1,0 +1,112 @@
+"""What a planner returns: an activity, the doses that it gives, and everything that these rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from theradose.model.finding import Finding
+from theradose.model.limit import DoseQuantity, Limit
+from theradose.nuclides import Constant
+from theradose.uncertainty import Uncertain
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedDose:
+    """The dose that a plan gives to an organ or a target.
+
+    Attributes
+    ----------
+    target : str
+        Region, compartment or lesion.
+    dose_gy : Uncertain
+        With all stated sources.
+    quantity : {"absorbed-dose", "BED", "EQD2"}
+        What the number is.
+    limit : Limit or None
+        What it is compared with.
+    p_exceed : float or None
+        Probability that the true dose is above the limit (for a target: above the target dose); ``None`` without a
+        limit or without a stated uncertainty.
+    basis : str
+        What the dose counts (``this administration``, ``course of 4 cycles``, ``assumed: cycle 2``).
+    """
+
+    target: str
+    dose_gy: Uncertain
+    quantity: DoseQuantity = "absorbed-dose"
+    limit: Limit | None = None
+    p_exceed: float | None = None
+    basis: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """An equation in plain text with its source; `text` uses the symbols of the source, spelled out in `where`."""
+
+    text: str
+    where: str
+    source: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanInput:
+    """A stated input as the reader of a plan sees it, with where it comes from."""
+
+    label: str
+    value: str
+    source: str = "stated"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTable:
+    """A further table of a plan, as text."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A plan.
+
+    Attributes
+    ----------
+    planner : str
+        Name in the registry ``planners``.
+    title : str
+        What is planned, for the page.
+    summary : str
+        The result in one sentence with its interval; it is no recommendation.
+    activity_mbq : Uncertain or None
+        Activity to administer, at the time of administration; ``None`` where no activity is asked for or none is safe.
+    doses : tuple of PlannedDose
+        At that activity.
+    formulas : tuple of Formula
+        What was computed.
+    constants : tuple of Constant
+        Every constant with source and status.
+    inputs : tuple of PlanInput
+        What was stated.
+    tables : tuple of PlanTable
+        Compartments, cycles, alternatives.
+    details : mapping
+        JSON-compatible values of the planner's own, documented in ``docs/formats/plan.md``.
+    findings : tuple of Finding
+        What limits the plan.
+    """
+
+    planner: str
+    title: str
+    summary: str
+    activity_mbq: Uncertain | None
+    doses: tuple[PlannedDose, ...]
+    formulas: tuple[Formula, ...]
+    constants: tuple[Constant, ...]
+    inputs: tuple[PlanInput, ...]
+    findings: tuple[Finding, ...]
+    tables: tuple[PlanTable, ...] = ()
+    details: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,75 @@
+"""Quantities that a person states with or without their uncertainty, as the input of a plan holds them.
+
+``25 g``, or ``{value: 25 g, u: 10 %}``, or ``{value: 25 g, u: 2 g}``: the standard uncertainty (k = 1) is relative
+where it is a fraction and absolute where it has the unit of the value.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from theradose.uncertainty import Uncertain
+from theradose.units import UNITS, parse_quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A stated number in the unit used inside, with its standard uncertainty; ``None`` is not stated."""
+
+    value: float
+    u: float | None = None
+
+    def from_source(self, source: str) -> Uncertain:
+        """Return the number with its uncertainty under the name of `source`."""
+        return Uncertain(self.value).with_contribution(source, self.u)
+
+
+def _parse(given: Any, unit: str, zero: bool, highest: float) -> Stated | None:
+    if given is None or isinstance(given, Stated):
+        return given
+    u = None
+    if isinstance(given, dict):
+        if not {"value"} <= given.keys() <= {"value", "u"}:
+            raise ValueError(f"a quantity with uncertainty has the keys value and u, as {{value: 1 {unit}, u: 10 %}}")
+        given, u = given["value"], given.get("u")
+    value = parse_quantity(given, unit)
+    if value < 0 or (value == 0 and not zero) or value > highest:
+        lowest = "from 0" if zero else "above 0"
+        upwards = "" if math.isinf(highest) else f" and at most {highest:g}"
+        raise ValueError(f"valid values are {lowest}{upwards}")
+    return Stated(value, None if u is None else _uncertainty(u, value, unit))
+
+
+def _uncertainty(given: Any, value: float, unit: str) -> float:
+    symbol = str(given).strip().lstrip("+-.0123456789eE ")
+    relative = not symbol or UNITS.get(symbol, ("", 1.0))[0] == "fraction"
+    u = parse_quantity(given, "1") * abs(value) if relative else parse_quantity(given, unit)
+    if u < 0:
+        raise ValueError(f"a standard uncertainty is not negative, but '{given}' was given")
+    return u
+
+
+def stated(unit: str, *, zero: bool = False, highest: float = math.inf) -> BeforeValidator:
+    """Return the validator of a :class:`Stated` in `unit`: above zero, or from zero on, and at most `highest`.
+
+    Raises
+    ------
+    ValueError
+        Within pydantic: for a missing or wrong unit, keys other than ``value`` and ``u``, or a value outside the range.
+    """
+    return BeforeValidator(lambda given: _parse(given, unit, zero, highest))
+
+
+StatedActivityMBq = Annotated[Stated, stated("MBq")]
+StatedDoseGy = Annotated[Stated, stated("Gy")]
+StatedMassG = Annotated[Stated, stated("g")]
+StatedMassKg = Annotated[Stated, stated("kg")]
+StatedVolumeMl = Annotated[Stated, stated("mL")]
+StatedTimeH = Annotated[Stated, stated("h")]
+StatedFraction = Annotated[Stated, stated("1", zero=True, highest=1.0)]
+StatedDosePerActivity = Annotated[Stated, stated("Gy/GBq")]
+"""Gy/GBq."""

@@ -1,0 +1,53 @@
+"""Stated quantities with and without uncertainty."""
+
+import pytest
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from theradose.model.stated import Stated, StatedFraction, StatedMassG
+
+
+class Input(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    mass: StatedMassG
+    share: StatedFraction | None = None
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("1.5 kg", Stated(1500.0)),
+        ({"value": "25 g", "u": "10 %"}, Stated(25.0, 2.5)),
+        ({"value": "25 g", "u": 0.1}, Stated(25.0, 2.5)),
+        ({"value": "1.5 kg", "u": "30 g"}, Stated(1500.0, 30.0)),
+    ],
+)
+def test_value_and_uncertainty_in_the_unit_used_inside(given, expected):
+    assert Input(mass=given).mass == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("25", "no unit"),
+        ("25 mL", "unit of volume"),
+        ("0 g", "above 0"),
+        ({"value": "25 g", "u": "2 mL"}, "unit of volume"),
+        ({"value": "25 g", "u": "-2 g"}, "not negative"),
+        ({"amount": "25 g"}, "keys value and u"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(given, said):
+    with pytest.raises(ValidationError, match=said):
+        Input(mass=given)
+
+
+def test_a_fraction_lies_between_zero_and_one():
+    assert Input(mass="1 g", share="6 %").share == Stated(0.06)
+    with pytest.raises(ValidationError, match="at most 1"):
+        Input(mass="1 g", share="106 %")
+
+
+def test_an_uncertainty_that_nobody_stated_is_not_zero():
+    quantity = Stated(25.0).from_source("mass:thyroid")
+    assert quantity.not_stated == {"mass:thyroid"}
+    assert Stated(25.0, 2.5).from_source("mass:thyroid").relative_u == pytest.approx(0.1)
