@@ -87,7 +87,7 @@ def test_an_infused_curve_has_its_double_integral():
     expected = brute_force(
         lambda t: float(curve_value(form, parameters, np.array([t]))[0]), repair, 40.0, [0.0, 0.5, 5.0]
     )
-    # What begins after 40 h is left out of the brute force, and negligible neither: it is added in closed form.
+    # What follows 40 h is added in closed form: the memory of the curve until then, and the tail with itself.
     after = np.array([values[0] * math.exp(-rates[0] * 40.0), values[1] * math.exp(-rates[1] * 40.0)])
     remembered = brute_memory(form, parameters, repair)
     tail = sum(a * remembered / (repair + k) for a, k in zip(after, rates, strict=True))
