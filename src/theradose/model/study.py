@@ -10,8 +10,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from theradose.model.cycles import CyclesChoice
+from theradose.model.limit import StatedLimit
+from theradose.model.part import StudyPart as StudyPart
 from theradose.units import parse_count, parse_quantity
 
 
@@ -29,6 +32,7 @@ LengthMm = Annotated[float, _quantity("mm"), Field(ge=0)]
 DensityGPerMl = Annotated[float, _quantity("g/mL"), Field(gt=0)]
 SensitivityCpsPerMBq = Annotated[float, _quantity("cps/MBq"), Field(gt=0)]
 DeadTimeUs = Annotated[float, _quantity("us"), Field(ge=0)]
+DoseGy = Annotated[float, _quantity("Gy"), Field(gt=0)]
 AttenuationPerCm = Annotated[float, _quantity("1/cm"), Field(gt=0)]
 
 
@@ -47,12 +51,6 @@ VOXELWISE = "voxelwise-"
 """What the names of the maps of fitted voxels begin with; the rest is the model."""
 # YAML turns an unquoted date and time into a datetime.
 WordOrTime = Annotated[str, BeforeValidator(lambda value: value.isoformat() if isinstance(value, datetime) else value)]
-
-
-class StudyPart(BaseModel):
-    """Base of all parts of a study: frozen, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Patient(StudyPart):
@@ -317,6 +315,36 @@ class DoseChoice(StudyPart):
     assumed_density: DensityGPerMl | None = None
 
 
+class RegionBiology(StudyPart):
+    """Radiobiology of one region; what is not stated is taken from the packaged set `tissue`, or the region's own.
+
+    `parameters` are those of the response models in `models`, by the names in their data.
+    """
+
+    tissue: str | None = None
+    alpha_beta: DoseGy | None = None
+    alpha_beta_u: Fraction | None = None
+    repair_half_life: Annotated[float, _quantity("h"), Field(gt=0)] | None = None
+    repair_half_life_u: Fraction | None = None
+    alpha: Annotated[float, _quantity("1/Gy"), Field(gt=0)] | None = None
+    rbe: Annotated[float, Field(gt=0)] | None = None
+    source: str | None = None
+    models: tuple[str, ...] = ()
+    parameters: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    tumour: Literal["net"] | None = None
+    grade: Annotated[int, Field(ge=1)] | None = None
+    skeletal: bool | None = None
+    progressing: bool | None = None
+
+
+class BiologyChoice(StudyPart):
+    """What a dose means to the tissues; `dose_covers` says what the dose of this study is that of."""
+
+    regions: dict[str, RegionBiology] = Field(default_factory=dict)
+    dose_covers: Literal["one-cycle", "all-cycles"] = "one-cycle"
+    map: bool = False
+
+
 class ReportChoice(StudyPart):
     """What the report shows."""
 
@@ -335,6 +363,8 @@ class Study(StudyPart):
     cycle: int | None = None
     administrations: tuple[Administration, ...] = ()
     previous_cycles: tuple[PreviousCycle, ...] = ()
+    cycles: CyclesChoice = CyclesChoice()
+    limits: tuple[str | StatedLimit, ...] | None = None
     calibration: CameraCalibration | None = None
     timepoints: tuple[Timepoint, ...] = ()
     names: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -354,6 +384,7 @@ class Study(StudyPart):
     planar: PlanarChoice = PlanarChoice()
     rois: tuple[PlanarRoi, ...] = ()
     dose: DoseChoice = DoseChoice()
+    biology: BiologyChoice = BiologyChoice()
     report: ReportChoice = ReportChoice()
 
     @property

@@ -19,13 +19,13 @@ from theradose.dose.tare_products import DDEP, Microspheres, load_product, setti
 from theradose.model.finding import Finding
 from theradose.model.plan import Plan, PlanTable
 from theradose.nuclides import Constant, load_nuclide
+from theradose.plan.article56 import required_level
 from theradose.plan.planners import planners
 from theradose.plan.tare_checks import (
     LimitCheck,
     binding_limit,
     check_limits,
     limit_findings,
-    not_stated_finding,
     planned_doses,
 )
 from theradose.plan.tare_images import (
@@ -39,7 +39,16 @@ from theradose.plan.tare_images import (
 from theradose.plan.tare_limits import tare_limits
 from theradose.plan.tare_prescription import Alternative, alternatives, as_given, chosen_method, prescribe
 from theradose.plan.tare_request import TareRequest
-from theradose.plan.tare_text import FORMULAS, LUNG_FORMULA, limits_table, plan_inputs, shown, volumes_table
+from theradose.plan.tare_text import (
+    FORMULAS,
+    LUNG_FORMULA,
+    limits_table,
+    plan_inputs,
+    shown,
+    subject_words,
+    summary_words,
+    volumes_table,
+)
 from theradose.plan.tare_volumes import (
     PlannedVolume,
     RegionOfPlan,
@@ -47,6 +56,7 @@ from theradose.plan.tare_volumes import (
     planned_volumes,
     regions_of_plan,
 )
+from theradose.plan.therapies import require_therapy
 from theradose.uncertainty import Uncertain
 
 PLANNER = "tare"
@@ -119,12 +129,11 @@ def plan_tare(request: TareRequest) -> Plan:
     others = alternatives(request=request, volumes=volumes, spheres=spheres, method=method)
     noticed += [
         *not_compared,
-        *limit_findings(checks),
+        *limit_findings(checks, total.value),
         *_conversion_findings(spheres, constant, inputs.conversion),
         *_method_findings(method),
         *voxel_findings,
         *verification_findings,
-        *not_stated_finding(regions),
     ]
     constants = (constant, *((setting("lung-mass", "mass of both lungs, reference"),) if lung_findings else ()))
     if any(other.method == "bsa" for other in others):
@@ -133,13 +142,15 @@ def plan_tare(request: TareRequest) -> Plan:
     return Plan(
         planner=PLANNER,
         title=f"Radioembolisation with {spheres.title}, {inputs.intent}",
-        summary=_summary(total, method, regions, binding_limit(checks)),
+        summary=summary_words(total=total, method=method, regions=regions, binding=binding_limit(checks)),
         activity_mbq=total,
-        doses=planned_doses(checks, regions, "this treatment"),
-        formulas=(FORMULAS[method], LUNG_FORMULA),
+        doses=planned_doses(checks, regions),
+        formulas=(*(FORMULAS[name] for name in dict.fromkeys(other.method for other in others)), LUNG_FORMULA),
         constants=constants,
         inputs=plan_inputs(inputs, volumes, spheres.title, lung_text),
         findings=tuple(dict.fromkeys(noticed)),
+        subject=subject_words(inputs=inputs, spheres=spheres),
+        level=required_level(therapy=require_therapy(spheres.therapy)).statement,
         tables=_tables(volumes, needed, checks, others, regions, total, voxels, delivered, request),
         details={
             **_details(method, needed, checks, others, voxels, delivered, regions),
@@ -184,17 +195,6 @@ def _method_findings(method: str) -> list[Finding]:
     return [Finding("tare-bsa", "warning", message)]
 
 
-def _summary(total: Uncertain, method: str, regions: Sequence[RegionOfPlan], binding: LimitCheck | None) -> str:
-    limiting = "no limit binds"
-    if binding is not None:
-        limiting = (
-            f"the limit of {binding.limit.value_gy:g} Gy to {binding.region.label} binds at "
-            f"{shown(binding.activity_mbq, 'MBq')}"
-        )
-    doses = ", ".join(f"{region.label} {shown(region.dose_gy, 'Gy')}" for region in regions)
-    return f"{shown(total, 'MBq')} by '{method}' (k = 1) give {doses}; {limiting}."
-
-
 def _tables(
     volumes: Sequence[PlannedVolume],
     needed: dict[str, Uncertain],
@@ -213,11 +213,10 @@ def _tables(
             other.conversion,
             shown(other.activity_mbq, "MBq"),
             *(f"{region.dose_gy.value * other.activity_mbq.value / total.value:.4g}" for region in regions),
-            f"{FORMULAS[other.method].text} ({FORMULAS[other.method].source})",
         )
         for other in others
     )
-    columns = ("method", "conversion", "activity", *(f"{label} (Gy)" for label in labels), "formula")
+    columns = ("method", "conversion", "activity", *(f"{label} (Gy)" for label in labels))
     note = "Doses are those of this plan's compartments and conversion at that activity."
     tables = [limits_table(checks), PlanTable("Activity by other methods", columns, rows, (note,))]
     if len(volumes) > 1:
@@ -252,7 +251,6 @@ def _details(
                 "region": check.region.label,
                 "limit_gy": check.limit.value_gy,
                 "dose_gy": _pair(check.region.dose_gy),
-                "p_exceed": check.p_exceed,
                 "activity_mbq": _pair(check.activity_mbq),
                 "source": check.limit.source,
                 "status": check.limit.status,

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from theradose.model.finding import Finding
+from theradose.model.finding import Finding, Severity
 from theradose.model.limit import Limit
 from theradose.model.plan import PlannedDose
 from theradose.plan.inputs.tare import TareInput
-from theradose.plan.probability import probability_above
+from theradose.plan.probability import compare_with_limit
 from theradose.plan.tare_limits import region_of
 from theradose.plan.tare_volumes import RegionOfPlan
 from theradose.uncertainty import Uncertain
@@ -30,8 +30,6 @@ class LimitCheck:
         What is compared.
     region : RegionOfPlan
         With what.
-    p_exceed : float or None
-        Probability that the true dose is above it; ``None`` where no uncertainty is stated.
     activity_mbq : Uncertain or None
         Whole activity at which the dose is the limit, in the proportions of the plan; ``None`` where none is given to
         the region.
@@ -39,18 +37,12 @@ class LimitCheck:
 
     limit: Limit
     region: RegionOfPlan
-    p_exceed: float | None
     activity_mbq: Uncertain | None
 
     @property
     def is_limit(self) -> bool:
         """Whether it is to be kept below."""
         return self.limit.kind == "limit"
-
-    @property
-    def exceeded(self) -> bool:
-        """Whether the best estimate is above a limit."""
-        return self.is_limit and self.region.dose_gy.value > self.limit.value_gy
 
 
 def check_limits(
@@ -72,7 +64,7 @@ def check_limits(
         for region in meant:
             dose = region.dose_gy
             activity = limit.value_gy * total_mbq / dose if dose.value > 0 else None
-            checks.append(LimitCheck(limit, region, probability_above(dose, limit.value_gy), activity))
+            checks.append(LimitCheck(limit, region, activity))
     if not unused:
         return tuple(checks), ()
     listed = "; ".join(f"{limit.value_gy:g} Gy to {limit.organ} ({limit.source})" for limit in unused)
@@ -86,28 +78,32 @@ def binding_limit(checks: Sequence[LimitCheck]) -> LimitCheck | None:
     return min(bounded, key=lambda check: check.activity_mbq.value if check.activity_mbq else 0.0, default=None)
 
 
-def planned_doses(checks: Sequence[LimitCheck], regions: Sequence[RegionOfPlan], basis: str) -> tuple[PlannedDose, ...]:
-    """Return one dose per region, with the lowest limit, or else the lowest target, that it is compared with."""
+def planned_doses(checks: Sequence[LimitCheck], regions: Sequence[RegionOfPlan]) -> tuple[PlannedDose, ...]:
+    """Return each region beside all its limits, and beside the lowest of its targets."""
     doses = []
     for region in regions:
-        own = [check for check in checks if check.region is region]
-        own.sort(key=lambda check: (not check.is_limit, check.limit.value_gy))
-        limit, p = (own[0].limit, own[0].p_exceed) if own else (None, None)
-        doses.append(PlannedDose(region.label, region.dose_gy, limit=limit, p_exceed=p, basis=basis))
+        own = sorted((check.limit for check in checks if check.region is region), key=lambda limit: limit.value_gy)
+        lowest_target = [limit for limit in own if limit.kind == "target"][:1]
+        compared: list[Limit | None] = [*(limit for limit in own if limit.kind == "limit"), *lowest_target] or [None]
+        doses += [
+            compare_with_limit(target=region.label, dose_gy=region.dose_gy, limit=limit, basis="") for limit in compared
+        ]
     return tuple(doses)
 
 
-def limit_findings(checks: Sequence[LimitCheck]) -> tuple[Finding, ...]:
-    """Return which limits the plan exceeds, and where sources differ on one region."""
+def limit_findings(checks: Sequence[LimitCheck], total_mbq: float) -> tuple[Finding, ...]:
+    """Return the activity that all limits allow, and where sources differ on one region."""
     findings = []
-    for check in checks:
-        if check.exceeded and check.activity_mbq is not None:
-            message = (
-                f"The dose to {check.region.label} of {check.region.dose_gy.value:.4g} Gy is above the limit of "
-                f"{check.limit.value_gy:g} Gy ({check.limit.source}: {check.limit.condition}); at most "
-                f"{check.activity_mbq.value:.4g} MBq keep it."
-            )
-            findings.append(Finding("tare-limit-exceeded", "warning", message, check.region.label))
+    binding = binding_limit(checks)
+    if binding is not None and binding.activity_mbq is not None:
+        largest = binding.activity_mbq.value
+        message = (
+            f"The limits allow at most {largest:.4g} MBq in the proportions of this plan; what binds is "
+            f"{binding.limit.value_gy:g} Gy to {binding.region.label} ({binding.limit.source}: "
+            f"{binding.limit.condition})."
+        )
+        severity: Severity = "warning" if total_mbq > largest else "info"
+        findings.append(Finding("tare-limit-binds", severity, message, binding.region.label))
     for region in dict.fromkeys(check.region for check in checks if check.is_limit):
         values = sorted({check.limit.value_gy for check in checks if check.is_limit and check.region is region})
         if len(values) > 1:
@@ -115,15 +111,3 @@ def limit_findings(checks: Sequence[LimitCheck]) -> tuple[Finding, ...]:
             message = f"Sources differ on the limit for {region.label}: {listed} Gy; the lowest binds here."
             findings.append(Finding("tare-limits-differ", "info", message, region.label))
     return tuple(findings)
-
-
-def not_stated_finding(regions: Sequence[RegionOfPlan]) -> tuple[Finding, ...]:
-    """Return which uncertainties nobody stated, so that those of the doses are too small or unknown."""
-    missing = sorted({source for region in regions for source in region.dose_gy.not_stated})
-    if not missing:
-        return ()
-    message = (
-        f"No uncertainty is stated of {', '.join(missing)}: that of the doses leaves them out, and without any there "
-        "is no probability of exceeding a limit."
-    )
-    return (Finding("tare-uncertainty-not-stated", "warning", message),)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from theradose.data import load_yaml
 from theradose.dose.tare_products import setting
 from theradose.model.limit import Limit
 from theradose.plan.inputs.tare import TareInput
+from theradose.plan.limits import load_limits
 
 PARENCHYMA = "liver-parenchyma"
 NORMAL, WHOLE_NORMAL, LUNGS, LESION, PERFUSED = (
@@ -30,12 +30,8 @@ def tare_limits(*, inputs: TareInput, product: str) -> tuple[Limit, ...]:
     [deWit2023]_, [Weber2022]_
     """
     known = known_of_patient(inputs)
-    packaged = (Limit(name=name, **fields) for name, fields in load_yaml("limits/tare.yaml").items())
-    return tuple(
-        limit
-        for limit in (*packaged, *inputs.limits)
-        if (not limit.therapies or product in limit.therapies) and limit.holds_for(known)
-    )
+    packaged = (limit for limit in load_limits() if product in limit.therapies and limit.holds_for(known))
+    return (*packaged, *(limit.as_limit() for limit in inputs.limits))
 
 
 def known_of_patient(inputs: TareInput) -> Mapping[str, str]:

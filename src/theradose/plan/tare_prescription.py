@@ -129,17 +129,17 @@ def surface_activity(inputs: TareInput, spheres: Microspheres, volumes: Sequence
     ----------
     [Grosser2015]_
     """
-    if spheres.material != _RESIN or inputs.bsa is None or any(planned.share is None for planned in volumes):
+    height, weight, fraction = inputs.patient.height, inputs.patient.weight, inputs.tumour_fraction
+    shared = all(planned.share is not None for planned in volumes)
+    if spheres.material != _RESIN or height is None or weight is None or fraction is None or not shared:
         raise PlanError(
-            "The rule by body surface area is for resin microspheres and needs 'bsa: {height: 175 cm, weight: 75 kg, "
-            "tumour_fraction: 10 %}' and, of several perfused volumes, their shares: give these or another method.",
+            "The rule by body surface area is for resin microspheres and needs 'patient: {height: 175 cm, weight: 75 "
+            "kg}', 'tumour_fraction: 10 %' and, of several perfused volumes, their shares: give these or another "
+            "method.",
             code="tare-bsa",
         )
     shunt = max(planned.volume.shunt.value for planned in volumes)
-    rule = bsa_activity(
-        height_cm=inputs.bsa.height, weight_kg=inputs.bsa.weight, tumour_fraction=inputs.bsa.tumour_fraction,
-        shunt=shunt,
-    )  # fmt: skip
+    rule = bsa_activity(height_cm=height, weight_kg=weight, tumour_fraction=fraction, shunt=shunt)
     if not rule.activity_mbq > 0:
         raise PlanError(
             f"The rule by body surface area gives no activity at a lung shunt of {shunt:.1%}: use another method.",

@@ -10,13 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from theradose.dose.tare_products import Microspheres
 from theradose.model.plan import Formula, PlanInput, PlanTable
 from theradose.model.stated import Stated
 from theradose.plan.inputs.tare import TareInput
+from theradose.plan.probability import interval, interval_coverage
 from theradose.plan.tare_checks import LimitCheck
-from theradose.plan.tare_volumes import PlannedVolume
+from theradose.plan.tare_limits import LESION, LUNGS, NORMAL
+from theradose.plan.tare_volumes import PlannedVolume, RegionOfPlan
 from theradose.uncertainty import Uncertain
 
+_WHOLE_FROM = 100.0
 _WHERE = (
     "A activity prepared, D dose, M mass, CF energy of complete decay in J/GBq, L lung shunt, R residual, r "
     "concentration over that of normal liver, T tumour, N normal liver"
@@ -65,6 +69,47 @@ def shown(quantity: Uncertain | Stated | None, unit: str) -> str:
     return f"{quantity.value:.{decimals}f} ± {u:.{decimals}f} {unit}".strip()
 
 
+def subject_words(*, inputs: TareInput, spheres: Microspheres) -> str:
+    """Return whose plan it is.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    patient = None if inputs.patient.id is None else f"patient {inputs.patient.id}"
+    return " · ".join(filter(None, (f"{spheres.title}, {spheres.nuclide}", inputs.intent, patient)))
+
+
+def summary_words(*, total: Uncertain, method: str, regions: Sequence[RegionOfPlan], binding: LimitCheck | None) -> str:
+    """Return the result in one sentence with its interval.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    bound = "No limit binds."
+    if binding is not None and binding.activity_mbq is not None:
+        bound = (
+            f"What binds is {binding.limit.value_gy:g} Gy to {binding.region.label}, at "
+            f"{_with_interval(binding.activity_mbq, 'MBq')}."
+        )
+    named = [region for region in regions if region.organ in (LESION, NORMAL, LUNGS)]
+    doses = ", ".join(f"{region.label} {_with_interval(region.dose_gy, 'Gy')}" for region in named)
+    covered = f"{100 * interval_coverage():g} %"
+    return f"By '{method}', {_with_interval(total, 'MBq')} give: {doses} (in brackets {covered} intervals). {bound}"
+
+
+def _with_interval(quantity: Uncertain, unit: str) -> str:
+    ends = interval(quantity)
+    between = "interval not stated" if ends is None else f"{_number(ends[0])} – {_number(ends[1])}"
+    return f"{_number(quantity.value)} {unit} ({between})"
+
+
+def _number(value: float) -> str:
+    """Three digits, and all of those before the point."""
+    return f"{value:.3g}" if abs(value) < _WHOLE_FROM else f"{value:.0f}"
+
+
 def plan_inputs(inputs: TareInput, volumes: Sequence[PlannedVolume], product: str, lung: str) -> tuple[PlanInput, ...]:
     """Return what was stated, as rows."""
     rows = [
@@ -99,21 +144,20 @@ def plan_inputs(inputs: TareInput, volumes: Sequence[PlannedVolume], product: st
 
 
 def limits_table(checks: Sequence[LimitCheck]) -> PlanTable:
-    """Return all limits and targets, with the activity at which each is reached."""
+    """Return the activity at which each limit and target is reached."""
     rows = tuple(
         (
-            check.region.label,
-            f"{'≤' if check.is_limit else '≥'} {_range(check)} Gy",
-            shown(check.region.dose_gy, "Gy"),
-            "—" if check.p_exceed is None else f"{check.p_exceed:.2f}",
+            f"{check.region.label} {'≤' if check.is_limit else '≥'} {_range(check)} Gy",
             shown(check.activity_mbq, "MBq"),
-            f"{check.limit.source}: {check.limit.condition}",
+            check.limit.source,
+            check.limit.condition,
         )
         for check in sorted(checks, key=lambda check: (not check.is_limit, check.region.label, check.limit.value_gy))
     )
-    columns = ("region", "limit or target", "dose", "probability above", "activity for it", "source and condition")
-    note = "Activities are those at which the dose is the limit, in the proportions of this plan."
-    return PlanTable("Limits and targets", columns, rows, (note,))
+    note = "Whole activity in the proportions of this plan."
+    return PlanTable(
+        "Activity at each limit and target", ("limit or target", "activity", "source", "condition"), rows, (note,)
+    )
 
 
 def volumes_table(volumes: Sequence[PlannedVolume], activity_mbq: dict[str, Uncertain]) -> PlanTable:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from theradose.acquire.sources import READABLE_FORMATS
+from theradose.biology.responses import response_models
 from theradose.dose.engines import dose_engines
 from theradose.dose.marrow import marrow_methods
 from theradose.kinetics.models import curve_models
 from theradose.kinetics.single_time_point import single_time_point_methods
 from theradose.nuclides import icrp107_available, load_chain, load_emissions, load_nuclide, nuclide_names
 from theradose.nuclides.icrp107 import LICENCE, icrp107_edition, icrp107_nuclides
+from theradose.plan.planners import planners
 from theradose.provenance import software_versions
 from theradose.registry import Registry
 from theradose.report.exporters import exporters
@@ -28,6 +30,8 @@ def all_registries() -> tuple[Registry[Any], ...]:
         single_time_point_methods,
         dose_engines,
         marrow_methods,
+        response_models,
+        planners,
         exporters,
     )
 

@@ -1,1 +1,1 @@
-"""Inputs of the planners: what a person states, as text with units."""
+"""What the input files of the planners hold, one module each."""

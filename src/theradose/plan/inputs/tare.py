@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from theradose.model.limit import Limit
+from theradose.model.limit import StatedLimit
 from theradose.model.stated import Stated, StatedActivityMBq, StatedDoseGy, StatedFraction, StatedMassG, stated
-from theradose.model.study import Declaration, Fraction, HeightCm, StudyPart, WeightKg
+from theradose.model.study import Declaration, Fraction, Patient, StudyPart
 
 StatedRatio = Annotated[Stated, stated("1")]
 StatedBilirubin = Annotated[Stated, stated("mg/dL")]
@@ -100,14 +100,6 @@ class PerfusedVolumeInput(StudyPart):
     residual: StatedFraction | None = None
 
 
-class BsaInput(StudyPart):
-    """What the rule by body surface area needs; `tumour_fraction` is volume of tumour over volume of the liver."""
-
-    height: HeightCm
-    weight: WeightKg
-    tumour_fraction: Fraction
-
-
 class ImageInput(StudyPart):
     """An image with its density and regions.
 
@@ -168,8 +160,12 @@ class VerificationInput(StudyPart):
 
 
 class TareInput(StudyPart):
-    """Everything that a plan of radioembolisation rests on."""
+    """Everything that a plan of radioembolisation rests on.
 
+    `tumour_fraction`, volume of tumour over volume of the liver, is for the rule by body surface area alone.
+    """
+
+    patient: Patient = Patient()
     product: str
     intent: Literal["bilobar", "lobar", "segmentectomy"]
     lobectomy: bool = False
@@ -188,11 +184,11 @@ class TareInput(StudyPart):
     lung: LungInput | None = None
     residual: StatedFraction | None = None
     activity_meter_u: Fraction | None = None
-    bsa: BsaInput | None = None
+    tumour_fraction: Fraction | None = None
     scout: ScoutInput | None = None
     scout_representative: bool = True
     verification: VerificationInput | None = None
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[StatedLimit, ...] = ()
 
     @model_validator(mode="after")
     def _complete(self) -> TareInput:
