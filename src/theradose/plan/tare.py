@@ -36,7 +36,7 @@ from theradose.plan.tare_images import (
     verification_table,
     verify,
 )
-from theradose.plan.tare_limits import tare_limits
+from theradose.plan.tare_limits import LESION, LUNGS, NORMAL, tare_limits
 from theradose.plan.tare_prescription import Alternative, alternatives, as_given, chosen_method, prescribe
 from theradose.plan.tare_request import TareRequest
 from theradose.plan.tare_text import (
@@ -135,7 +135,11 @@ def plan_tare(request: TareRequest) -> Plan:
         *voxel_findings,
         *verification_findings,
     ]
-    constants = (constant, *((setting("lung-mass", "mass of both lungs, reference"),) if lung_findings else ()))
+    used = dict.fromkeys((inputs.conversion, *(other.conversion for other in others)))
+    constants = (
+        *(spheres.conversion(name) for name in used),
+        *((setting("lung-mass", "mass of both lungs, reference"),) if lung_findings else ()),
+    )
     if any(other.method == "bsa" for other in others):
         constants = (*constants, *bsa_constants())
     lung_text = f"{shown(lungs, 'g')} ({lungs_from})"
@@ -206,17 +210,16 @@ def _tables(
     delivered: Sequence[Delivered],
     request: TareRequest,
 ) -> tuple[PlanTable, ...]:
-    labels = [region.label for region in regions]
+    named = [region for region in regions if region.organ in (LESION, NORMAL, LUNGS)]
     rows = tuple(
         (
-            other.method,
-            other.conversion,
+            f"{other.method}, {other.conversion}" if other.method != "bsa" else other.method,
             shown(other.activity_mbq, "MBq"),
-            *(f"{region.dose_gy.value * other.activity_mbq.value / total.value:.4g}" for region in regions),
+            *(f"{region.dose_gy.value * other.activity_mbq.value / total.value:.4g}" for region in named),
         )
         for other in others
     )
-    columns = ("method", "conversion", "activity", *(f"{label} (Gy)" for label in labels))
+    columns = ("method, conversion", "activity", *(f"{region.label}, Gy" for region in named))
     note = "Doses are those of this plan's compartments and conversion at that activity."
     tables = [limits_table(checks), PlanTable("Activity by other methods", columns, rows, (note,))]
     if len(volumes) > 1:

@@ -131,7 +131,9 @@ def plan_inputs(inputs: TareInput, volumes: Sequence[PlannedVolume], product: st
         volume, item = planned.volume, planned.stated
         from_image = "scout image" if planned.voxels else "stated"
         for part in volume.compartments:
-            text = f"{shown(part.mass_g, 'g')}, concentration ratio {shown(part.ratio.value, '')}"
+            ratio = part.ratio.value
+            exact = not ratio.contributions and not ratio.not_stated
+            text = f"{shown(part.mass_g, 'g')}, concentration ratio {f'{ratio.value:g}' if exact else shown(ratio, '')}"
             rows.append(PlanInput(part.name, text, from_image))
         where = [item.catheter, {"ct": "volume from CT", "cone-beam-ct": "volume from cone-beam CT"}.get(
             item.volume_from or "", "")]  # fmt: skip
