@@ -1,0 +1,1 @@
+"""What a person states for a plan, one module for each planner."""
