@@ -130,7 +130,7 @@ def plan_mibg(request: MibgRequest) -> Plan:
             "whole_body_tia_mbq_h": pair(first * residence),
         },
         subject=subject("131I-mIBG", given.patient),
-        level=therapy_level(_THERAPY),
+        level=therapy_level(_THERAPY, child=given.child),
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from theradose.data import load_yaml
 from theradose.dose.radioiodine import NUCLIDE
 from theradose.errors import PlanError
 from theradose.model.finding import Finding
@@ -18,7 +17,9 @@ from theradose.model.limit import Limit
 from theradose.model.protocol import Statement
 from theradose.model.stated import Stated
 from theradose.nuclides import Constant, load_nuclide
+from theradose.plan.article56 import required_level
 from theradose.plan.probability import interval, interval_coverage
+from theradose.plan.therapies import require_therapy
 from theradose.uncertainty import Uncertain
 
 
@@ -83,9 +84,9 @@ def unread_findings(constants: tuple[Constant, ...]) -> tuple[Finding, ...]:
     return (Finding("constant-unverified", "warning", f"The source was not read by us: {'; '.join(unread)}."),)
 
 
-def therapy_level(therapy: str) -> Statement:
+def therapy_level(therapy: str, *, child: bool = False) -> Statement:
     """Return the level of Article 56 of a therapy."""
-    return Statement.model_validate(load_yaml("therapies.yaml")[therapy]["levels"])
+    return required_level(therapy=require_therapy(therapy), child=child).statement
 
 
 def subject(therapy: str, patient: str | None) -> str:

@@ -20,7 +20,8 @@ from theradose.workflow.protocol_accuracy import (
     simulate_accuracy,
     simulation_setting,
 )
-from theradose.workflow.protocols import EXPECTATIONS, load_protocol, protocol_names, require_therapy
+from theradose.plan.therapies import require_therapy
+from theradose.workflow.protocols import EXPECTATIONS, load_protocol, protocol_names
 
 _ADDED_STREAM = 1000
 _SOURCE = (

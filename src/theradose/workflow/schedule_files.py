@@ -17,7 +17,7 @@ from theradose.formats.sample_templates import (
 )
 from theradose.model.protocol import Measurement, MeasurementKind
 from theradose.report.sheets import Sheet, SheetColumn, SheetField, write_sheet
-from theradose.workflow.protocols import load_therapies
+from theradose.plan.therapies import load_therapies
 from theradose.workflow.schedule import Schedule, ScheduledVisit
 from theradose.workflow.starter_study import starter_study
 

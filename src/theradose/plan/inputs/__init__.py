@@ -1,1 +1,1 @@
-"""What a person states for a plan, one module for each planner."""
+"""What the input files of the planners hold, one module each."""

@@ -14,6 +14,7 @@ class MibgInput(StudyPart):
     """131I-mIBG in two administrations: the first activity and its whole-body kinetics, and the total dose."""
 
     patient: str | None = None
+    child: bool = False
     weight: StatedMassKg = Field(examples=["20 kg"])
     activity: StatedActivityMBq = Field(examples=["8.88 GBq"])
     whole_body_half_life: StatedTimeH | None = None
