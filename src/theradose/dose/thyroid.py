@@ -99,11 +99,12 @@ class UptakeByTransfer:
 
 def _both_phases(rise: float, clearance: float, t_h: Array) -> Array:
     """Return (e^(−k_T t) − e^(−k_B t))/(k_B − k_T), also where the two rates are equal."""
+    # The expression is symmetric in the two rates; with the slower one outside nothing overflows.
     t_h = np.asarray(t_h, float)
-    exponent = (rise - clearance) * t_h
-    safe = np.where(exponent == 0, 1.0, exponent)
-    ratio = np.where(exponent == 0, 1.0, -np.expm1(-safe) / safe)
-    return np.asarray(np.exp(-clearance * t_h) * t_h * ratio)
+    slow, fast = sorted((rise, clearance))
+    exponent = (fast - slow) * t_h
+    ratio = np.where(exponent > 0, -np.expm1(-exponent) / np.where(exponent > 0, exponent, 1.0), 1.0)
+    return np.asarray(np.exp(-slow * t_h) * t_h * ratio)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
