@@ -12,9 +12,11 @@ from theradose.cli.output import JsonOption, print_findings, print_json, print_m
 if TYPE_CHECKING:
     from theradose.model.plan import Plan
 
-plan_app = typer.Typer(help="Treatment planning; every plan states its sources, limits and interval.", no_args_is_help=True)
+plan_app = typer.Typer(
+    help="Treatment planning; every plan states its sources, limits and interval.", no_args_is_help=True
+)
 
-InputArgument = Annotated[Path, typer.Argument(metavar="INPUT", help="YAML file of the planner.")]
+InputArgument = Annotated[Path, typer.Argument(help="YAML file of the planner.")]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Page to write, PAGE.pdf.")]
 
 
@@ -24,45 +26,45 @@ def plan_root() -> None:
 
 
 @plan_app.command("level1")
-def level1_command(inputs: InputArgument, out: OutOption = None, as_json: JsonOption = False) -> None:
+def level1_command(input: InputArgument, out: OutOption = None, as_json: JsonOption = False) -> None:
     """State expected organ doses from the activity and published doses, without images."""
-    _plan("level1", inputs, out, as_json=as_json)
+    _plan("level1", input, out, as_json=as_json)
 
 
 @plan_app.command("tare")
-def tare_command(inputs: InputArgument, out: OutOption = None, as_json: JsonOption = False) -> None:
+def tare_command(input: InputArgument, out: OutOption = None, as_json: JsonOption = False) -> None:
     """Plan a radioembolisation."""
-    _plan("tare", inputs, out, as_json=as_json)
+    _plan("tare", input, out, as_json=as_json)
 
 
 @plan_app.command("thyroid")
-def thyroid_command(inputs: InputArgument, out: OutOption = None, as_json: JsonOption = False) -> None:
+def thyroid_command(input: InputArgument, out: OutOption = None, as_json: JsonOption = False) -> None:
     """Plan radioiodine for benign thyroid disease."""
-    _plan("thyroid", inputs, out, as_json=as_json)
+    _plan("thyroid", input, out, as_json=as_json)
 
 
 @plan_app.command("dtc")
-def dtc_command(inputs: InputArgument, out: OutOption = None, as_json: JsonOption = False) -> None:
+def dtc_command(input: InputArgument, out: OutOption = None, as_json: JsonOption = False) -> None:
     """Plan radioiodine for differentiated thyroid cancer by the dose to the blood."""
-    _plan("dtc", inputs, out, as_json=as_json)
+    _plan("dtc", input, out, as_json=as_json)
 
 
 @plan_app.command("mibg")
-def mibg_command(inputs: InputArgument, out: OutOption = None, as_json: JsonOption = False) -> None:
+def mibg_command(input: InputArgument, out: OutOption = None, as_json: JsonOption = False) -> None:
     """Plan the second administration of mIBG by the dose to the whole body."""
-    _plan("mibg", inputs, out, as_json=as_json)
+    _plan("mibg", input, out, as_json=as_json)
 
 
 @plan_app.command("prrt")
-def prrt_command(inputs: InputArgument, out: OutOption = None, as_json: JsonOption = False) -> None:
+def prrt_command(input: InputArgument, out: OutOption = None, as_json: JsonOption = False) -> None:
     """Plan the next cycle of a radioligand therapy from the cycles before."""
-    _plan("prrt", inputs, out, as_json=as_json)
+    _plan("prrt", input, out, as_json=as_json)
 
 
-def _plan(name: str, inputs: Path, out: Path | None, *, as_json: bool) -> None:
+def _plan(name: str, path: Path, out: Path | None, *, as_json: bool) -> None:
     from theradose.workflow.plan import run_plan
 
-    plan = run_plan(name, inputs)
+    plan = run_plan(name, path)
     if out is not None:
         from datetime import UTC, datetime
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from theradose.model.samples import Specimen
 from theradose.model.part import StudyPart
+from theradose.model.samples import Specimen
 
 Status = Literal["verified", "unverified", "choice"]
 

@@ -10,7 +10,7 @@ from theradose.model.protocol import Status
 from theradose.model.study import StudyPart
 
 ReferenceMethod = Literal["image", "monte-carlo", "blood", "blood-and-image", "not-stated"]
-"""What the activity was taken from; ``monte-carlo`` is from images with the transport of the patient or of a phantom."""
+"""What the activity was taken from; ``monte-carlo`` is from images, with transport in the patient or a phantom."""
 
 
 class ReferenceDose(StudyPart):

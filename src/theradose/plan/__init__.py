@@ -2,6 +2,6 @@
 
 # A planner registers itself when it is imported.
 from theradose.plan import dtc as dtc
+from theradose.plan import level1 as level1
 from theradose.plan import mibg as mibg
 from theradose.plan import thyroid as thyroid
-from theradose.plan.planners import planners as planners

@@ -103,7 +103,7 @@ def plan_dtc(request: DtcRequest) -> Plan:
     return Plan(
         planner=_NAME,
         title="Radioiodine therapy of differentiated thyroid cancer",
-        summary=_summary(planned, limit, blood.dose),
+        summary=_summary(planned, even, limit, blood.dose, given),
         activity_mbq=planned,
         activity_meaning="Highest activity within the limit of the blood",
         doses=doses,
@@ -120,7 +120,7 @@ def plan_dtc(request: DtcRequest) -> Plan:
             "method": given.method,
             "limit_activity_mbq": pair(even),
         },
-        subject=subject("131I for differentiated thyroid cancer", given.patient),
+        subject=subject("131I for differentiated thyroid cancer", given.patient.id),
         level=therapy_level(_THERAPY),
     )
 
@@ -150,11 +150,15 @@ def _within(even: Uncertain, given: DtcInput) -> tuple[Uncertain, tuple[Finding,
     return even, (Finding("limit-at-best-estimate", "warning", message, BLOOD),)
 
 
-def _summary(planned: Uncertain, limit: Limit, dose: BloodDose) -> str:
-    return (
-        f"{with_interval(planned / _MBQ_PER_GBQ, 'GBq')} keep the dose to blood within {limit.value_gy:g} Gy at "
-        f"{dose.total.value:.3g} Gy/GBq, {dose.electron_share:.0%} of it from electrons."
+def _summary(planned: Uncertain, even: Uncertain, limit: Limit, dose: BloodDose, given: DtcInput) -> str:
+    best = (
+        f"{with_interval(even / _MBQ_PER_GBQ, 'GBq')} give the blood {limit.value_gy:g} Gy, at {dose.total.value:.3g} "
+        f"Gy/GBq, {100 * dose.electron_share:.0f} % of it from electrons."
     )
+    if given.exceedance is None:
+        return best
+    kept = f"{number(planned.value / _MBQ_PER_GBQ)} GBq keep the dose to blood within {limit.value_gy:g} Gy"
+    return f"{kept} with a probability of {100 * (1 - given.exceedance):.3g} %; {best}"
 
 
 def _goal_inputs(given: DtcInput) -> tuple[PlanInput, ...]:

@@ -129,7 +129,7 @@ def plan_mibg(request: MibgRequest) -> Plan:
             "whole_body_residence_h": pair(residence),
             "whole_body_tia_mbq_h": pair(first * residence),
         },
-        subject=subject("131I-mIBG", given.patient),
+        subject=subject("131I-mIBG", given.patient.id),
         level=therapy_level(_THERAPY, child=given.child),
     )
 

@@ -123,7 +123,7 @@ def with_interval(quantity: Uncertain, unit: str) -> str:
     if ends is None:
         return f"{number(quantity.value)} {unit} (interval not stated)"
     low, high = (number(end, 3) for end in ends)
-    return f"{number(quantity.value)} {unit} ({interval_coverage():.0%} interval {low} to {high} {unit})"
+    return f"{number(quantity.value)} {unit} ({100 * interval_coverage():g} % interval {low} to {high} {unit})"
 
 
 def pair(quantity: Uncertain) -> dict[str, float | None]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from theradose.data import load_yaml
 from theradose.model.finding import Finding
+from theradose.model.protocol import Statement
 from theradose.model.reference import ReferenceDose, ReferenceMethod
 from theradose.plan.probability import interval
 from theradose.plan.therapies import load_therapies
@@ -77,9 +78,17 @@ def reference_doses(
     )
 
 
-def published_range(
-    *, therapy: str, organ: str, methods: Sequence[ReferenceMethod] = ()
-) -> PublishedRange | None:
+def pooling_statement() -> Statement:
+    """Return the rule by which rows are pooled.
+
+    References
+    ----------
+    [Theradose]_
+    """
+    return Statement.model_validate({key: load_yaml(_FILE)["pooling"][key] for key in ("text", "source", "status")})
+
+
+def published_range(*, therapy: str, organ: str, methods: Sequence[ReferenceMethod] = ()) -> PublishedRange | None:
     """Return the range of the published doses per activity; ``None`` where nothing is published.
 
     Parameters
@@ -95,9 +104,7 @@ def published_range(
     if not rows:
         return None
     spans = [_span_gy_gbq(row) for row in rows]
-    return PublishedRange(
-        _pair_of(organ), min(low for low, _ in spans), max(high for _, high in spans), tuple(rows)
-    )
+    return PublishedRange(_pair_of(organ), min(low for low, _ in spans), max(high for _, high in spans), tuple(rows))
 
 
 def expected_dose(*, therapy: str, organ: str, methods: Sequence[ReferenceMethod] = ()) -> ExpectedDose | None:

@@ -39,7 +39,5 @@ def require_therapy(name: str) -> Therapy:
     """
     known = load_therapies()
     if name not in known:
-        raise StudyError(
-            f"There is no therapy '{name}': valid names are {', '.join(known)}.", code="unknown-therapy"
-        )
+        raise StudyError(f"There is no therapy '{name}': valid names are {', '.join(known)}.", code="unknown-therapy")
     return known[name]

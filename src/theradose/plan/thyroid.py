@@ -127,7 +127,7 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
             "marinelli_constant": 100 * math.log(2) / energy.gy_g_per_mbq_d,
             "target_gy": None if target is None else target.value_gy,
         },
-        subject=subject("131I for benign thyroid disease", given.patient),
+        subject=subject("131I for benign thyroid disease", given.patient.id),
         level=therapy_level(_THERAPY),
     )
 

@@ -23,6 +23,7 @@ _MBQ_PER_GBQ = 1000.0
 _SIGNATURES = ("medical physics expert, name and date", "physician, name and date")
 _SEVERITIES = ("critical", "warning", "info")
 _QUANTITIES = {"absorbed-dose": "", "BED": "BED", "EQD2": "EQD2"}
+_TELLABLE = 1e-3
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -112,9 +113,16 @@ def _dose_row(dose: PlannedDose, limits: dict[str, tuple[str, Limit]]) -> dict[s
         "interval": _interval(dose.dose_gy),
         "limit": "" if limit is None else ("≥ " if limit.kind == "target" else "") + format_given(limit.value_gy),
         "letter": "" if limit is None else limits[limit.name][0],
-        "p": "" if limit is None else format_percent(dose.p_exceed),
+        "p": "" if limit is None else _probability(dose.p_exceed),
         "bar": None if limit is None else _bar(dose, limit),
     }
+
+
+def _probability(p_exceed: float | None) -> str:
+    """Return a probability; one that is too small to tell is not zero, and one close to 1 is not certain."""
+    if p_exceed is None:
+        return UNKNOWN
+    return "> 99.9 %" if p_exceed > 1 - _TELLABLE else "< 0.1 %" if p_exceed < _TELLABLE else format_percent(p_exceed)
 
 
 def _bar(dose: PlannedDose, limit: Limit) -> dict[str, Any]:
@@ -140,7 +148,8 @@ def _limit_note(limit: Limit) -> dict[str, str]:
     what = " ".join(filter(None, (_QUANTITIES[limit.quantity], limit.kind, "per", limit.span)))
     text = f"{words(limit.name)}: {what}{spread}" + (f"; {limit.condition}" if limit.condition else "")
     return {
-        "text": text + ("; experience of external beams" if limit.origin == "EBRT" else ""),
+        "text": text,
+        "origin": "from external beams" if limit.origin == "EBRT" else "",
         "source": limit.source,
         "status": limit.status,
     }

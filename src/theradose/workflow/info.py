@@ -11,7 +11,7 @@ from theradose.kinetics.models import curve_models
 from theradose.kinetics.single_time_point import single_time_point_methods
 from theradose.nuclides import icrp107_available, load_chain, load_emissions, load_nuclide, nuclide_names
 from theradose.nuclides.icrp107 import LICENCE, icrp107_edition, icrp107_nuclides
-from theradose.plan import planners
+from theradose.plan.planners import planners
 from theradose.provenance import software_versions
 from theradose.registry import Registry
 from theradose.report.exporters import exporters

@@ -113,7 +113,7 @@ def _missing_key(location: tuple[Any, ...], model: type[StudyPart]) -> str:
 
 
 def _part_at(location: tuple[Any, ...], model: type[StudyPart]) -> type[StudyPart]:
-    """Return the part of a file at `location`; steps that are no key, such as the name of an alternative, are passed."""
+    """Return the part of a file at `location`; steps that are no key, as the name of an alternative, are passed."""
     part = model
     for step in location:
         if isinstance(step, str) and step in part.model_fields:

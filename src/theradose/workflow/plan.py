@@ -10,12 +10,12 @@ from typing import Any
 
 from theradose.model.plan import Plan
 from theradose.model.study import StudyPart
-from theradose.plan import planners
 from theradose.plan.checks import plan_findings
 from theradose.plan.inputs.dtc import DtcInput
 from theradose.plan.inputs.level1 import Level1Input
 from theradose.plan.inputs.mibg import MibgInput
 from theradose.plan.inputs.thyroid import ThyroidInput
+from theradose.plan.planners import planners
 from theradose.workflow.plan_input import read_plan_input
 from theradose.workflow.plan_radioiodine import dtc_request, mibg_request, thyroid_request
 

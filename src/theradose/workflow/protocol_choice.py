@@ -10,8 +10,8 @@ from typing import Any, Literal
 from theradose.errors import StudyError
 from theradose.model.accuracy import Accuracy, Expectation
 from theradose.model.protocol import Protocol
-from theradose.workflow.protocol_expectations import ranking_quantity
 from theradose.plan.therapies import load_therapies, require_therapy
+from theradose.workflow.protocol_expectations import ranking_quantity
 from theradose.workflow.protocols import (
     load_equipment,
     load_expectation,

@@ -10,7 +10,11 @@ from theradose.model.study import Study
 from theradose.workflow.input_file import InputKind, read_input
 
 _KIND = InputKind(
-    "study", Study, StudyError, missing="make one with 'theradose import'", begins="it must start with 'schema_version: 1'"
+    "study",
+    Study,
+    StudyError,
+    missing="make one with 'theradose import'",
+    begins="it must start with 'schema_version: 1'",
 )
 
 

@@ -112,7 +112,7 @@ class TestInverse:
 class TestThyroid:
     def test_states_its_interval_and_its_sources(self):
         plan = thyroid(mass={"value": "25 g", "u": "15 %"})
-        assert re.search(r"374 MBq \(95% interval \d+ to \d+ MBq\)", plan.summary)
+        assert re.search(r"374 MBq \(95 % interval \d+ to \d+ MBq\)", plan.summary)
         assert plan.doses[0].p_exceed == pytest.approx(0.5)
         assert {constant.status for constant in plan.constants} == {"unverified", "verified"}
         assert "constant-unverified" in codes(plan)

@@ -15,7 +15,7 @@ from theradose.model.stated import (
     StatedTimeH,
     StatedVolumeMl,
 )
-from theradose.model.study import CounterChoice, DoseGy, Fraction, StudyPart
+from theradose.model.study import CounterChoice, DoseGy, Fraction, Patient, StudyPart
 from theradose.plan.inputs.radioiodine import RetentionReading, Tracer
 
 BloodMethod = Literal["blood-and-whole-body", "single-measurement"]
@@ -31,7 +31,7 @@ class PreviousAdministration(StudyPart):
 class DtcInput(StudyPart):
     """Differentiated thyroid cancer: weight, and residence times of whole body and blood or what gives them."""
 
-    patient: str | None = None
+    patient: Patient = Patient()
     weight: StatedMassKg = Field(examples=["70 kg"])
     blood_volume: StatedVolumeMl | None = None
     method: BloodMethod = "blood-and-whole-body"

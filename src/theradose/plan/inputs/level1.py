@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+import datetime
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from theradose.errors import StudyError
+from theradose.model.limit import StatedLimit
 from theradose.model.stated import StatedActivityMBq
 from theradose.model.study import ActivityMBq, Patient, StudyPart
 from theradose.plan.therapies import require_therapy
@@ -19,7 +20,7 @@ class VerificationImage(StudyPart):
     """Whether the delivery was verified by an image, when, and what it showed."""
 
     done: bool
-    date: date | None = None
+    date: datetime.date | None = None
     finding: str = ""
 
 
@@ -46,6 +47,8 @@ class Level1Input(StudyPart):
         Another indication than that of the label, or a product in development.
     child : bool
         Whether the patient is one, where levels differ.
+    limits : tuple of str or StatedLimit
+        Names of packaged limits, or limits of the site; without it all packaged ones of the therapy.
     verification_image : VerificationImage or None
         Status of the verification.
     purpose : {"routine", "accidental", "unintended"}
@@ -64,6 +67,7 @@ class Level1Input(StudyPart):
     label_activity: ActivityMBq | None = None
     off_label: bool = False
     child: bool = False
+    limits: tuple[str | StatedLimit, ...] = ()
     verification_image: VerificationImage | None = None
     purpose: Purpose = "routine"
     description: str = ""
@@ -80,7 +84,9 @@ class Level1Input(StudyPart):
     @model_validator(mode="after")
     def _consistent(self) -> Level1Input:
         if self.cycle > self.cycles:
-            raise ValueError(f"cycle {self.cycle} is beyond the {self.cycles} cycles that are planned: correct 'cycles'")
+            raise ValueError(
+                f"cycle {self.cycle} is beyond the {self.cycles} cycles that are planned: correct 'cycles'"
+            )
         if self.previous_activities and len(self.previous_activities) != self.cycle - 1:
             raise ValueError(
                 f"before cycle {self.cycle} there are {self.cycle - 1} cycles, but previous_activities names "

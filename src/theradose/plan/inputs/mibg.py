@@ -7,13 +7,13 @@ from datetime import datetime
 from pydantic import Field, model_validator
 
 from theradose.model.stated import StatedActivityMBq, StatedMassKg, StatedTimeH
-from theradose.model.study import DoseGy, StudyPart
+from theradose.model.study import DoseGy, Patient, StudyPart
 
 
 class MibgInput(StudyPart):
     """131I-mIBG in two administrations: the first activity and its whole-body kinetics, and the total dose."""
 
-    patient: str | None = None
+    patient: Patient = Patient()
     child: bool = False
     weight: StatedMassKg = Field(examples=["20 kg"])
     activity: StatedActivityMBq = Field(examples=["8.88 GBq"])

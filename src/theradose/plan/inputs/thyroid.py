@@ -15,7 +15,7 @@ from theradose.model.stated import (
     StatedShare,
     StatedTimeH,
 )
-from theradose.model.study import DoseGy, DurationH, Fraction, StudyPart
+from theradose.model.study import DoseGy, DurationH, Fraction, Patient, StudyPart
 from theradose.plan.inputs.radioiodine import DecayState, Tracer
 
 Disease = Literal["graves", "autonomy", "goitre"]
@@ -60,7 +60,7 @@ UptakeCurveChoice = Annotated[
 class ThyroidInput(StudyPart):
     """Benign thyroid disease: the mass, a target dose, and one of three descriptions of the uptake."""
 
-    patient: str | None = None
+    patient: Patient = Patient()
     mass: StatedMassG = Field(examples=["25 g"])
     target_dose: DoseGy | None = None
     disease: Disease | None = None
