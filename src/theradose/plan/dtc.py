@@ -176,7 +176,7 @@ def _exceedance_table(even: Uncertain) -> tuple[PlanTable, ...]:
         return ()
     levels = load_yaml("radioiodine.yaml")["exceedance-levels"]["value"]
     rows = tuple(
-        (f"{level:.0%}", f"{number(even.value / _MBQ_PER_GBQ / upper_factor(even.relative_u, level))} GBq")
+        (f"{100 * level:g} %", f"{number(even.value / _MBQ_PER_GBQ / upper_factor(even.relative_u, level))} GBq")
         for level in levels
     )
     return (PlanTable("Activity by probability of exceeding the limit", ("probability", "activity"), rows),)

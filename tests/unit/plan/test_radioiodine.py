@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from theradose.errors import PlanError
 from theradose.plan.blood import DtcRequest
+from theradose.plan.checks import plan_findings
 from theradose.plan.dtc import plan_dtc
 from theradose.plan.inputs.dtc import DtcInput
 from theradose.plan.inputs.mibg import MibgInput
@@ -107,6 +108,18 @@ class TestInverse:
             **patient | {"activity": f"{activity_gbq * 1e3 + plan.activity_mbq.value!r} MBq"}, total_dose="1000 Gy"
         )
         assert both.doses[0].dose_gy.value == pytest.approx(multiple * first, rel=1e-9)
+
+
+@settings(deadline=None)
+@given(st.floats(5, 150), st.floats(0.05, 1), st.floats(10, 80))
+def test_an_activity_planned_for_a_dose_is_neither_above_nor_below_it(mass_g, uptake, residence_h):
+    plans = (
+        thyroid(mass=f"{mass_g} g", uptake=f"{uptake}"),
+        dtc(weight=f"{mass_g} kg", whole_body_residence=f"{residence_h} h"),
+        mibg(weight=f"{mass_g} kg", total_dose="1000 Gy"),
+    )
+    found = {finding.code for plan in plans for finding in plan_findings(plan=plan)}
+    assert not found & {"dose-above-limit", "target-dose-not-reached"}
 
 
 class TestThyroid:
