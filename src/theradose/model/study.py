@@ -33,7 +33,6 @@ LengthMm = Annotated[float, _quantity("mm"), Field(ge=0)]
 DensityGPerMl = Annotated[float, _quantity("g/mL"), Field(gt=0)]
 SensitivityCpsPerMBq = Annotated[float, _quantity("cps/MBq"), Field(gt=0)]
 DeadTimeUs = Annotated[float, _quantity("us"), Field(ge=0)]
-DoseGy = Annotated[float, _quantity("Gy"), Field(gt=0)]
 AttenuationPerCm = Annotated[float, _quantity("1/cm"), Field(gt=0)]
 
 

@@ -8,6 +8,8 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from theradose.data import load_yaml
 from theradose.dose.blood import BloodDose, activity_for_blood_dose, blood_dose
 from theradose.dose.radioiodine import NUCLIDE
@@ -32,6 +34,7 @@ from theradose.plan.radioiodine import (
     unread_findings,
     with_interval,
 )
+from theradose.plan.reference_ranges import plausibility_findings
 from theradose.quantify.whole_body import WHOLE_BODY
 from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
 
@@ -80,6 +83,12 @@ def plan_dtc(request: DtcRequest) -> Plan:
     planned, cautioned = _within(even, given)
     stated = None if given.activity is None else given.activity.from_source(ADMINISTERED_ACTIVITY)
     activity = Uncertain(planned.value) if stated is None else stated
+    whole_body_gy = whole_body_dose(
+        activity_mbq=activity,
+        residence_h=blood.whole_body_residence_h,
+        weight_kg=given.weight.from_source("weight"),
+    )
+    per_gbq = {BLOOD: blood.dose.total.value, WHOLE_BODY: whole_body_gy.value * _MBQ_PER_GBQ / activity.value}
     doses = (
         compare_with_limit(
             target=BLOOD,
@@ -89,11 +98,7 @@ def plan_dtc(request: DtcRequest) -> Plan:
         ),
         compare_with_limit(
             target=WHOLE_BODY,
-            dose_gy=whole_body_dose(
-                activity_mbq=activity,
-                residence_h=blood.whole_body_residence_h,
-                weight_kg=given.weight.from_source("weight"),
-            ),
+            dose_gy=whole_body_gy,
             limit=None,
             basis="this administration",
         ),
@@ -110,7 +115,13 @@ def plan_dtc(request: DtcRequest) -> Plan:
         formulas=(*_FORMULAS, *((_SINGLE,) if given.method == "single-measurement" else ())),
         constants=(*constants, load_nuclide(NUCLIDE).half_life_h),
         inputs=(PlanInput("Weight", shown(given.weight, "kg")), *blood.inputs, *_goal_inputs(given)),
-        findings=(*blood.findings, *cautioned, *_course_findings(given), *unread_findings(constants)),
+        findings=(
+            *blood.findings,
+            *_implausible(per_gbq),
+            *cautioned,
+            *_course_findings(given),
+            *unread_findings(constants),
+        ),
         tables=(*_exceedance_table(even), *_course_table(given, blood.dose, activity)),
         details={
             "dose_per_activity_gy_gbq": pair(blood.dose.total),
@@ -122,6 +133,14 @@ def plan_dtc(request: DtcRequest) -> Plan:
         },
         subject=subject("131I for differentiated thyroid cancer", given.patient.id),
         level=therapy_level(_THERAPY),
+    )
+
+
+def _implausible(per_gbq: Mapping[str, float]) -> tuple[Finding, ...]:
+    return tuple(
+        finding
+        for organ, dose in per_gbq.items()
+        for finding in plausibility_findings(therapy=_THERAPY, organ=organ, dose_per_activity_gy_gbq=dose)
     )
 
 

@@ -310,6 +310,11 @@ class TestDtc:
         assert [row[-1] for row in plan.tables[-1].rows] == ["", "assumed", ""]
         assert "course-dose-assumed" in codes(plan)
 
+    def test_a_dose_far_from_the_published_ones_is_a_finding(self):
+        # Published: 0.04 to 0.34 Gy/GBq. 50 mL of blood in place of 5 L make 7.
+        assert "dose-outside-reference" in codes(dtc(blood_volume="50 mL"))
+        assert "dose-outside-reference" not in codes(dtc())
+
     def test_a_limit_of_the_user_is_marked_as_stated(self):
         plan = dtc(blood_limit="1 Gy")
         assert plan.activity_mbq.value == pytest.approx(dtc().activity_mbq.value / 2)
