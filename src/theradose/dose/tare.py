@@ -5,190 +5,19 @@ J/GBq, which is Gy·g/MBq. A fraction R stays in vial and catheter, a fraction L
 lodges in the lungs, and the rest is shared out inside the perfused volume in proportion to mass times concentration.
 Both losses therefore raise the activity that a dose needs: it is divided by (1 − L)(1 − R), never multiplied.
 
-A ratio of tumour to normal liver is one of concentrations (activity per mass) or one of activities. They differ by the
-ratio of the masses and are different types here.
-
 References
 ----------
 [deWit2023]_ Two compartments with a concentration ratio, lungs, the shunt from counts.
 [Chiesa2021]_ Permanent trapping.
-[Kao2013]_ The partition with a ratio of activities.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from theradose.dose.tare_compartments import PerfusedVolume, check_fraction, retained_fraction, total_of
 from theradose.errors import PhysicsError
 from theradose.uncertainty import Uncertain
-
-CERTAIN_ZERO = Uncertain(0.0)
-CERTAIN_ONE = Uncertain(1.0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ActivityRatio:
-    """Activity of a compartment over the activity of the reference compartment."""
-
-    value: Uncertain
-
-    def to_concentration_ratio(self, *, mass_g: Uncertain, reference_mass_g: Uncertain) -> ConcentrationRatio:
-        """Return the ratio of the concentrations of compartments of these masses.
-
-        References
-        ----------
-        [deWit2023]_, [Kao2013]_
-        """
-        return ConcentrationRatio(self.value * reference_mass_g / mass_g)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ConcentrationRatio:
-    """Activity per mass of a compartment over the activity per mass of the reference compartment."""
-
-    value: Uncertain
-
-    def to_activity_ratio(self, *, mass_g: Uncertain, reference_mass_g: Uncertain) -> ActivityRatio:
-        """Return the ratio of the activities of compartments of these masses.
-
-        References
-        ----------
-        [deWit2023]_, [Kao2013]_
-        """
-        return ActivityRatio(self.value * mass_g / reference_mass_g)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Compartment:
-    """A part of a perfused volume in which microspheres are evenly spread.
-
-    Attributes
-    ----------
-    name : str
-        As ``tumour``.
-    is_tumour : bool
-        Whether it is what the treatment is meant for; otherwise it is normal liver.
-    mass_g : Uncertain
-        Mass, g.
-    ratio : ConcentrationRatio
-        Its concentration over that of the reference of its perfused volume.
-    """
-
-    name: str
-    is_tumour: bool
-    mass_g: Uncertain
-    ratio: ConcentrationRatio
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.ratio, ConcentrationRatio):
-            raise PhysicsError(
-                f"The compartment '{self.name}' needs a ratio of concentrations, not one of activities: convert it "
-                "with the masses by to_concentration_ratio.",
-                code="ratio-kind",
-            )
-        if not self.mass_g.value > 0 or not self.ratio.value.value >= 0:
-            raise PhysicsError(
-                f"The compartment '{self.name}' has a mass of {self.mass_g.value:g} g and a concentration ratio of "
-                f"{self.ratio.value.value:g}: the mass is above 0 and the ratio not negative.",
-                code="compartment-invalid",
-            )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PerfusedVolume:
-    """What is reached from one position of the catheter.
-
-    Attributes
-    ----------
-    name : str
-        As ``right lobe``.
-    compartments : tuple of Compartment
-        At least one.
-    shunt : Uncertain
-        Fraction of what is given that lodges in the lungs, from 0 to below 1.
-    residual : Uncertain
-        Fraction of the prepared activity that stays in vial and catheter, from 0 to below 1.
-    """
-
-    name: str
-    compartments: tuple[Compartment, ...]
-    shunt: Uncertain = CERTAIN_ZERO
-    residual: Uncertain = CERTAIN_ZERO
-
-    def __post_init__(self) -> None:
-        names = [compartment.name for compartment in self.compartments]
-        if not names or len(set(names)) < len(names):
-            raise PhysicsError(
-                f"The perfused volume '{self.name}' has the compartments {', '.join(names) or 'none'}: give at least "
-                "one, each with its own name.",
-                code="compartments-invalid",
-            )
-        _check_fraction(self.shunt, "lung shunt")
-        _check_fraction(self.residual, "residual")
-        if not self.weight_g.value > 0:
-            raise PhysicsError(
-                f"No compartment of '{self.name}' holds activity: at least one concentration ratio is above 0.",
-                code="compartments-invalid",
-            )
-
-    @property
-    def mass_g(self) -> Uncertain:
-        """Mass of all compartments."""
-        return _sum([compartment.mass_g for compartment in self.compartments])
-
-    @property
-    def weight_g(self) -> Uncertain:
-        """Σ mass × concentration ratio."""
-        return _sum([compartment.mass_g * compartment.ratio.value for compartment in self.compartments])
-
-    @property
-    def retained_fraction(self) -> Uncertain:
-        """Part of the prepared activity that stays in the perfused volume, (1 − L)(1 − R)."""
-        return retained_fraction(shunt=self.shunt, residual=self.residual)
-
-    def as_one_compartment(self) -> PerfusedVolume:
-        """Return the same volume with the same concentration everywhere."""
-        even = tuple(
-            Compartment(part.name, part.is_tumour, part.mass_g, ConcentrationRatio(CERTAIN_ONE))
-            for part in self.compartments
-        )
-        return PerfusedVolume(self.name, even, self.shunt, self.residual)
-
-    def select(self, names: Collection[str]) -> tuple[Compartment, ...]:
-        """Return the compartments of these names.
-
-        Raises
-        ------
-        PhysicsError
-            ``compartment-unknown``.
-        """
-        known = [compartment.name for compartment in self.compartments]
-        unknown = [name for name in names if name not in known]
-        if unknown or not names:
-            raise PhysicsError(
-                f"There is no compartment '{', '.join(unknown)}' in '{self.name}': its compartments are "
-                f"{', '.join(known)}.",
-                code="compartment-unknown",
-            )
-        return tuple(compartment for compartment in self.compartments if compartment.name in names)
-
-
-def retained_fraction(*, shunt: Uncertain, residual: Uncertain) -> Uncertain:
-    """Return the part of the prepared activity that stays in the liver, (1 − L)(1 − R).
-
-    Raises
-    ------
-    PhysicsError
-        ``fraction-invalid`` for a shunt or a residual outside 0 to below 1.
-
-    References
-    ----------
-    [deWit2023]_
-    """
-    _check_fraction(shunt, "lung shunt")
-    _check_fraction(residual, "residual")
-    return (1.0 - shunt) * (1.0 - residual)
 
 
 def mono_dose_gy(
@@ -222,8 +51,9 @@ def mono_dose_gy(
 def mono_activity_mbq(
     *, dose_gy: Uncertain, mass_g: Uncertain, conversion: Uncertain, shunt: Uncertain, residual: Uncertain
 ) -> Uncertain:
-    """Return the activity for a mean dose to a perfused volume, A = D·M/(CF·(1 − L)(1 − R)): :func:`mono_dose_gy`
-    solved for the activity, with the same parameters.
+    """Return the activity for a mean dose to a perfused volume, A = D·M/(CF·(1 − L)(1 − R)).
+
+    The parameters are those of :func:`mono_dose_gy`, which it inverts.
 
     Raises
     ------
@@ -233,7 +63,7 @@ def mono_activity_mbq(
     References
     ----------
     [deWit2023]_
-    """  # noqa: D205
+    """
     return dose_gy * mass_g / (conversion * retained_fraction(shunt=shunt, residual=residual))
 
 
@@ -304,8 +134,8 @@ def lung_dose_gy(
     ----------
     [deWit2023]_
     """
-    _check_fraction(shunt, "lung shunt")
-    _check_fraction(residual, "residual")
+    check_fraction(shunt, "lung shunt")
+    check_fraction(residual, "residual")
     return activity_mbq * conversion * (1.0 - residual) * shunt / mass_g
 
 
@@ -318,8 +148,8 @@ def lung_activity_mbq(
     ----------
     [deWit2023]_
     """
-    _check_fraction(shunt, "lung shunt")
-    _check_fraction(residual, "residual")
+    check_fraction(shunt, "lung shunt")
+    check_fraction(residual, "residual")
     if shunt.value == 0:
         return None
     return dose_gy * mass_g / (conversion * (1.0 - residual) * shunt)
@@ -350,18 +180,6 @@ def lung_shunt(*, lung_counts: Uncertain, liver_counts: Uncertain) -> Uncertain:
 def _dose_share_per_g(volume: PerfusedVolume, names: Collection[str]) -> Uncertain:
     """Part of the prepared activity that the compartments hold, per gram of them."""
     chosen = volume.select(names)
-    weight = _sum([compartment.mass_g * compartment.ratio.value for compartment in chosen])
-    mass = _sum([compartment.mass_g for compartment in chosen])
+    weight = total_of(compartment.mass_g * compartment.ratio.value for compartment in chosen)
+    mass = total_of(compartment.mass_g for compartment in chosen)
     return volume.retained_fraction * weight / (mass * volume.weight_g)
-
-
-def _sum(terms: list[Uncertain]) -> Uncertain:
-    return sum(terms, start=CERTAIN_ZERO)
-
-
-def _check_fraction(fraction: Uncertain, name: str) -> None:
-    if not 0 <= fraction.value < 1:
-        raise PhysicsError(
-            f"A {name} of {fraction.value:g} is not possible: it is a fraction from 0 to below 1, as 6 %.",
-            code="fraction-invalid",
-        )

@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from theradose.dose.tare import CERTAIN_ZERO
 from theradose.dose.tare_bsa import bsa_constants
+from theradose.dose.tare_compartments import CERTAIN_ZERO
 from theradose.dose.tare_products import DDEP, Microspheres, load_product, setting, uncertain_constant
 from theradose.model.finding import Finding
 from theradose.model.plan import Plan, PlanTable
 from theradose.nuclides import Constant, load_nuclide
 from theradose.plan.article56 import required_level
+from theradose.plan.inputs.tare import TareInput
 from theradose.plan.planners import planners
 from theradose.plan.tare_checks import (
     LimitCheck,
@@ -28,16 +29,10 @@ from theradose.plan.tare_checks import (
     limit_findings,
     planned_doses,
 )
-from theradose.plan.tare_images import (
-    CompartmentVoxels,
-    Delivered,
-    dvh_table,
-    scout_doses,
-    verification_table,
-    verify,
-)
+from theradose.plan.tare_images import CompartmentVoxels, dvh_table, scout_doses
 from theradose.plan.tare_limits import LESION, LUNGS, NORMAL, tare_limits
 from theradose.plan.tare_prescription import Alternative, alternatives, as_given, chosen_method, prescribe
+from theradose.plan.tare_regions import RegionOfPlan, lung_mass, regions_of_plan
 from theradose.plan.tare_request import TareRequest
 from theradose.plan.tare_text import (
     FORMULAS,
@@ -49,13 +44,8 @@ from theradose.plan.tare_text import (
     summary_words,
     volumes_table,
 )
-from theradose.plan.tare_volumes import (
-    PlannedVolume,
-    RegionOfPlan,
-    lung_mass,
-    planned_volumes,
-    regions_of_plan,
-)
+from theradose.plan.tare_verification import Delivered, verification_table, verify
+from theradose.plan.tare_volumes import PlannedVolume, planned_volumes
 from theradose.plan.therapies import require_therapy
 from theradose.uncertainty import Uncertain
 
@@ -122,7 +112,9 @@ def plan_tare(request: TareRequest) -> Plan:
         request=request,
         volumes=volumes,
         planned_gy={region.label: region.dose_gy for region in regions},
-        planned_total_mbq=total.value,
+        planned_net_mbq=sum(
+            given[planned.volume.name].value * (1 - planned.volume.residual.value) for planned in volumes
+        ),
         spheres=spheres,
         conversion=conversion,
     )
@@ -153,6 +145,7 @@ def plan_tare(request: TareRequest) -> Plan:
         constants=constants,
         inputs=plan_inputs(inputs, volumes, spheres.title, lung_text),
         findings=tuple(dict.fromkeys(noticed)),
+        activity_meaning="Activity to prepare" if _is_planned(inputs, method) else "Stated activity",
         subject=subject_words(inputs=inputs, spheres=spheres),
         level=required_level(therapy=require_therapy(spheres.therapy)).statement,
         tables=_tables(volumes, needed, checks, others, regions, total, voxels, delivered, request),
@@ -161,6 +154,12 @@ def plan_tare(request: TareRequest) -> Plan:
             "spheres_million": spheres.number_of_spheres_million(activity_mbq=total.value),
         },
     )
+
+
+def _is_planned(inputs: TareInput, method: str) -> bool:
+    """Whether the activity follows from a target or the rule."""
+    stated = inputs.activity is not None or any(volume.activity is not None for volume in inputs.perfused_volumes)
+    return method == "bsa" or not stated
 
 
 def _one_compartment_findings(request: TareRequest, volumes: Sequence[PlannedVolume]) -> list[Finding]:

@@ -16,7 +16,7 @@ from theradose.model.plan import PlannedDose
 from theradose.plan.inputs.tare import TareInput
 from theradose.plan.probability import compare_with_limit
 from theradose.plan.tare_limits import region_of
-from theradose.plan.tare_volumes import RegionOfPlan
+from theradose.plan.tare_regions import RegionOfPlan
 from theradose.uncertainty import Uncertain
 
 
@@ -68,7 +68,7 @@ def check_limits(
     if not unused:
         return tuple(checks), ()
     listed = "; ".join(f"{limit.value_gy:g} Gy to {limit.organ} ({limit.source})" for limit in unused)
-    message = f"Not compared, because the mass of the whole liver is not known (state 'liver_mass'): {listed}."
+    message = f"Not compared, because the plan has no such region (for all normal liver state 'liver_mass'): {listed}."
     return tuple(checks), (Finding("tare-limit-not-compared", "warning", message),)
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from theradose.dose.tare import CERTAIN_ZERO, compartment_activity_mbq
+from theradose.dose.tare import compartment_activity_mbq
 from theradose.dose.tare_bsa import bsa_activity
+from theradose.dose.tare_compartments import CERTAIN_ZERO
 from theradose.dose.tare_products import Microspheres, uncertain_constant
 from theradose.errors import PlanError
 from theradose.plan.inputs.tare import TareInput, TargetInput
@@ -91,7 +92,7 @@ def prescribe(
     if method == "bsa":
         total = surface_activity(inputs, spheres, volumes)
     elif inputs.activity is not None:
-        total = Uncertain(inputs.activity.value)
+        total = Uncertain(inputs.activity)
     elif inputs.target is not None:
         planned, _ = target_names(volumes, inputs.target)
         total = _for_target(volumes, inputs.target, conversion) / (planned.share or 1.0)
@@ -189,13 +190,13 @@ def _has_surface_rule(inputs: TareInput, spheres: Microspheres, volumes: Sequenc
 def _for_target(volumes: Sequence[PlannedVolume], target: TargetInput, conversion: Uncertain) -> Uncertain:
     planned, names = target_names(volumes, target)
     return compartment_activity_mbq(
-        volume=planned.volume, names=names, dose_gy=Uncertain(target.dose.value), conversion=conversion
+        volume=planned.volume, names=names, dose_gy=Uncertain(target.dose), conversion=conversion
     )
 
 
 def _own(planned: PlannedVolume, conversion: Uncertain) -> Uncertain:
     if planned.stated.activity is not None:
-        return Uncertain(planned.stated.activity.value)
+        return Uncertain(planned.stated.activity)
     if planned.stated.target is None:
         raise ValueError("a perfused volume without share has an activity or a target")
     return _for_target([planned], planned.stated.target, conversion)

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+
 from theradose.model.finding import Finding
 from theradose.model.grid import DensityMap, Volume
 from theradose.model.region import RegionVoxels
@@ -50,6 +52,15 @@ class TareImage:
     def __post_init__(self) -> None:
         for name in ("territories", "tumours"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def normal_liver(self) -> RegionVoxels:
+        """The liver without its tumours."""
+        normal = np.zeros(self.values.grid.shape, np.float32)
+        normal[self.liver.box] = self.liver.fraction
+        for voxels in self.tumours.values():
+            np.minimum(normal[voxels.box], 1 - voxels.fraction, out=normal[voxels.box])
+        return RegionVoxels.from_mask(normal)
 
     def mass_g(self, voxels: RegionVoxels) -> float:
         """Return the mass of a region by the density map."""

@@ -17,7 +17,8 @@ from theradose.plan.inputs.tare import TareInput
 from theradose.plan.probability import interval, interval_coverage
 from theradose.plan.tare_checks import LimitCheck
 from theradose.plan.tare_limits import LESION, LUNGS, NORMAL
-from theradose.plan.tare_volumes import PlannedVolume, RegionOfPlan
+from theradose.plan.tare_regions import RegionOfPlan
+from theradose.plan.tare_volumes import PlannedVolume
 from theradose.uncertainty import Uncertain
 
 _WHOLE_FROM = 100.0
@@ -124,9 +125,9 @@ def plan_inputs(inputs: TareInput, volumes: Sequence[PlannedVolume], product: st
     if inputs.bilirubin is not None:
         rows.append(PlanInput("total bilirubin", shown(inputs.bilirubin, "mg/dL")))
     if inputs.target is not None:
-        rows.append(PlanInput(f"target, {inputs.target.compartment}", f"{inputs.target.dose.value:g} Gy"))
+        rows.append(PlanInput(f"target, {inputs.target.compartment}", f"{inputs.target.dose:g} Gy"))
     if inputs.activity is not None:
-        rows.append(PlanInput("activity", shown(inputs.activity, "MBq")))
+        rows.append(PlanInput("activity", f"{inputs.activity:g} MBq"))
     for planned in volumes:
         volume, item = planned.volume, planned.stated
         from_image = "scout image" if planned.voxels else "stated"

@@ -19,8 +19,8 @@ from theradose.model.grid import DensityMap, Grid, Volume
 from theradose.model.region import RegionVoxels, Segmentation
 from theradose.nuclides import load_nuclide
 from theradose.plan.inputs.tare import ImageInput, TareInput
-from theradose.plan.tare_images import BREMSSTRAHLUNG
 from theradose.plan.tare_request import TareImage, TareRequest
+from theradose.plan.tare_verification import BREMSSTRAHLUNG
 from theradose.quantify.activity import to_activity_map
 from theradose.spatial.density import density_map
 from theradose.spatial.naming import canonical_region

@@ -7,10 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theradose.dose.tare import (
-    ActivityRatio,
-    Compartment,
-    ConcentrationRatio,
-    PerfusedVolume,
     compartment_activity_mbq,
     compartment_dose_gy,
     lung_activity_mbq,
@@ -20,6 +16,7 @@ from theradose.dose.tare import (
     mono_dose_gy,
 )
 from theradose.dose.tare_bsa import body_surface_area_m2, bsa_activity
+from theradose.dose.tare_compartments import ActivityRatio, Compartment, ConcentrationRatio, PerfusedVolume
 from theradose.dose.tare_products import load_product, product_keys
 from theradose.errors import PhysicsError
 from theradose.uncertainty import Uncertain, propagate_monte_carlo

@@ -281,6 +281,18 @@ class TestScout:
         right = next(item for item in image_plan().details["dvh"] if item["compartment"] == "right: tumour-right")
         assert right["d98_gy"] < right["d70_gy"] < right["d50_gy"] < right["d2_gy"]
         assert right["curve"]["cumulative_fraction"][0] == 1
+        fractions = list(right["volume_fraction_at_gy"].values())
+        assert fractions == sorted(fractions, reverse=True) and fractions[0] == 1
+
+    def test_all_normal_liver_is_that_of_the_image(self):
+        """The energy of both lobes over their normal masses: without stated mass the outlines tell it."""
+        found, image = doses(image_plan()), scout_image()
+        masses = {
+            name: image.mass_g(voxels) - image.mass_g(image.tumours[f"tumour-{name}"])
+            for name, voxels in image.territories.items()
+        }
+        energy = sum(mass * found[f"{name}: normal liver"] for name, mass in masses.items())
+        assert found["whole-normal-liver"] == pytest.approx(energy / sum(masses.values()), rel=1e-6)
 
     def test_another_engine_moves_dose_but_not_energy(self):
         """90Y blurs a 4 mm grid: the tumour loses to its surroundings, and the liver keeps within a few per cent."""
@@ -299,6 +311,13 @@ class TestVerification:
         row = result.details["verification"][0]
         assert row["delivered_gy"]["value"] == pytest.approx(49.67 * 1000 / 250)
         assert row["planned_gy"]["value"] == pytest.approx(205 * 2400 / result.activity_mbq.value)
+
+    def test_the_residual_was_not_administered(self):
+        """Planned for 205 Gy at 10 % residual: nine tenths of the prepared activity, given, are the plan."""
+        prepared = plan({"residual": "10 %"}).activity_mbq.value
+        result = plan({"residual": "10 %", "verification": {"kind": "stated", "administered": f"{0.9 * prepared!r} MBq",
+                       "activities": {"tumour": "1 GBq"}}})  # fmt: skip
+        assert result.details["verification"][0]["planned_gy"]["value"] == pytest.approx(205)
 
     def test_organs_hold_no_more_than_was_given(self):
         with pytest.raises(PlanError, match="more than the 2000 MBq administered"):

@@ -8,12 +8,13 @@ import yaml
 
 from tare_liver import LABELS, write_scout
 from theradose.acquire.labels import distribute_activity, read_label_segmentation
-from theradose.errors import PlanError
+from theradose.errors import PlanError, TheradoseError
 from theradose.formats.nifti import read_nifti, write_nifti
 from theradose.model.grid import Volume
 from theradose.nuclides import load_nuclide
 from theradose.plan.inputs.tare import TareInput
 from theradose.plan.tare import plan_tare
+from theradose.workflow.plan import run_plan
 from theradose.workflow.plan_tare import tare_request
 
 START = "2026-03-02T10:00:00+01:00"
@@ -105,6 +106,45 @@ def test_files_that_do_not_fit_are_refused(files, changes, words):
     values["scout"] |= changes
     with pytest.raises(PlanError, match=words) as refusal:
         planned(files, values)
+    assert "\n" not in str(refusal.value) and str(refusal.value).endswith(".")
+
+
+STATED = """
+product: SIR-Spheres
+intent: bilobar
+liver_function: good
+pretreated: false
+target: {compartment: tumour, dose: 205 Gy}
+compartments: [{name: tumour, mass: 250 g, concentration_ratio: 4}, {name: normal, mass: 1250 g}]
+lung: {shunt: 6 %}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("shunt: 6 %", "shunt: 130 %", "lung.shunt: valid values are from 0 and at most 1"),
+        ("dose: 205 Gy", "dose: 205", "target.dose: '205' has no unit"),
+        ("mass: 250 g", "mass: 250", "has no unit"),
+        ("mass: 250 g", "mass: 0,25 kg", "comma"),
+        ("compartments: [{name: tumour, mass: 250 g, concentration_ratio: 4}, {name: normal, mass: 1250 g}]", "",
+         "compartments are missing"),
+        ("pretreated: false", "", "pretreated"),
+        ("lung: {shunt: 6 %}", "lung: {shunt: 6 %}\nliver_mass: 200 g", "tumours have 250 g"),
+        ("lung: {shunt: 6 %}", "lung: {shunt: 6 %}\nverification: {kind: stated, administered: 1 GBq, "
+         "activities: {tumour: 1.1 GBq}}", "more than the 1000 MBq administered"),
+        ("SIR-Spheres", "SIR", "valid names are SIR-Spheres, TheraSphere, QuiremSpheres"),
+        ("concentration_ratio: 4", "concentration_ratio: 4, activity_ratio: 0.8", "give one of them"),
+    ],
+)  # fmt: skip
+def test_bad_input_files_are_refused_with_one_sentence(tmp_path, old, new, words):
+    path = tmp_path / "tare.yaml"
+    path.write_text(STATED, encoding="utf-8")
+    assert run_plan("tare", path).activity_mbq.value == pytest.approx(2469.76, abs=0.01)
+    path.write_text(STATED.replace(old, new), encoding="utf-8")
+    with pytest.raises(TheradoseError) as refusal:
+        run_plan("tare", path)
+    assert words in str(refusal.value)
     assert "\n" not in str(refusal.value) and str(refusal.value).endswith(".")
 
 

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from theradose.model.limit import StatedLimit
-from theradose.model.stated import Stated, StatedActivityMBq, StatedDoseGy, StatedFraction, StatedMassG, stated
-from theradose.model.study import Declaration, Fraction, Patient, StudyPart
+from theradose.model.stated import Stated, StatedActivityMBq, StatedFraction, StatedMassG, stated
+from theradose.model.study import ActivityMBq, Declaration, DoseGy, Fraction, Patient, StudyPart
 
 StatedRatio = Annotated[Stated, stated("1")]
 StatedBilirubin = Annotated[Stated, stated("mg/dL")]
@@ -56,7 +56,7 @@ class TargetInput(StudyPart):
     """The dose that is aimed at, and where."""
 
     compartment: str
-    dose: StatedDoseGy
+    dose: DoseGy
 
 
 class LungCounts(StudyPart):
@@ -94,7 +94,7 @@ class PerfusedVolumeInput(StudyPart):
     regions: RegionNames = ()
     compartments: tuple[CompartmentInput, ...] = ()
     share: Fraction | None = None
-    activity: StatedActivityMBq | None = None
+    activity: ActivityMBq | None = None
     target: TargetInput | None = None
     shunt: StatedFraction | None = None
     residual: StatedFraction | None = None
@@ -137,12 +137,12 @@ class ScoutInput(ImageInput):
 class VerificationInput(StudyPart):
     """What was delivered: an image of the treatment, or the activity of each compartment.
 
-    `kind` ``90Y-bremsstrahlung`` takes the image as a pattern only. `administered_at` is the moment to which the
-    activity is related.
+    `kind` ``90Y-bremsstrahlung`` takes the image as a pattern only. `administered` is what was given, without the
+    residual, and `administered_at` the moment to which it is related.
     """
 
     kind: Literal["90Y-PET", "166Ho-SPECT", "90Y-bremsstrahlung", "stated"]
-    administered: StatedActivityMBq
+    administered: ActivityMBq
     administered_at: datetime | None = None
     timezone: str | None = None
     image: ImageInput | None = None
@@ -177,7 +177,7 @@ class TareInput(StudyPart):
     conversion: str = "label"
     method: Method = "auto"
     target: TargetInput | None = None
-    activity: StatedActivityMBq | None = None
+    activity: ActivityMBq | None = None
     compartments: tuple[CompartmentInput, ...] = ()
     perfused_volumes: tuple[PerfusedVolumeInput, ...] = ()
     liver_mass: StatedMassG | None = None
