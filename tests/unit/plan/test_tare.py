@@ -21,10 +21,14 @@ BASE = {
     "pretreated": False,
     "target": {"compartment": "tumour", "dose": "205 Gy"},
     "compartments": [
-        {"name": "tumour", "mass": {"value": "250 g", "u": "10 %"}, "concentration_ratio": {"value": 4, "u": "20 %"}},
+        {
+            "name": "tumour",
+            "mass": {"value": "250 g", "u": "10 %"},
+            "concentration_ratio": {"value": 4, "relative_u": "20 %"},
+        },
         {"name": "normal", "mass": {"value": "1250 g", "u": "5 %"}},
     ],
-    "lung": {"shunt": {"value": "6 %", "u": "15 %"}, "mass": "1 kg"},
+    "lung": {"shunt": {"value": "6 %", "relative_u": "15 %"}, "mass": "1 kg"},
 }
 LOBES = [
     {
@@ -127,7 +131,7 @@ def test_a_ratio_of_activities_is_converted_by_the_masses():
 
 
 def test_the_shunt_may_come_from_counts():
-    counts = {"lungs": {"value": 600, "u": "4 %"}, "liver": {"value": 9400, "u": "1 %"}}
+    counts = {"lungs": {"value": 600, "relative_u": "4 %"}, "liver": {"value": 9400, "relative_u": "1 %"}}
     result = plan({"lung": {"counts": counts, "mass": "1 kg"}})
     assert result.activity_mbq.value == pytest.approx(plan().activity_mbq.value, rel=1e-12)
     lungs = next(row.dose_gy for row in result.doses if row.target == "lungs")
