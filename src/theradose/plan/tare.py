@@ -30,7 +30,7 @@ from theradose.plan.tare_checks import (
     planned_doses,
 )
 from theradose.plan.tare_images import CompartmentVoxels, dvh_table, scout_doses
-from theradose.plan.tare_limits import LESION, LUNGS, NORMAL, tare_limits
+from theradose.plan.tare_limits import LESION, LUNGS, NORMAL, PERFUSED, tare_limits
 from theradose.plan.tare_prescription import Alternative, alternatives, as_given, chosen_method, prescribe
 from theradose.plan.tare_regions import RegionOfPlan, lung_mass, regions_of_plan
 from theradose.plan.tare_request import TareRequest
@@ -140,7 +140,7 @@ def plan_tare(request: TareRequest) -> Plan:
         title=f"Radioembolisation with {spheres.title}, {inputs.intent}",
         summary=summary_words(total=total, method=method, regions=regions, binding=binding_limit(checks)),
         activity_mbq=total,
-        doses=planned_doses(checks, regions),
+        doses=planned_doses(checks, regions, one_compartment=_sees_one_compartment(inputs, method)),
         formulas=(*(FORMULAS[name] for name in dict.fromkeys(other.method for other in others)), LUNG_FORMULA),
         constants=constants,
         inputs=plan_inputs(inputs, volumes, spheres.title, lung_text),
@@ -160,6 +160,13 @@ def _is_planned(inputs: TareInput, method: str) -> bool:
     """Whether the activity follows from a target or the rule."""
     stated = inputs.activity is not None or any(volume.activity is not None for volume in inputs.perfused_volumes)
     return method == "bsa" or not stated
+
+
+def _sees_one_compartment(inputs: TareInput, method: str) -> bool:
+    """Whether the plan is for perfused volumes as a whole."""
+    targets = [inputs.target, *(volume.target for volume in inputs.perfused_volumes)]
+    for_whole = any(target is not None and target.compartment.endswith(PERFUSED) for target in targets)
+    return method == "mono" or for_whole or inputs.intent == "segmentectomy"
 
 
 def _one_compartment_findings(request: TareRequest, volumes: Sequence[PlannedVolume]) -> list[Finding]:
@@ -254,6 +261,7 @@ def _details(
                 "limit_gy": check.limit.value_gy,
                 "dose_gy": _pair(check.region.dose_gy),
                 "activity_mbq": _pair(check.activity_mbq),
+                "condition": check.limit.condition,
                 "source": check.limit.source,
                 "status": check.limit.status,
             }

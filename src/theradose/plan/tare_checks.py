@@ -15,7 +15,7 @@ from theradose.model.limit import Limit
 from theradose.model.plan import PlannedDose
 from theradose.plan.inputs.tare import TareInput
 from theradose.plan.probability import compare_with_limit
-from theradose.plan.tare_limits import region_of
+from theradose.plan.tare_limits import PERFUSED, region_of
 from theradose.plan.tare_regions import RegionOfPlan
 from theradose.uncertainty import Uncertain
 
@@ -78,13 +78,23 @@ def binding_limit(checks: Sequence[LimitCheck]) -> LimitCheck | None:
     return min(bounded, key=lambda check: check.activity_mbq.value if check.activity_mbq else 0.0, default=None)
 
 
-def planned_doses(checks: Sequence[LimitCheck], regions: Sequence[RegionOfPlan]) -> tuple[PlannedDose, ...]:
-    """Return each region beside all its limits, and beside the lowest of its targets."""
+def planned_doses(
+    checks: Sequence[LimitCheck], regions: Sequence[RegionOfPlan], *, one_compartment: bool
+) -> tuple[PlannedDose, ...]:
+    """Return each region beside all its limits, and beside the lowest of its targets.
+
+    Targets of a perfused volume as a whole are for plans that see one compartment; in others they stand in the table.
+
+    References
+    ----------
+    [Weber2022]_ Doses of one compartment and of several are different columns.
+    """
     doses = []
     for region in regions:
         own = sorted((check.limit for check in checks if check.region is region), key=lambda limit: limit.value_gy)
-        lowest_target = [limit for limit in own if limit.kind == "target"][:1]
-        compared: list[Limit | None] = [*(limit for limit in own if limit.kind == "limit"), *lowest_target] or [None]
+        limits = [limit for limit in own if limit.kind == "limit"]
+        targets = [limit for limit in own if limit.kind == "target" and (one_compartment or limit.organ != PERFUSED)]
+        compared: list[Limit | None] = [*limits, *targets[:1]] or [None]
         doses += [
             compare_with_limit(target=region.label, dose_gy=region.dose_gy, limit=limit, basis="") for limit in compared
         ]

@@ -153,14 +153,11 @@ def limits_table(checks: Sequence[LimitCheck]) -> PlanTable:
             f"{check.region.label} {'≤' if check.is_limit else '≥'} {_range(check)} Gy",
             shown(check.activity_mbq, "MBq"),
             check.limit.source,
-            check.limit.condition,
         )
         for check in sorted(checks, key=lambda check: (not check.is_limit, check.region.label, check.limit.value_gy))
     )
-    note = "Whole activity in the proportions of this plan."
-    return PlanTable(
-        "Activity at each limit and target", ("limit or target", "activity", "source", "condition"), rows, (note,)
-    )
+    note = "Whole activity in the proportions of this plan; conditions stand in the JSON document."
+    return PlanTable("Activity at each limit and target", ("limit or target", "activity", "source"), rows, (note,))
 
 
 def volumes_table(volumes: Sequence[PlannedVolume], activity_mbq: dict[str, Uncertain]) -> PlanTable:

@@ -226,7 +226,15 @@ def test_segmentectomy_has_ablative_targets_and_the_parenchyma_is_the_whole_live
     rows = {row["name"]: row for row in result.details["limits"]}
     assert rows["eanm-glass-segmentectomy"]["limit_gy"] == 400
     assert rows["r1-parenchyma-glass"]["region"] == "whole-normal-liver"
+    assert next(row.limit.value_gy for row in result.doses if row.target == "perfused-liver") == 400
     assert "tare-limit-not-compared" in codes(plan({"intent": "segmentectomy"}))
+
+
+def test_targets_of_one_compartment_are_for_plans_that_see_one():
+    glass = {"product": "TheraSphere", "intent": "lobar", "disease": "HCC"}
+    several, one = plan(glass), plan(glass | {"scout_representative": False})
+    compared = [next(row.limit for row in result.doses if row.target == "perfused-liver") for result in (several, one)]
+    assert compared[0] is None and compared[1].name.startswith("eanm-glass")
 
 
 def test_a_site_adds_its_own_limit():
