@@ -304,8 +304,10 @@ def _bed_findings(region: str, effective: RegionBed) -> list[Finding]:
     findings = []
     if effective.tissue.origin == EBRT:
         findings.append(ebrt_finding(f"The set of parameters '{effective.tissue.name}'", region))
-    absent = [name for name in ("alpha-beta", "repair-half-life")
-              if f"{name}:{effective.tissue.name}" in effective.bed_gy.not_stated]  # fmt: skip
+    sources = {"alpha-beta": "α/β", "repair-half-life": "the repair half-life"}
+    absent = [
+        what for name, what in sources.items() if f"{name}:{effective.tissue.name}" in effective.bed_gy.not_stated
+    ]
     if absent:
         message = (
             f"± of the biologically effective dose is without the uncertainty of {' and '.join(absent)}, which nobody "
