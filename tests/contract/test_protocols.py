@@ -8,13 +8,13 @@ import pytest
 from theradose.data import load_yaml
 from theradose.kinetics.single_time_point import single_time_point_methods
 from theradose.nuclides import canonical_nuclide, nuclide_names
+from theradose.plan.therapies import load_therapies
 from theradose.simulate.population import POPULATIONS, load_population
 from theradose.workflow.protocol_accuracy import relative_u
 from theradose.workflow.protocols import (
     load_equipment,
     load_expectations,
     load_protocol,
-    load_therapies,
     protocol_names,
 )
 

@@ -18,6 +18,7 @@ from theradose.cli import (
     marrow_compare,
     marrow_image,
     organ,
+    plan,
     protocols,
     run,
     validate,
@@ -48,6 +49,7 @@ marrow.marrow_app.command("compare")(marrow_compare.compare_marrow_command)
 app.add_typer(calibrate.calibrate_app, name="calibrate")
 app.add_typer(marrow.marrow_app, name="marrow")
 app.add_typer(organ.organ_app, name="organ")
+app.add_typer(plan.plan_app, name="plan")
 
 
 @app.callback(invoke_without_command=True)

@@ -114,7 +114,7 @@ def _schedule(
 
 
 def _print_recommendation(recommended: Recommendation) -> None:
-    from theradose.workflow.protocols import load_therapies
+    from theradose.plan.therapies import load_therapies
 
     if recommended.have is not None and recommended.assumed:
         print_message(f"taken for granted: {', '.join(recommended.assumed)}")

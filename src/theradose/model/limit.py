@@ -6,11 +6,15 @@ from typing import Literal
 
 from pydantic import Field
 
+from theradose.model.part import StudyPart
 from theradose.model.protocol import Status
-from theradose.model.study import StudyPart
+from theradose.model.stated import StatedDoseGy
 
 DoseQuantity = Literal["absorbed-dose", "BED", "EQD2"]
 """What a limit is stated in; none of them is the other."""
+
+Origin = Literal["radionuclide-therapy", "EBRT", "label"]
+"""Where the experience behind a limit comes from."""
 
 Span = Literal["course", "cycle", "administration"]
 """What is summed up before it is compared."""
@@ -61,7 +65,40 @@ class Limit(StudyPart):
     condition: str = ""
     alpha_beta_gy: float | None = None
     repair_half_life_h: float | None = None
-    origin: Literal["radionuclide-therapy", "EBRT", "label"]
+    origin: Origin
     source: str
     status: Status | Literal["stated"]
     edition: str = ""
+
+
+class StatedLimit(StudyPart):
+    """A limit of the site's own, as a study, an input or a file of limits states it; its status is ``stated``.
+
+    `name` defaults to the organ; `source` says who decided it.
+    """
+
+    name: str | None = Field(default=None, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    organ: str
+    quantity: DoseQuantity = "absorbed-dose"
+    value: StatedDoseGy
+    range: tuple[StatedDoseGy, StatedDoseGy] | None = None
+    span: Span = "course"
+    condition: str = ""
+    origin: Origin
+    source: str
+
+    def as_limit(self) -> Limit:
+        """Return the limit in the units used inside."""
+        return Limit(
+            name=self.name or f"{self.organ}-stated",
+            organ=self.organ,
+            quantity=self.quantity,
+            value_gy=self.value.value,
+            u_gy=self.value.u,
+            range_gy=None if self.range is None else (self.range[0].value, self.range[1].value),
+            span=self.span,
+            condition=self.condition,
+            origin=self.origin,
+            source=self.source,
+            status="stated",
+        )

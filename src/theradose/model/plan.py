@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from theradose.model.finding import Finding
 from theradose.model.limit import DoseQuantity, Limit
+from theradose.model.protocol import Statement
 from theradose.nuclides import Constant
 from theradose.uncertainty import Uncertain
 
@@ -97,6 +98,12 @@ class Plan:
         JSON-compatible values of the planner's own, documented in ``docs/formats/plan.md``.
     findings : tuple of Finding
         What limits the plan.
+    subject : str
+        Whose plan it is, for the page: therapy, patient, cycle.
+    activity_meaning : str
+        What `activity_mbq` is: to administer, or administered.
+    level : Statement or None
+        Level of Article 56 that the plan serves or that the therapy asks for, with its source.
     """
 
     planner: str
@@ -110,3 +117,6 @@ class Plan:
     findings: tuple[Finding, ...]
     tables: tuple[PlanTable, ...] = ()
     details: Mapping[str, object] = field(default_factory=dict)
+    subject: str = ""
+    activity_meaning: str = "Activity to administer"
+    level: Statement | None = None

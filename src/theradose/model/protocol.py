@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from theradose.model.part import StudyPart
 from theradose.model.samples import Specimen
-from theradose.model.study import StudyPart
 
 Status = Literal["verified", "unverified", "choice"]
 
@@ -215,6 +215,43 @@ class Protocol(StudyPart):
         return tuple(visit for visit in self.visits if any(item.kind.is_emission_image for item in visit.measure))
 
 
+Level = Literal[1, 2, 3]
+"""Level of Article 56: 1 activity with dosimetry of a cohort, 2 activity with that of the patient, 3 guided by dose."""
+
+
+class Levels(Statement):
+    """What the position paper on Article 56 says about a therapy.
+
+    Attributes
+    ----------
+    levels : tuple of int
+        Levels for the therapy as its label has it, or as it is established where it has none.
+    off_label, children : tuple of int
+        Levels in development or for another indication, and in children; empty where the paper makes no difference.
+    dosimetry : {"optional", "advisable", "required"}
+        Whether the patient's own dosimetry is.
+    elsewhere : Statement or None
+        Another classification that does not agree.
+    """
+
+    levels: tuple[Level, ...] = Field(min_length=1)
+    off_label: tuple[Level, ...] = ()
+    children: tuple[Level, ...] = ()
+    dosimetry: Literal["optional", "advisable", "required"]
+    elsewhere: Statement | None = None
+
+
+class Label(StudyPart):
+    """Regime of a registered product."""
+
+    product: str
+    activity_gbq: float = Field(gt=0)
+    cycles: int = Field(gt=0)
+    interval_weeks: float = Field(gt=0)
+    source: str
+    status: Status
+
+
 class Therapy(StudyPart):
     """A therapy with its levels of Article 56.
 
@@ -224,8 +261,10 @@ class Therapy(StudyPart):
         What is given.
     critical : str
         The quantity by whose expected accuracy protocols are ranked.
-    levels : Statement
+    levels : Levels
         What the position paper says about the therapy.
+    label : Label or None
+        Regime of the product, where there is one.
     candidate_visits_h : tuple of float
         Times at which one more visit is tried.
     """
@@ -233,7 +272,8 @@ class Therapy(StudyPart):
     title: str
     nuclide: str
     critical: str
-    levels: Statement
+    levels: Levels
+    label: Label | None = None
     candidate_visits_h: tuple[float, ...] = ()
 
 

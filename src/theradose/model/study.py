@@ -10,8 +10,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from theradose.model.cycles import CyclesChoice
+from theradose.model.limit import StatedLimit
+from theradose.model.part import StudyPart as StudyPart
 from theradose.units import parse_count, parse_quantity
 
 
@@ -48,12 +51,6 @@ VOXELWISE = "voxelwise-"
 """What the names of the maps of fitted voxels begin with; the rest is the model."""
 # YAML turns an unquoted date and time into a datetime.
 WordOrTime = Annotated[str, BeforeValidator(lambda value: value.isoformat() if isinstance(value, datetime) else value)]
-
-
-class StudyPart(BaseModel):
-    """Base of all parts of a study: frozen, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Patient(StudyPart):
@@ -366,6 +363,8 @@ class Study(StudyPart):
     cycle: int | None = None
     administrations: tuple[Administration, ...] = ()
     previous_cycles: tuple[PreviousCycle, ...] = ()
+    cycles: CyclesChoice = CyclesChoice()
+    limits: tuple[str | StatedLimit, ...] | None = None
     calibration: CameraCalibration | None = None
     timepoints: tuple[Timepoint, ...] = ()
     names: dict[str, tuple[str, ...]] = Field(default_factory=dict)

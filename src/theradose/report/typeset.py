@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+_SHARED = "house.typ"
 _FOREIGN_SCRIPT = re.compile(r"[\u0600-\u1dff\u2e80-\ud7ff\uf900-\ufaff\U00010000-\U0010ffff]")
 """Scripts beyond the Latin, Greek, Cyrillic and Hebrew of the embedded fonts."""
 
@@ -39,8 +40,9 @@ def typeset(
         (root / "content.json").write_text(text, encoding="utf-8")
         for name, data in (beside or {}).items():
             (root / name).write_bytes(data)
-        source = files("theradose.report").joinpath("templates", template).read_text(encoding="utf-8")
-        (root / template).write_text(source, encoding="utf-8")
+        for part in (template, _SHARED):
+            source = files("theradose.report").joinpath("templates", part).read_text(encoding="utf-8")
+            (root / part).write_text(source, encoding="utf-8")
         document: bytes = typst.compile(
             root / template,
             root=root,

@@ -12,6 +12,7 @@ from theradose.kinetics.models import curve_models
 from theradose.kinetics.single_time_point import single_time_point_methods
 from theradose.nuclides import icrp107_available, load_chain, load_emissions, load_nuclide, nuclide_names
 from theradose.nuclides.icrp107 import LICENCE, icrp107_edition, icrp107_nuclides
+from theradose.plan.planners import planners
 from theradose.provenance import software_versions
 from theradose.registry import Registry
 from theradose.report.exporters import exporters
@@ -30,6 +31,7 @@ def all_registries() -> tuple[Registry[Any], ...]:
         dose_engines,
         marrow_methods,
         response_models,
+        planners,
         exporters,
     )
 

@@ -10,15 +10,14 @@ from typing import Any, Literal
 from theradose.errors import StudyError
 from theradose.model.accuracy import Accuracy, Expectation
 from theradose.model.protocol import Protocol
+from theradose.plan.therapies import load_therapies, require_therapy
 from theradose.workflow.protocol_expectations import ranking_quantity
 from theradose.workflow.protocols import (
     load_equipment,
     load_expectation,
     load_expectations,
     load_protocol,
-    load_therapies,
     protocol_names,
-    require_therapy,
 )
 
 Possible = Literal["yes", "with-reservations", "no"]

@@ -13,6 +13,7 @@ from importlib.resources import as_file, files
 
 from theradose.model.accuracy import Accuracy, Expectation, Expectations, OneMoreVisit
 from theradose.model.protocol import MeasurementKind, Protocol
+from theradose.plan.therapies import require_therapy
 from theradose.provenance import package_version
 from theradose.workflow.protocol_accuracy import (
     SimulatedVisit,
@@ -20,7 +21,7 @@ from theradose.workflow.protocol_accuracy import (
     simulate_accuracy,
     simulation_setting,
 )
-from theradose.workflow.protocols import EXPECTATIONS, load_protocol, protocol_names, require_therapy
+from theradose.workflow.protocols import EXPECTATIONS, load_protocol, protocol_names
 
 _ADDED_STREAM = 1000
 _SOURCE = (

@@ -8,7 +8,7 @@ from typing import Any
 from theradose.data import list_data, load_json, load_yaml
 from theradose.errors import StudyError
 from theradose.model.accuracy import Expectation, Expectations
-from theradose.model.protocol import Equipment, Protocol, Therapy
+from theradose.model.protocol import Equipment, Protocol
 
 DEFAULT_PROTOCOL = "generic/spect"
 EXPECTATIONS = "simulation/expected-accuracy.json"
@@ -44,22 +44,6 @@ def load_expectation(protocol: Protocol) -> Expectation | None:
 
 
 @cache
-def load_therapies() -> dict[str, Therapy]:
-    """Return the packaged therapies by name."""
-    return {name: Therapy.model_validate(entry) for name, entry in load_yaml("therapies.yaml").items()}
-
-
-@cache
 def load_equipment() -> dict[str, Equipment]:
     """Return what a department may have, by name."""
     return {name: Equipment.model_validate(entry) for name, entry in load_yaml("equipment.yaml").items()}
-
-
-def require_therapy(name: str) -> Therapy:
-    """Return a therapy, or refuse with the valid names (``unknown-therapy``)."""
-    known = load_therapies()
-    if name not in known:
-        raise StudyError(
-            f"There is no therapy '{name}' with protocols: valid names are {', '.join(known)}.", code="unknown-therapy"
-        )
-    return known[name]

@@ -16,8 +16,8 @@ from theradose.formats.sample_templates import (
     write_uptake_template,
 )
 from theradose.model.protocol import Measurement, MeasurementKind
+from theradose.plan.therapies import load_therapies
 from theradose.report.sheets import Sheet, SheetColumn, SheetField, write_sheet
-from theradose.workflow.protocols import load_therapies
 from theradose.workflow.schedule import Schedule, ScheduledVisit
 from theradose.workflow.starter_study import starter_study
 

@@ -1,0 +1,135 @@
+"""Levels of Article 56: what a therapy asks for, and how far an activity is from what was intended.
+
+References
+----------
+[Konijnenberg2021]_ Levels, tolerance of the activity, and what is not standardised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from theradose.data import load_yaml
+from theradose.model.protocol import Label, Level, Statement, Therapy
+from theradose.nuclides import Constant
+
+_FILE = "article56.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredLevel:
+    """The levels that a treatment may be planned at, why, and whether it counts as standardised."""
+
+    levels: tuple[Level, ...]
+    standardised: bool
+    reasons: tuple[str, ...]
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """An activity beside another: their quotient − 1, and whether that is within the tolerance."""
+
+    relative: float
+    tolerated: float
+    within: bool
+
+
+def article56_constant(*, name: str) -> Constant:
+    """Return a number of the position paper: ``activity_tolerance``, ``above_label`` or ``not_standardised``.
+
+    References
+    ----------
+    [Konijnenberg2021]_
+    """
+    record = load_yaml(_FILE)[name]
+    return Constant(
+        f"Article 56, {name.replace('_', ' ')}", float(record["value"]), "1", record["source"], record["status"],
+        record["edition"],
+    )  # fmt: skip
+
+
+def activity_deviation(*, given_mbq: float, intended_mbq: float) -> Deviation:
+    """Return how far the administered activity is from the intended one.
+
+    Parameters
+    ----------
+    given_mbq, intended_mbq : float
+        Both positive.
+
+    References
+    ----------
+    [Konijnenberg2021]_
+    """
+    tolerated = article56_constant(name="activity_tolerance").value
+    relative = given_mbq / intended_mbq - 1
+    return Deviation(relative, tolerated, abs(given_mbq - intended_mbq) <= tolerated * intended_mbq * (1 + 1e-12))
+
+
+def label_deviation(*, given_mbq: float, label_mbq: float) -> Deviation:
+    """Return how far an activity is from that of the label; only above the label it ends the standardised therapy.
+
+    Parameters
+    ----------
+    given_mbq, label_mbq : float
+        Both positive.
+
+    References
+    ----------
+    [Konijnenberg2021]_
+    """
+    tolerated = article56_constant(name="above_label").value
+    return Deviation(given_mbq / label_mbq - 1, tolerated, given_mbq <= label_mbq * (1 + tolerated) * (1 + 1e-12))
+
+
+def label_constants(*, label: Label) -> tuple[Constant, ...]:
+    """Return activity and number of cycles of a label as constants.
+
+    References
+    ----------
+    [Konijnenberg2021]_
+    """
+    return (
+        Constant(f"activity of a cycle, {label.product}", label.activity_gbq, "GBq", label.source, label.status, ""),
+        Constant(f"cycles, {label.product}", float(label.cycles), "1", label.source, label.status, ""),
+    )
+
+
+def required_level(
+    *, therapy: Therapy, above_label: bool = False, off_label: bool = False, child: bool = False
+) -> RequiredLevel:
+    """Return the levels of a treatment.
+
+    Parameters
+    ----------
+    therapy : Therapy
+        With its levels.
+    above_label : bool
+        Whether the activity is further above the label than the position paper allows.
+    off_label : bool
+        Another indication, or a product in development.
+    child : bool
+        Whether the patient is one.
+
+    References
+    ----------
+    [Konijnenberg2021]_
+    """
+    known = therapy.levels
+    lowest = int(article56_constant(name="not_standardised").value)
+    levels = known.children if child and known.children else known.levels
+    reasons = ["the patient is a child"] if child and known.children else []
+    if off_label:
+        reasons.append("use outside the label is not standardised")
+        levels = known.off_label or tuple(level for level in levels if level >= lowest)
+    if above_label:
+        reasons.append("the activity is further above the label than what is standardised")
+        levels = tuple(level for level in levels if level >= lowest)
+    standardised = not reasons and 1 in known.levels
+    levels = levels or (2,)
+    text = f"level {' or '.join(map(str, levels))}" + (f", because {' and '.join(reasons)}" if reasons else "")
+    other = f"; another classification: {known.elsewhere.text} ({known.elsewhere.source})" if known.elsewhere else ""
+    return RequiredLevel(
+        levels, standardised, tuple(reasons),
+        Statement(text=f"{text}. {therapy.title}: {known.text}{other}.", source=known.source, status=known.status),
+    )  # fmt: skip

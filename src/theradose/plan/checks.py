@@ -1,0 +1,95 @@
+"""What every plan is checked for, whichever planner made it.
+
+References
+----------
+[JCGM101]_ Probabilities need a stated uncertainty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from theradose.model.finding import Finding
+from theradose.model.limit import Limit
+from theradose.model.plan import Plan, PlannedDose
+
+
+def plan_findings(*, plan: Plan) -> tuple[Finding, ...]:
+    """Return the findings on the doses of a plan: limits exceeded, unknown probabilities, where limits come from.
+
+    Returns
+    -------
+    tuple of Finding
+        ``dose-above-limit`` (critical), ``target-dose-not-reached``, ``probability-not-stated``,
+        ``uncertainty-incomplete``, ``limit-from-external-beam``, ``limit-unverified``.
+
+    References
+    ----------
+    [JCGM101]_
+    """
+    return (*_dose_findings(plan.doses), *_limit_findings(plan.doses))
+
+
+def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
+    for dose in doses:
+        if dose.limit is not None and dose.limit.kind == "limit" and dose.dose_gy.value > dose.limit.value_gy:
+            yield Finding(
+                "dose-above-limit",
+                "critical",
+                f"The best estimate of {dose.dose_gy.value:.3g} Gy ({dose.basis or dose.quantity}) is above the limit "
+                f"of {dose.limit.value_gy:g} Gy ({dose.limit.name}).",
+                dose.target,
+            )
+        if dose.limit is not None and dose.limit.kind == "target" and dose.dose_gy.value < dose.limit.value_gy:
+            yield Finding(
+                "target-dose-not-reached",
+                "warning",
+                f"The best estimate of {dose.dose_gy.value:.3g} Gy ({dose.basis or dose.quantity}) is below the target "
+                f"of {dose.limit.value_gy:g} Gy ({dose.limit.name}).",
+                dose.target,
+            )
+    for target, unknown in _by_target(doses, stated=False).items():
+        sources = ", ".join(sorted({name for dose in unknown for name in dose.dose_gy.not_stated}))
+        yield Finding(
+            "probability-not-stated",
+            "warning",
+            "No uncertainty is stated, so that no probability of exceeding a limit can be: state "
+            f"{f'that of {sources}' if sources else 'the standard uncertainties of the inputs'}.",
+            target,
+        )
+    for target, partly in _by_target(doses, stated=True).items():
+        sources = ", ".join(sorted({name for dose in partly for name in dose.dose_gy.not_stated}))
+        yield Finding(
+            "uncertainty-incomplete",
+            "warning",
+            f"The interval and the probabilities leave out what nobody stated: {sources}.",
+            target,
+        )
+
+
+def _by_target(doses: tuple[PlannedDose, ...], *, stated: bool) -> dict[str, list[PlannedDose]]:
+    """Return the doses without any stated uncertainty, or those with some sources stated and others not."""
+    found: dict[str, list[PlannedDose]] = {}
+    for dose in doses:
+        some = bool(dose.dose_gy.contributions)
+        wanted = some and bool(dose.dose_gy.not_stated) if stated else not some and dose.limit is not None
+        if wanted:
+            found.setdefault(dose.target, []).append(dose)
+    return found
+
+
+def _limit_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
+    limits: dict[str, Limit] = {dose.limit.name: dose.limit for dose in doses if dose.limit is not None}
+    external = [name for name, limit in limits.items() if limit.origin == "EBRT"]
+    if external:
+        yield Finding(
+            "limit-from-external-beam",
+            "warning",
+            "Experience with external beams is behind the limit: dose rate and distribution of a radionuclide "
+            f"therapy differ ({', '.join(external)}).",
+        )
+    unread = [name for name, limit in limits.items() if limit.status == "unverified"]
+    if unread:
+        yield Finding(
+            "limit-unverified", "warning", f"The source of the limit was not read by us: {', '.join(unread)}."
+        )

@@ -1,0 +1,1 @@
+"""What the input files of the planners hold, one module each."""

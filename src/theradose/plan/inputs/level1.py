@@ -1,0 +1,99 @@
+"""Input of ``theradose plan level1``."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from theradose.errors import StudyError
+from theradose.model.limit import StatedLimit
+from theradose.model.stated import StatedActivityMBq
+from theradose.model.study import ActivityMBq, Patient, StudyPart
+from theradose.plan.therapies import require_therapy
+
+Purpose = Literal["routine", "accidental", "unintended"]
+
+
+class VerificationImage(StudyPart):
+    """Whether the delivery was verified by an image, when, and what it showed."""
+
+    done: bool
+    date: datetime.date | None = None
+    finding: str = ""
+
+
+class Level1Input(StudyPart):
+    """The administration and what was intended.
+
+    Attributes
+    ----------
+    therapy : str
+        Key of the packaged therapies.
+    patient : Patient
+        As in a study.
+    activity : Stated
+        Administered, MBq.
+    intended_activity : float or None
+        Prescribed, MBq; ``None`` if none was intended.
+    cycle, cycles : int
+        Number of this cycle and of all planned.
+    previous_activities : tuple of float
+        Of the cycles before this one, MBq; without it they count as this one.
+    label_activity : float or None
+        Of one cycle, MBq, where the packaged label does not hold.
+    off_label : bool
+        Another indication than that of the label, or a product in development.
+    child : bool
+        Whether the patient is one, where levels differ.
+    limits : tuple of str or StatedLimit
+        Names of packaged limits, or limits of the site; without it all packaged ones of the therapy.
+    verification_image : VerificationImage or None
+        Status of the verification.
+    purpose : {"routine", "accidental", "unintended"}
+        What the page is for.
+    description : str
+        What happened, of an accidental or unintended exposure.
+    """
+
+    therapy: str = Field(examples=["lu177-dotatate"])
+    patient: Patient = Patient()
+    activity: StatedActivityMBq = Field(examples=["7.4 GBq"])
+    intended_activity: ActivityMBq | None = None
+    cycle: int = Field(default=1, ge=1)
+    cycles: int = Field(default=1, ge=1)
+    previous_activities: tuple[ActivityMBq, ...] = ()
+    label_activity: ActivityMBq | None = None
+    off_label: bool = False
+    child: bool = False
+    limits: tuple[str | StatedLimit, ...] = ()
+    verification_image: VerificationImage | None = None
+    purpose: Purpose = "routine"
+    description: str = ""
+
+    @field_validator("therapy")
+    @classmethod
+    def _known_therapy(cls, therapy: str) -> str:
+        try:
+            require_therapy(therapy)
+        except StudyError as error:
+            raise ValueError(str(error)) from None
+        return therapy
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Level1Input:
+        if self.cycle > self.cycles:
+            raise ValueError(
+                f"cycle {self.cycle} is beyond the {self.cycles} cycles that are planned: correct 'cycles'"
+            )
+        if self.previous_activities and len(self.previous_activities) != self.cycle - 1:
+            raise ValueError(
+                f"before cycle {self.cycle} there are {self.cycle - 1} cycles, but previous_activities names "
+                f"{len(self.previous_activities)}: name each once"
+            )
+        if self.purpose == "routine" and self.intended_activity is None:
+            raise ValueError("a routine administration has an intended_activity: add for example '7.4 GBq'")
+        if self.purpose != "routine" and not self.description.strip():
+            raise ValueError(f"an {self.purpose} exposure needs a description of what happened")
+        return self

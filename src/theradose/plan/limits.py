@@ -1,0 +1,108 @@
+"""Limits and target doses: packaged ones by name, and those that a site states.
+
+References
+----------
+[deWit2023]_ Limits of kidneys, marrow and salivary glands.
+[Warfvinge2024]_ The cap of the ILUMINET trial with its tolerance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Literal
+
+from theradose.data import list_data, load_yaml
+from theradose.errors import PlanError
+from theradose.model.limit import Limit, StatedLimit
+from theradose.spatial.naming import paired_regions
+
+_FOLDER = "limits"
+
+
+@cache
+def load_limits() -> tuple[Limit, ...]:
+    """Return every packaged limit and target dose, by file and in its order.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    return tuple(
+        Limit.model_validate({"name": name, **fields})
+        for path in list_data(_FOLDER)
+        for name, fields in load_yaml(path).items()
+    )
+
+
+def limit_named(name: str, *, own: Mapping[str, Limit] | None = None) -> Limit:
+    """Return a limit by its name; one of the site's `own` goes before a packaged one.
+
+    Raises
+    ------
+    PlanError
+        ``limit-unknown``.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    known = {limit.name: limit for limit in load_limits()} | dict(own or {})
+    if name not in known:
+        raise PlanError(
+            f"'{name}' is not a limit known here: valid names are {', '.join(known)}.", code="limit-unknown"
+        )
+    return known[name]
+
+
+def limits_for(
+    *, organ: str | None = None, therapy: str | None = None, kind: Literal["limit", "target"] | None = None
+) -> tuple[Limit, ...]:
+    """Return the packaged limits of an organ, a therapy or microsphere product, and a kind; ``None`` takes all.
+
+    A limit that names no therapy holds for each.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    return tuple(
+        limit
+        for limit in load_limits()
+        if organ in (None, limit.organ)
+        and (therapy is None or not limit.therapies or therapy in limit.therapies)
+        and kind in (None, limit.kind)
+    )
+
+
+def resolve_limits(chosen: Sequence[str | StatedLimit], *, own: Mapping[str, Limit] | None = None) -> tuple[Limit, ...]:
+    """Return the limits that an input names or states.
+
+    Parameters
+    ----------
+    chosen : sequence of str or StatedLimit
+        Names, or limits in full.
+    own : mapping of str to Limit, optional
+        Limits of a site's file by name.
+
+    Raises
+    ------
+    PlanError
+        ``limit-unknown``.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    return tuple(limit_named(item, own=own) if isinstance(item, str) else item.as_limit() for item in chosen)
+
+
+def parts_of(organ: str) -> tuple[str, ...]:
+    """Return the regions for which a limit of `organ` holds one by one, the organ itself left out.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    grouped: Mapping[str, Sequence[str]] = load_yaml("cycles.yaml")["parts"]["value"]
+    return (*paired_regions().get(organ, ()), *grouped.get(organ, ()))

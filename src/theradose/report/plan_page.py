@@ -1,0 +1,159 @@
+"""The page of a plan: what was asked, what came out, what it rests on, and room for a signature."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from theradose.model.finding import Finding
+from theradose.model.limit import Limit
+from theradose.model.plan import Plan, PlannedDose
+from theradose.model.result import Estimate
+from theradose.plan.probability import interval, interval_coverage
+from theradose.provenance import package_version
+from theradose.report.content import BANNER
+from theradose.report.numbers import UNKNOWN, format_estimate, format_given, format_number, format_percent, words
+from theradose.report.typeset import typeset
+from theradose.uncertainty import Uncertain
+
+_TEMPLATE = "plan.typ"
+_MBQ_PER_GBQ = 1000.0
+_SIGNATURES = ("medical physics expert, name and date", "physician, name and date")
+_SEVERITIES = ("critical", "warning", "info")
+_QUANTITIES = {"absorbed-dose": "", "BED": "BED", "EQD2": "EQD2"}
+_TELLABLE = 1e-3
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def write_plan_page(plan: Plan, path: Path, *, created: datetime) -> None:
+    """Write a plan as one A4 page; type and tables shrink, and notes become shorter, before anything is left out.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to print.
+    path : Path
+        File to write.
+    created : datetime
+        Date of the document.
+    """
+    created = created.astimezone(UTC).replace(microsecond=0)
+    made = f"{created:%Y-%m-%d %H:%M} UTC"
+    content = {
+        **page_content(plan),
+        "footer": f"theradose {package_version()} · plan {plan.planner} · made {made}",
+        "signatures": _SIGNATURES,
+    }
+    path.write_bytes(typeset(_TEMPLATE, content, timestamp=created))
+
+
+def page_content(plan: Plan) -> dict[str, Any]:
+    """Return what the page of a plan shows, as plain text."""
+    limits = _lettered(plan.doses)
+    return {
+        "title": plan.title,
+        "subject": plan.subject,
+        "summary": plan.summary,
+        "statement": BANNER,
+        "coverage": format_percent(interval_coverage()),
+        "result": None if plan.activity_mbq is None else _activity(plan.activity_mbq, plan.activity_meaning),
+        "level": None if plan.level is None else plan.level.model_dump(),
+        "doses": [_dose_row(dose, limits) for dose in plan.doses],
+        "limits": [{"letter": letter, **_limit_note(limit)} for letter, limit in limits.values()],
+        "formulas": [asdict(formula) for formula in plan.formulas],
+        "constants": [
+            {
+                "name": constant.name,
+                "value": f"{format_given(constant.value)} {'' if constant.unit == '1' else constant.unit}".strip(),
+                "source": constant.source,
+                "status": constant.status,
+            }
+            for constant in plan.constants
+        ],
+        "inputs": [asdict(item) for item in plan.inputs],
+        "tables": [asdict(table) for table in plan.tables],
+        "findings": [_finding(finding) for severity in _SEVERITIES for finding in plan.findings
+                     if finding.severity == severity],
+    }  # fmt: skip
+
+
+def _activity(activity_mbq: Uncertain, meaning: str) -> dict[str, str]:
+    scale, unit = (_MBQ_PER_GBQ, "GBq") if activity_mbq.value >= _MBQ_PER_GBQ else (1.0, "MBq")
+    return {"label": meaning, "value": _with_u(activity_mbq / scale), "unit": unit,
+            "interval": _interval(activity_mbq / scale)}  # fmt: skip
+
+
+def _with_u(quantity: Uncertain) -> str:
+    return format_estimate(Estimate(value=quantity.value, u=quantity.u if quantity.contributions else None))
+
+
+def _interval(quantity: Uncertain) -> str:
+    ends = interval(quantity)
+    return UNKNOWN if ends is None else " – ".join(map(format_number, ends))
+
+
+def _lettered(doses: tuple[PlannedDose, ...]) -> dict[str, tuple[str, Limit]]:
+    """Return each limit once with the letter of its note."""
+    limits = {dose.limit.name: dose.limit for dose in doses if dose.limit is not None}
+    return {name: (letter, limit) for letter, (name, limit) in zip(_letters(len(limits)), limits.items(), strict=True)}
+
+
+def _letters(count: int) -> list[str]:
+    return [_LETTERS[number % len(_LETTERS)] * (1 + number // len(_LETTERS)) for number in range(count)]
+
+
+def _dose_row(dose: PlannedDose, limits: dict[str, tuple[str, Limit]]) -> dict[str, Any]:
+    limit = dose.limit
+    return {
+        "target": words(dose.target),
+        "basis": ", ".join(filter(None, (dose.basis, _QUANTITIES[dose.quantity]))),
+        "dose": _with_u(dose.dose_gy),
+        "interval": _interval(dose.dose_gy),
+        "limit": "" if limit is None else ("≥ " if limit.kind == "target" else "") + format_given(limit.value_gy),
+        "letter": "" if limit is None else limits[limit.name][0],
+        "p": "" if limit is None else _probability(dose.p_exceed),
+        "bar": None if limit is None else _bar(dose, limit),
+    }
+
+
+def _probability(p_exceed: float | None) -> str:
+    """Return a probability; one that is too small to tell is not zero, and one close to 1 is not certain."""
+    if p_exceed is None:
+        return UNKNOWN
+    return "> 99.9 %" if p_exceed > 1 - _TELLABLE else "< 0.1 %" if p_exceed < _TELLABLE else format_percent(p_exceed)
+
+
+def _bar(dose: PlannedDose, limit: Limit) -> dict[str, Any]:
+    """Return dose and interval as parts of the limit, with the tone in which they are drawn."""
+    ends = interval(dose.dose_gy)
+    low, high = (dose.dose_gy.value, dose.dose_gy.value) if ends is None else ends
+    if limit.kind == "target":
+        tone = "good" if low >= limit.value_gy else "warning"
+    elif dose.dose_gy.value > limit.value_gy:
+        tone = "critical"
+    else:
+        tone = "good" if high <= limit.value_gy else "warning"
+    value, low, high = (gray / limit.value_gy for gray in (dose.dose_gy.value, low, high))
+    return {"value": value, "low": low, "high": high, "tone": tone}
+
+
+def _limit_note(limit: Limit) -> dict[str, str]:
+    spread = ""
+    if limit.range_gy is not None:
+        spread = f" (range {format_given(limit.range_gy[0])} – {format_given(limit.range_gy[1])} Gy)"
+    elif limit.u_gy is not None:
+        spread = f" ± {format_given(limit.u_gy)} Gy"
+    what = " ".join(filter(None, (_QUANTITIES[limit.quantity], limit.kind, "per", limit.span)))
+    text = f"{words(limit.name)}: {what}{spread}" + (f"; {limit.condition}" if limit.condition else "")
+    return {
+        "text": text,
+        "origin": "from external beams" if limit.origin == "EBRT" else "",
+        "source": limit.source,
+        "status": limit.status,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, str]:
+    return {**finding.to_json(), "code": words(finding.code)}
