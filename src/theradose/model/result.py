@@ -301,6 +301,17 @@ class CrossCheckResult(Part):
     findings: tuple[FindingResult, ...]
 
 
+class PublishedResult(Part):
+    """The dose per activity of a region beside what is published for the therapy."""
+
+    region: str
+    dose_per_activity_gy_gbq: Estimate
+    low_gy_gbq: float
+    high_gy_gbq: float
+    sources: tuple[str, ...]
+    position: Literal["below", "within", "above"]
+
+
 class LimitResult(Part):
     """A dose limit beside the cumulative dose."""
 
@@ -365,6 +376,7 @@ class Result(Part):
     dose_engine: DoseEngineResult | None = None
     cross_check: CrossCheckResult | None = None
     tumour_burden: TumourBurden | None
+    published: tuple[PublishedResult, ...] = ()
     limits: tuple[LimitResult, ...] = ()
     reporting: tuple[ReportingItem, ...]
     findings: tuple[FindingResult, ...]
