@@ -6,7 +6,7 @@ import pytest
 
 from theradose.plan.reference_ranges import plausibility_findings, published_range, reference_doses
 
-# Hemmingsson 2023, Table 3, Gy/GBq: vertebrae total, hip bones total, blood; without patient 5, whom the authors exclude.
+# Hemmingsson 2023, Table 3, Gy/GBq: vertebrae, hip bones, blood; without patient 5, whom the authors exclude.
 HEMMINGSSON = """
 .093 .085 .015 | .044 .030 .011 | .033 .042 .012 | .036 .025 .010 | .034 .034 .011 | .042 .028 .017 | .050 .054 .012 |
 .062 .045 .013 | .070 .040 .013 | .106 .079 .023 | .077 .058 .014 | .093 .059 .023 | .093 .096 .021 | .157 .116 .029 |

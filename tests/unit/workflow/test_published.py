@@ -3,6 +3,7 @@
 import pytest
 
 from main_job import run_without_report
+from theradose.model.result import Estimate
 from theradose.report.published import published_table
 from theradose.workflow.published import published_findings, published_results
 from tiny_study import write_tiny_study
@@ -12,8 +13,6 @@ class Region:
     """What of a region is compared."""
 
     def __init__(self, name, value, kind="organ"):
-        from theradose.model.result import Estimate
-
         self.name, self.kind, self.dose_per_activity_gy_gbq = name, kind, Estimate(value=value, u=None)
 
 
