@@ -164,6 +164,8 @@ SOURCE_GROUPS: Mapping[str, str] = MappingProxyType(
         "dose-constant": "dose constant",
         "monte-carlo": "transport",
         "transport": "transport",
+        "alpha-beta": "radiobiology",
+        "repair-half-life": "radiobiology",
         ADMINISTERED_ACTIVITY: "administered activity",
     }
 )

@@ -30,6 +30,8 @@ _KINDS: dict[str, dict[str, float]] = {
     "activity concentration": {"MBq/mL": 1.0, "kBq/mL": 1e-3, "Bq/mL": 1e-6, "MBq/L": 1e-3},
     "fraction": {"1": 1.0, "%": 1e-2},
     "attenuation": {"1/cm": 1.0, "1/mm": 10.0},
+    "rate": {"1/h": 1.0, "1/d": 1 / 24},
+    "radiosensitivity": {"1/Gy": 1.0, "1/mGy": 1e3},
     "dose per activity": {"Gy/GBq": 1.0, "mGy/MBq": 1.0, "mGy/GBq": 1e-3},
 }
 

@@ -38,6 +38,11 @@ class RegionDoses:
         self._cumulative_ml: Array = np.cumsum(self._volume_ml)
 
     @property
+    def voxels(self) -> tuple[Array, Array]:
+        """Dose in Gy and volume in mL of each voxel, the hottest first, shapes (n,)."""
+        return self._dose_gy, self._volume_ml
+
+    @property
     def volume_ml(self) -> float:
         """Volume of the region."""
         return float(self._cumulative_ml[-1])

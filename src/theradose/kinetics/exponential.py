@@ -56,6 +56,11 @@ class ExponentialForm:
             *(f"rate_{i + 1}_per_h" for i in range(self.n_rates)),
         )
 
+    @property
+    def knots_h(self) -> Array:
+        """Start, and the end of the infusion where there is one."""
+        return np.unique([0.0, self.infusion_h])
+
     def basis(self, t_h: Array, nonlinear: Array) -> Array:
         """Return the basis functions, shape (n, L)."""
         return np.asarray(phase_value(t_h, self._rates(nonlinear), infusion_h=self.infusion_h) @ self.mixing)
@@ -120,6 +125,11 @@ class ExponentialForm:
             unit[k] = (placed - lowest) / (highest - lowest) if highest > lowest else 0.0
             lowest = placed + gap
         return unit
+
+    def late_phases(self, nonlinear: Array) -> tuple[Array, Array]:
+        """Return all exponentials, from the end of the infusion on."""
+        rates = self._rates(nonlinear)
+        return self.mixing * np.exp(-rates * self.infusion_h)[:, None], rates
 
     def terminal_rate(self, linear: Array, nonlinear: Array) -> tuple[float, int | None]:
         """Return the slowest rate whose coefficient is not zero."""

@@ -87,6 +87,15 @@ class ModelForm(Protocol):
         """Return the place in the unit cube of nonlinear parameters; what is not allowed goes to the next bound."""
         ...
 
+    @property
+    def knots_h(self) -> Array:
+        """Times from 0 at which the basis is not smooth, shape (k,); exponentials alone follow the last one."""
+        ...
+
+    def late_phases(self, nonlinear: Array) -> tuple[Array, Array]:
+        """Return those exponentials: coefficients at the last knot, shape (p, L), and rates, shape (p,)."""
+        ...
+
     def terminal_rate(self, linear: Array, nonlinear: Array) -> tuple[float, int | None]:
         """Return the rate of the last phase and its position among the nonlinear parameters, if it is one."""
         ...

@@ -54,6 +54,11 @@ class TrapezoidForm:
         """Number of points."""
         return len(self.t_h)
 
+    @property
+    def knots_h(self) -> Array:
+        """Start and sample times."""
+        return np.unique([0.0, *self.t_h])
+
     def basis(self, t_h: Array, nonlinear: Array) -> Array:
         """Return the weight of each point at `t_h`, shape (n, L)."""
         times = np.asarray(t_h, float)
@@ -96,6 +101,10 @@ class TrapezoidForm:
     def to_unit(self, nonlinear: Array, bounds: RateBounds) -> Array:
         """Return no coordinates."""
         return np.zeros(0)
+
+    def late_phases(self, nonlinear: Array) -> tuple[Array, Array]:
+        """Return the last point with physical decay."""
+        return np.eye(self.n_linear)[-1:], np.array([self.decay_constant_per_h])
 
     def terminal_rate(self, linear: Array, nonlinear: Array) -> tuple[float, int | None]:
         """Return physical decay."""

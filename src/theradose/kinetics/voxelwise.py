@@ -26,11 +26,12 @@ import numpy as np
 
 from theradose.data import load_yaml
 from theradose.errors import FitError, GeometryError
+from theradose.kinetics.course import course_of_form
 from theradose.kinetics.fit import rate_bounds
 from theradose.kinetics.models import RateBounds, curve_models
 from theradose.kinetics.settings import default_settings
 from theradose.model.activity import ActivityMap
-from theradose.model.arrays import Array
+from theradose.model.arrays import Array, frozen
 from theradose.model.curve import TimeActivityCurve
 from theradose.model.finding import Finding
 from theradose.model.grid import Volume
@@ -72,6 +73,9 @@ class VoxelFits:
         Of the last phase, float32; NaN without activity.
     state : Volume
         Bits of :class:`VoxelState`, uint8.
+    g : Volume or None
+        Lea-Catcheside factor of the voxel's own curve with the repair rate of its place, float32; NaN without activity
+        or repair rate. ``None`` if it was not asked for.
     """
 
     model: str
@@ -79,6 +83,30 @@ class VoxelFits:
     u_tia: Volume
     effective_half_life_h: Volume
     state: Volume
+    g: Volume | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RepairRates:
+    """Which rate of repair holds where.
+
+    Attributes
+    ----------
+    rates_per_h : ndarray, shape (r,)
+        Rates of repair, positive.
+    which : ndarray of int16, shape (z, y, x)
+        Position of the voxel's rate among them; -1 without one.
+    """
+
+    rates_per_h: Array
+    which: Array
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rates_per_h", frozen(self.rates_per_h, float))
+        object.__setattr__(self, "which", frozen(self.which, np.int16))
+
+
+_NO_REPAIR = RepairRates(np.zeros(0), np.full((0, 0, 0), -1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,15 +117,17 @@ class _Maps:
     u_tia: Array
     half_life: Array
     state: Array
+    g: Array | None
 
-    def flat(self, planes: slice) -> tuple[Array, Array, Array, Array]:
+    def flat(self, planes: slice) -> tuple[Array, Array, Array, Array, Array]:
         parts = (self.tia, self.u_tia, self.half_life, self.state)
         tia, u_tia, half_life, state = (part[planes].reshape(-1) for part in parts)
-        return tia, u_tia, half_life, state
+        g = np.empty(len(tia), np.float32) if self.g is None else self.g[planes].reshape(-1)
+        return tia, u_tia, half_life, state, g
 
 
-BlockFit = Callable[[Array, Array, Array, Array, Array, Array], None]
-"""Fits a block: values (m, n), voxels to fit (m,), and four maps (m,) to fill."""
+BlockFit = Callable[[Array, Array, Array, Array, Array, Array, Array, Array], None]
+"""Fits a block: values (m, n), voxels to fit (m,), their rates of repair (m,), and five maps (m,) to fill."""
 
 
 def fit_voxels(
@@ -108,6 +138,7 @@ def fit_voxels(
     floor: float | Sequence[float] | None = None,
     model: str = "mono",
     mask: Array | None = None,
+    repair: RepairRates | None = None,
     progress: Callable[[float], None] | None = None,
     threads: int | None = None,
     chunk_voxels: int = _CHUNK_VOXELS,
@@ -129,6 +160,8 @@ def fit_voxels(
         One of ``VOXEL_MODELS``.
     mask : ndarray of bool, shape (z, y, x), optional
         Voxels to fit; the others count as without activity.
+    repair : RepairRates, optional
+        Asks for the Lea-Catcheside factor of each voxel, which its curve has only while it is fitted.
     progress : callable, optional
         Told the fraction that is done; an exception from it ends the fit.
     threads : int, optional
@@ -157,8 +190,10 @@ def fit_voxels(
     """
     t_h = _check_maps(maps, nuclide=nuclide, model=model)
     grid = maps[0].grid
-    if mask is not None and mask.shape != grid.shape:
-        raise GeometryError(f"The mask has the shape {mask.shape}, the images have {grid.shape}.", code="grid-mismatch")
+    for name, array in (("mask", mask), ("map of repair rates", None if repair is None else repair.which)):
+        if array is not None and array.shape != grid.shape:
+            raise GeometryError(f"The {name} has the shape {array.shape}, the images have {grid.shape}.",
+                                code="grid-mismatch")  # fmt: skip
     absolute_u, findings = _noise_floor(_largest_values(maps), floor)
     relative = _per_map(relative_u, len(maps))
     if not (np.isfinite(relative).all() and (relative >= 0).all() and (absolute_u > 0).all()):
@@ -166,13 +201,19 @@ def fit_voxels(
             "The fit of voxels needs relative uncertainties of zero or more and a positive noise floor: state them.",
             code="uncertainty-missing",
         )
-    fit_block = _block_fit(model, t_h, relative, absolute_u, decay_constant_per_h=nuclide.decay_constant_per_h)
-    filled = _Maps(*(np.empty(grid.shape, kind) for kind in (np.float32, np.float32, np.float32, np.uint8)))
-    task = partial(_fit_planes, fit_block, maps, mask, filled)
+    rates = (repair or _NO_REPAIR).rates_per_h
+    decay = nuclide.decay_constant_per_h
+    fit_block = _block_fit(model, t_h, relative, absolute_u, repair_per_h=rates, decay_constant_per_h=decay)
+    tia, u_tia, half_life = (np.empty(grid.shape, np.float32) for _ in range(3))
+    g = None if repair is None else np.empty(grid.shape, np.float32)
+    filled = _Maps(tia, u_tia, half_life, np.empty(grid.shape, np.uint8), g)
+    task = partial(_fit_planes, fit_block, maps, mask, None if repair is None else repair.which, filled)
     _run(task, _slabs(grid.shape, chunk_voxels), threads=threads or os.cpu_count() or 1, progress=progress)
-    names = ("tia", "u_tia", "half_life", "state")
-    tia, u_tia, half_life, state = (Volume(getattr(filled, name), grid) for name in names)
-    return VoxelFits(model, tia, u_tia, half_life, state), (*findings, *_bound_findings(filled, nuclide))
+    fits = VoxelFits(
+        model, Volume(tia, grid), Volume(u_tia, grid), Volume(half_life, grid), Volume(filled.state, grid),
+        None if g is None else Volume(g, grid),
+    )  # fmt: skip
+    return fits, (*findings, *_bound_findings(filled, nuclide))
 
 
 def _check_maps(maps: Sequence[ActivityMap], *, nuclide: Nuclide, model: str) -> Array:
@@ -258,6 +299,7 @@ def _block_fit(
     relative_u: Array,
     floor: Array,
     *,
+    repair_per_h: Array,
     decay_constant_per_h: float,
 ) -> BlockFit:
     """Return the compiled fit with everything that is the same for all voxels."""
@@ -267,11 +309,15 @@ def _block_fit(
     if model == "trapezoid":
         form = curve_models.get(model).bind(t_h=t_h, decay_constant_per_h=decay_constant_per_h)
         hours = form.integral(0.0, math.inf, np.zeros(0))
-        return partial(trapezoid_voxels, relative_u, floor, hours, math.log(2) / decay_constant_per_h)
+        course = course_of_form(form, np.zeros(0))
+        overlaps = np.zeros((len(repair_per_h), len(t_h), len(t_h)))
+        for index, rate in enumerate(repair_per_h):
+            overlaps[index] = course.overlap(rate_per_h=float(rate))
+        return partial(trapezoid_voxels, relative_u, floor, hours, math.log(2) / decay_constant_per_h, overlaps)
     times = TimeActivityCurve("voxel", t_h, np.ones_like(t_h), np.ones_like(t_h), {}, "maps")
     n_rates = 1 if model == "mono" else 2
     bounds = rate_bounds(times, decay_constant_per_h=decay_constant_per_h, settings=default_settings(), n_rates=n_rates)
-    common = (t_h, relative_u, floor)
+    common = (t_h, relative_u, floor, repair_per_h)
     rates = _table_rates(bounds, _TABLE_RATES)
     if model == "mono":
         table = np.exp(-np.outer(t_h, rates))
@@ -310,11 +356,17 @@ def _slabs(shape: tuple[int, int, int], chunk_voxels: int) -> list[slice]:
 
 
 def _fit_planes(
-    fit_block: BlockFit, maps: Sequence[ActivityMap], mask: Array | None, filled: _Maps, planes: slice
+    fit_block: BlockFit,
+    maps: Sequence[ActivityMap],
+    mask: Array | None,
+    which: Array | None,
+    filled: _Maps,
+    planes: slice,
 ) -> None:
     values = np.stack([item.data[planes].reshape(-1) for item in maps], axis=1).astype(np.float64, order="C")
     inside = np.ones(len(values), bool) if mask is None else np.array(mask[planes], bool).reshape(-1)
-    fit_block(values, inside, *filled.flat(planes))
+    rate = np.full(len(values), -1, np.int16) if which is None else which[planes].reshape(-1)
+    fit_block(values, inside, rate, *filled.flat(planes))
 
 
 def _run(

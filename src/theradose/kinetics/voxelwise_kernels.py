@@ -183,19 +183,31 @@ def fit_mono(values: Array, weights: Array, t_h: Array, rates: Array, start: int
 
 
 @kernel
+def lea_catcheside(a1: float, l1: float, a2: float, l2: float, repair: float) -> float:
+    """Return the Lea-Catcheside factor of a1 exp(−l1 t) + a2 exp(−l2 t) for a rate of repair."""
+    total = a1 / l1 + a2 / l2
+    alone = a1 * a1 / (2.0 * l1 * (repair + l1)) + a2 * a2 / (2.0 * l2 * (repair + l2))
+    mixed = a1 * a2 / (l1 + l2) * (1.0 / (repair + l1) + 1.0 / (repair + l2))
+    return 2.0 * (alone + mixed) / (total * total)
+
+
+@kernel
 def mono_voxels(
     t_h: Array,
     relative_u: Array,
     floor: Array,
+    repair: Array,
     rates: Array,
     table: Array,
     squares: Array,
     values: Array,
     inside: Array,
+    which: Array,
     tia: Array,
     u_tia: Array,
     half_life: Array,
     state: Array,
+    g: Array,
 ) -> None:
     """Fit A exp(−λt) to each voxel of a block.
 
@@ -203,6 +215,8 @@ def mono_voxels(
     ----------
     t_h, relative_u, floor : ndarray, shape (n,)
         Sample times, relative and absolute standard uncertainties.
+    repair : ndarray, shape (r,)
+        Rates of repair.
     rates : ndarray, shape (g,)
         Table of rates, ascending between the bounds.
     table, squares : ndarray, shape (n, g)
@@ -211,12 +225,14 @@ def mono_voxels(
         Activity concentrations.
     inside : ndarray of bool, shape (m,)
         Voxels to fit.
-    tia, u_tia, half_life, state : ndarray, shape (m,)
+    which : ndarray of int, shape (m,)
+        Position of the voxel's rate of repair, -1 without one.
+    tia, u_tia, half_life, state, g : ndarray, shape (m,)
         Filled in.
     """
     norms, products, weights = np.empty(len(rates)), np.empty(len(rates)), np.empty(len(t_h))
     for v in range(len(values)):
-        tia[v], u_tia[v], half_life[v], state[v] = 0.0, math.nan, math.nan, 0
+        tia[v], u_tia[v], half_life[v], state[v], g[v] = 0.0, math.nan, math.nan, 0, math.nan
         if not inside[v] or not weigh_voxel(values[v], relative_u, floor, weights):
             continue
         start = best_of_table(values[v], weights, table, squares, norms, products)
@@ -224,6 +240,8 @@ def mono_voxels(
             continue
         rate, amplitude, u, outcome = fit_mono(values[v], weights, t_h, rates, start)
         tia[v], u_tia[v], half_life[v], state[v] = amplitude / rate, u, _LN2 / rate, outcome
+        if which[v] >= 0:
+            g[v] = rate / (repair[which[v]] + rate)
 
 
 @kernel
@@ -232,12 +250,15 @@ def trapezoid_voxels(
     floor: Array,
     hours: Array,
     tail_half_life_h: float,
+    overlaps: Array,
     values: Array,
     inside: Array,
+    which: Array,
     tia: Array,
     u_tia: Array,
     half_life: Array,
     state: Array,
+    g: Array,
 ) -> None:
     """Integrate each voxel of a block with fixed weights.
 
@@ -247,10 +268,12 @@ def trapezoid_voxels(
         Contribution of a point to the integral per activity.
     tail_half_life_h : float
         Half-life after the last point.
+    overlaps : ndarray, shape (r, n, n)
+        Half of the Lea-Catcheside factor times the square of the integral, as a form of the points, by rate of repair.
     """
     weights = np.empty(len(hours))
     for v in range(len(values)):
-        tia[v], u_tia[v], half_life[v], state[v] = 0.0, math.nan, math.nan, 0
+        tia[v], u_tia[v], half_life[v], state[v], g[v] = 0.0, math.nan, math.nan, 0, math.nan
         if not inside[v] or not weigh_voxel(values[v], relative_u, floor, weights):
             continue
         total = variance = 0.0
@@ -259,3 +282,9 @@ def trapezoid_voxels(
             variance += hours[i] * hours[i] / weights[i]
         if total > 0.0:
             tia[v], u_tia[v], half_life[v], state[v] = total, math.sqrt(variance), tail_half_life_h, FITTED
+            if which[v] >= 0:
+                overlap = 0.0
+                for i in range(len(hours)):
+                    for j in range(len(hours)):
+                        overlap += values[v, i] * overlaps[which[v], i, j] * values[v, j]
+                g[v] = 2.0 * overlap / (total * total)

@@ -34,6 +34,7 @@ from theradose.kinetics.voxelwise_kernels import (
     SATURATED,
     best_of_table,
     fit_mono,
+    lea_catcheside,
     weigh_voxel,
 )
 from theradose.kinetics.voxelwise_two_rates_uncertainty import integral_u
@@ -154,6 +155,7 @@ def bi_voxels(
     t_h: Array,
     relative_u: Array,
     floor: Array,
+    repair: Array,
     rates: Array,
     table: Array,
     squares: Array,
@@ -163,10 +165,12 @@ def bi_voxels(
     bounds: Array,
     values: Array,
     inside: Array,
+    which: Array,
     tia: Array,
     u_tia: Array,
     half_life: Array,
     state: Array,
+    g: Array,
 ) -> None:
     """Fit two phases of clearance with positive amplitudes to each voxel of a block; one where two do no better.
 
@@ -174,6 +178,8 @@ def bi_voxels(
     ----------
     t_h, relative_u, floor : ndarray, shape (n,)
         Sample times, relative and absolute standard uncertainties.
+    repair : ndarray, shape (r,)
+        Rates of repair.
     rates : ndarray, shape (g,)
         Table of rates, ascending between the bounds.
     table, squares : ndarray, shape (n, g)
@@ -190,7 +196,9 @@ def bi_voxels(
         Activity concentrations.
     inside : ndarray of bool, shape (m,)
         Voxels to fit.
-    tia, u_tia, half_life, state : ndarray, shape (m,)
+    which : ndarray of int, shape (m,)
+        Position of the voxel's rate of repair, -1 without one.
+    tia, u_tia, half_life, state, g : ndarray, shape (m,)
         Filled in.
     """
     n = len(t_h)
@@ -198,7 +206,7 @@ def bi_voxels(
     basis, shares = np.empty((4, n)), np.empty(4)
     slowest, extent, gap = bounds[0], bounds[1], bounds[2]
     for v in range(len(values)):
-        tia[v], u_tia[v], half_life[v], state[v] = 0.0, math.nan, math.nan, 0
+        tia[v], u_tia[v], half_life[v], state[v], g[v] = 0.0, math.nan, math.nan, 0, math.nan
         if not inside[v] or not weigh_voxel(values[v], relative_u, floor, weights):
             continue
         start = best_of_table(values[v], weights, table, squares, space[0, : len(rates)], space[1, : len(rates)])
@@ -207,6 +215,8 @@ def bi_voxels(
         fill_work(values[v], weights, work)
         rate, amplitude, u, outcome = fit_mono(values[v], weights, t_h, rates, start)
         tia[v], u_tia[v], half_life[v], state[v] = amplitude / rate, u, _LN2 / rate, outcome | ONE_PHASE
+        if which[v] >= 0:
+            g[v] = rate / (repair[which[v]] + rate)
         best = mono_chi(work, t_h, rate, amplitude)
         pair = best_pair(values[v], weights, table, squares, pairs, mixed, space)
         added = best_addition(work, table)
@@ -223,6 +233,8 @@ def bi_voxels(
                 first, second, _ = unit_rates(x, y, slowest, extent, gap)
                 tia[v], half_life[v], state[v] = a1 / first + a2 / second, _LN2 / first, bound_state(x, y)
                 u_tia[v] = integral_u(work, t_h, x, y, a1, a2, chi, slowest, extent, gap, False, basis, shares)
+                if which[v] >= 0:
+                    g[v] = lea_catcheside(a1, first, a2, second, repair[which[v]])
 
 
 @kernel
@@ -230,16 +242,19 @@ def uptake_voxels(
     t_h: Array,
     relative_u: Array,
     floor: Array,
+    repair: Array,
     places: Array,
     differences: Array,
     squares: Array,
     bounds: Array,
     values: Array,
     inside: Array,
+    which: Array,
     tia: Array,
     u_tia: Array,
     half_life: Array,
     state: Array,
+    g: Array,
 ) -> None:
     """Fit A (exp(−λ1 t) − exp(−λ2 t)) to each voxel of a block.
 
@@ -253,7 +268,7 @@ def uptake_voxels(
     basis, shares = np.empty((4, n)), np.empty(4)
     slowest, extent, gap = bounds[0], bounds[1], bounds[2]
     for v in range(len(values)):
-        tia[v], u_tia[v], half_life[v], state[v] = 0.0, math.nan, math.nan, 0
+        tia[v], u_tia[v], half_life[v], state[v], g[v] = 0.0, math.nan, math.nan, 0, math.nan
         if not inside[v] or not weigh_voxel(values[v], relative_u, floor, weights):
             continue
         pair = best_of_table(values[v], weights, differences, squares, space[0], space[1])
@@ -264,3 +279,5 @@ def uptake_voxels(
         first, second, _ = unit_rates(x, y, slowest, extent, gap)
         tia[v], half_life[v], state[v] = a1 / first + a2 / second, _LN2 / first, bound_state(x, y)
         u_tia[v] = integral_u(work, t_h, x, y, a1, a2, chi, slowest, extent, gap, True, basis, shares)
+        if which[v] >= 0:
+            g[v] = lea_catcheside(a1, first, a2, second, repair[which[v]])

@@ -92,6 +92,13 @@ class Grid:
         edges = [(-0.5, n - 0.5) for n in self.shape]
         return self.to_lps(np.array(list(product(*edges))))
 
+    def crop(self, box: tuple[slice, slice, slice]) -> Grid:
+        """Return the grid of the voxels in a box of slices with start and stop."""
+        affine = np.array(self.affine_mm)
+        affine[:3, 3] = self.to_lps(np.array([part.start for part in box]))
+        z, y, x = (part.stop - part.start for part in box)
+        return Grid((z, y, x), affine, self.frame_of_reference)
+
     def matches(self, other: Grid, *, tolerance_mm: float = 0.01) -> bool:
         """Return whether both grids have the same voxels, within `tolerance_mm` at every corner."""
         if self.shape != other.shape:

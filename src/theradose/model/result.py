@@ -151,6 +151,62 @@ class BudgetResult(Part):
     group: str = "other"
 
 
+class BedDvhResult(Part):
+    """Summary of the biologically effective dose of a region's voxels, in Gy, from the dose map."""
+
+    mean_gy: float
+    d95_gy: float
+    d50_gy: float
+    d2_gy: float
+    curve: DvhCurve
+
+
+class BedResult(Part):
+    """What the biologically effective dose of a region rests on.
+
+    `status` is the weaker one of the parameters. `kinetics` says whose time course the voxels of the histogram have,
+    `region` or the model of the fits of voxels. `not_stated` lists the sources that are not in the uncertainty.
+    """
+
+    tissue: str
+    alpha_beta_gy: Estimate
+    repair_half_life_h: Estimate
+    lea_catcheside: Estimate
+    source: str
+    status: str
+    origin: str | None
+    kinetics: str
+    not_stated: tuple[str, ...]
+    budget: tuple[BudgetResult, ...]
+    dvh: BedDvhResult | None
+
+
+class RbeWeightedResult(Part):
+    """A dose with alpha particles weighted by what the study states; `unit` has the weight in it and is no Gy."""
+
+    weighted: Estimate
+    unit: str
+    rbe: float
+
+
+class ResponseResult(Part):
+    """What a response model says of a region; without a value there is a reason.
+
+    `interval` is that of 95 %, ``null`` where the parameters have no uncertainty.
+    """
+
+    model: str
+    quantity: str
+    unit: str
+    value: float | None
+    interval: tuple[float, float] | None
+    reason: str | None
+    parameters: dict[str, float]
+    source: str | None
+    status: str | None
+    origin: str | None
+
+
 class RegionResult(Part):
     """Everything about one region."""
 
@@ -178,6 +234,9 @@ class RegionResult(Part):
     alpha_gy: Estimate | None = None
     bed_gy: Estimate | None = None
     eqd2_gy: Estimate | None = None
+    bed: BedResult | None = None
+    rbe_weighted: RbeWeightedResult | None = None
+    responses: tuple[ResponseResult, ...] = ()
     outlined_on: str = "not stated"
     dvh: DvhResult | None
     budget: tuple[BudgetResult, ...]

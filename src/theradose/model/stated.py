@@ -70,6 +70,8 @@ StatedMassG = Annotated[Stated, stated("g")]
 StatedMassKg = Annotated[Stated, stated("kg")]
 StatedVolumeMl = Annotated[Stated, stated("mL")]
 StatedTimeH = Annotated[Stated, stated("h")]
+StatedRatePerH = Annotated[Stated, stated("1/h")]
 StatedFraction = Annotated[Stated, stated("1", zero=True, highest=1.0)]
+StatedShare = Annotated[Stated, stated("1", highest=1.0)]
 StatedDosePerActivity = Annotated[Stated, stated("Gy/GBq")]
 """Gy/GBq."""

@@ -28,6 +28,7 @@ DurationH = Annotated[float, _quantity("h"), Field(ge=0)]
 WeightKg = Annotated[float, _quantity("kg"), Field(gt=0)]
 HeightCm = Annotated[float, _quantity("cm"), Field(gt=0)]
 MassG = Annotated[float, _quantity("g"), Field(gt=0)]
+DoseGy = Annotated[float, _quantity("Gy"), Field(gt=0)]
 LengthMm = Annotated[float, _quantity("mm"), Field(ge=0)]
 DensityGPerMl = Annotated[float, _quantity("g/mL"), Field(gt=0)]
 SensitivityCpsPerMBq = Annotated[float, _quantity("cps/MBq"), Field(gt=0)]
@@ -314,6 +315,36 @@ class DoseChoice(StudyPart):
     assumed_density: DensityGPerMl | None = None
 
 
+class RegionBiology(StudyPart):
+    """Radiobiology of one region; what is not stated is taken from the packaged set `tissue`, or the region's own.
+
+    `parameters` are those of the response models in `models`, by the names in their data.
+    """
+
+    tissue: str | None = None
+    alpha_beta: DoseGy | None = None
+    alpha_beta_u: Fraction | None = None
+    repair_half_life: Annotated[float, _quantity("h"), Field(gt=0)] | None = None
+    repair_half_life_u: Fraction | None = None
+    alpha: Annotated[float, _quantity("1/Gy"), Field(gt=0)] | None = None
+    rbe: Annotated[float, Field(gt=0)] | None = None
+    source: str | None = None
+    models: tuple[str, ...] = ()
+    parameters: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    tumour: Literal["net"] | None = None
+    grade: Annotated[int, Field(ge=1)] | None = None
+    skeletal: bool | None = None
+    progressing: bool | None = None
+
+
+class BiologyChoice(StudyPart):
+    """What a dose means to the tissues; `dose_covers` says what the dose of this study is that of."""
+
+    regions: dict[str, RegionBiology] = Field(default_factory=dict)
+    dose_covers: Literal["one-cycle", "all-cycles"] = "one-cycle"
+    map: bool = False
+
+
 class ReportChoice(StudyPart):
     """What the report shows."""
 
@@ -353,6 +384,7 @@ class Study(StudyPart):
     planar: PlanarChoice = PlanarChoice()
     rois: tuple[PlanarRoi, ...] = ()
     dose: DoseChoice = DoseChoice()
+    biology: BiologyChoice = BiologyChoice()
     report: ReportChoice = ReportChoice()
 
     @property

@@ -75,9 +75,7 @@ def limits_for(
     )
 
 
-def resolve_limits(
-    chosen: Sequence[str | StatedLimit], *, own: Mapping[str, Limit] | None = None
-) -> tuple[Limit, ...]:
+def resolve_limits(chosen: Sequence[str | StatedLimit], *, own: Mapping[str, Limit] | None = None) -> tuple[Limit, ...]:
     """Return the limits that an input names or states.
 
     Parameters

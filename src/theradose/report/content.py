@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from theradose.model.result import RegionResult, Result
 from theradose.report.acquisition import evidence_table, image_table, planar_table, registration_table
+from theradose.report.biology import biology_section
 from theradose.report.blocks import (
     Block,
     Cell,
@@ -20,6 +21,7 @@ from theradose.report.blocks import (
     Table,
     present,
     row,
+    status_cell,
 )
 from theradose.report.engines import engine_section
 from theradose.report.inputs import ReportImages
@@ -71,6 +73,7 @@ def build_document(result: Result, images: ReportImages | None, pictures: Sequen
         Section("curves", "Time-activity curves", present((*_named(places, "curves-"), fit_table(result)))),
         Section("readings", "Whole body and thyroid", reading_blocks(result)),
         Section("dvh", "Dose-volume histograms", present((*_named(places, "histograms"), dvh_table(result)))),
+        Section("biology", "Radiobiology", biology_section(result)),
         Section("engine", "Dose engine", engine_section(result, tuple(_named(places, "cross-check")))),
         Section(
             "budget", "Uncertainty budget",
@@ -137,7 +140,7 @@ def _limit_table(result: Result) -> Table:
                 Cell(limit.organ, strong=True), limit.quantity, format_given(limit.limit_gy),
                 format_number(limit.cumulative_gy),
                 Cell(format_number(limit.margin_gy), "critical" if (limit.margin_gy or 0) < 0 else ""),
-                limit.source, _status(limit.status),
+                limit.source, status_cell(limit.status),
             )
             for limit in result.limits
         ),
@@ -157,7 +160,7 @@ def _method(result: Result, images: ReportImages | None) -> tuple[Block, ...]:
         (Column("Constant", stretch=1.0), Column("Value", "", "right"), Column("Unit"),
          Column("Source", stretch=1.6), Column("Status")),
         tuple(
-            row(Cell(c.name, strong=True), format_given(c.value), c.unit, c.source, _status(c.status))
+            row(Cell(c.name, strong=True), format_given(c.value), c.unit, c.source, status_cell(c.status))
             for c in result.constants
         ),
         ("unverified: the constant is used, but the text of its source was not read by the developers.",)
@@ -228,10 +231,6 @@ def _parameter(name: str, value: object) -> Fact:
 def _version(text: str) -> str:
     """Return a version, or the beginning of a hash."""
     return f"{text[:_HASH_DIGITS]}…" if len(text) > 2 * _HASH_DIGITS else text
-
-
-def _status(status: str) -> Cell:
-    return Cell(status, "warning" if status == "unverified" else "muted", strong=status == "unverified")
 
 
 def _densities(regions: Sequence[RegionResult]) -> str:

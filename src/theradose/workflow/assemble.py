@@ -19,7 +19,6 @@ from theradose.model.finding import Finding
 from theradose.model.region import RegionKind
 from theradose.model.result import (
     ConstantResult,
-    DvhCurve,
     DvhResult,
     Estimate,
     EvidenceLine,
@@ -41,8 +40,9 @@ from theradose.workflow.assemble_readings import (
     thyroid_result,
     whole_body_result,
 )
+from theradose.workflow.biology_document import constants_of_biology, meaning_fields
 from theradose.workflow.case import Case
-from theradose.workflow.document_parts import budget_lines, estimate, integral_fields
+from theradose.workflow.document_parts import budget_lines, constant_result, dvh_curve, estimate, integral_fields
 from theradose.workflow.engine_document import cross_check_result, engine_result, finding_results
 from theradose.workflow.marrow_image import ImageMarrow
 from theradose.workflow.outcome import Outcome, PlanarOnlyOutcome, RegionOutcome, TimepointOutcome
@@ -79,7 +79,11 @@ def assemble_result(
         else {**describe_study(case.study), "protocol": case.protocol.name},
         constants=tuple(
             dict.fromkeys(
-                (*_constants(case, imaged=outcome is not None), *constants_of_marrow(readings, marrow, case.nuclide))
+                (
+                    *_constants(case, imaged=outcome is not None),
+                    *constants_of_marrow(readings, marrow, case.nuclide),
+                    *(() if outcome is None else constants_of_biology(outcome)),
+                )
             )
         ),
         images=() if outcome is None else tuple(_image(timepoint, outcome) for timepoint in outcome.timepoints),
@@ -123,8 +127,8 @@ def _without_absolute_paths(value: Any) -> Any:
 def _constants(case: Case, *, imaged: bool) -> tuple[ConstantResult, ...]:
     nuclide = case.nuclide
     physical = [
-        ConstantResult(name=c.name, value=c.value, unit=c.unit, source=c.source, status=c.status)
-        for c in (nuclide.half_life_h, *charged_energy_constants(nuclide), load_constant("elementary-charge"))
+        constant_result(constant)
+        for constant in (nuclide.half_life_h, *charged_energy_constants(nuclide), load_constant("elementary-charge"))
     ]
     if not imaged:
         return tuple(physical)
@@ -205,6 +209,7 @@ def _region(case: Case, outcome: RegionOutcome) -> RegionResult:
         dose_gy=estimate(dose),
         dose_per_activity_gy_gbq=estimate(dose * _MBQ_PER_GBQ / case.administered_mbq),
         alpha_gy=_alpha(outcome.dose),
+        **meaning_fields(outcome.meaning),
         dvh=_dvh(outcome.doses, estimate(map_uncertainty(case, tia)).u),
         budget=budget_lines(dose),
         **integral_fields(case, tia),
@@ -227,6 +232,7 @@ def _planar_only(case: Case, outcome: PlanarOnlyOutcome) -> RegionResult:
         dose_gy=estimate(dose),
         dose_per_activity_gy_gbq=estimate(dose * _MBQ_PER_GBQ / case.administered_mbq),
         alpha_gy=_alpha(outcome.dose),
+        **meaning_fields(outcome.meaning),
         dvh=None,
         budget=budget_lines(dose),
         **integral_fields(case, outcome.tia),
@@ -278,9 +284,5 @@ def _dvh(doses: RegionDoses, common_relative_u: float | None) -> DvhResult:
         d50_gy=doses.dose_to_hottest(0.50),
         d2_gy=doses.dose_to_hottest(0.02),
         volume_fraction_at_gy={f"{level:g}": doses.fraction_at(level) for level in levels},
-        curve=DvhCurve(
-            dose_gy=tuple(histogram.dose_gy.tolist()),
-            cumulative_fraction=tuple(histogram.cumulative_fraction.tolist()),
-            differential_ml_per_gy=tuple(histogram.differential_ml_per_gy.tolist()),
-        ),
+        curve=dvh_curve(histogram),
     )

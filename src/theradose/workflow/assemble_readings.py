@@ -8,7 +8,13 @@ from theradose.dose.marrow import DEFAULT_METHOD
 from theradose.model.result import ConstantResult, Estimate, ThyroidResult, WholeBodyResult
 from theradose.nuclides import Nuclide
 from theradose.workflow.case import Case
-from theradose.workflow.document_parts import budget_lines, constant_document, estimate, integral_fields
+from theradose.workflow.document_parts import (
+    budget_lines,
+    constant_document,
+    constant_result,
+    estimate,
+    integral_fields,
+)
 from theradose.workflow.marrow import constants_used
 from theradose.workflow.marrow_document import treatment_document
 from theradose.workflow.marrow_image import ImageMarrow
@@ -69,6 +75,4 @@ def constants_of_marrow(readings: Readings, image: ImageMarrow | None, nuclide: 
     """Return every constant that the doses to red marrow rest on."""
     used = () if readings.blood is None else constants_used([readings.blood], nuclide)
     used += () if image is None else image.constants
-    return tuple(
-        ConstantResult(name=c.name, value=c.value, unit=c.unit, source=c.source, status=c.status) for c in used
-    )
+    return tuple(map(constant_result, used))

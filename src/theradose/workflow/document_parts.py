@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from theradose.model.curve import CurveFit, TimeActivityCurve, TimeIntegratedActivity
-from theradose.model.result import BudgetResult, CurveResult, Estimate, FitResult
+from theradose.model.dose import DoseVolumeHistogram
+from theradose.model.result import BudgetResult, ConstantResult, CurveResult, DvhCurve, Estimate, FitResult
 from theradose.nuclides import Constant
 from theradose.uncertainty import Uncertain, budget
 from theradose.workflow.case import Case
@@ -63,6 +64,26 @@ def estimate(quantity: Uncertain) -> Estimate:
     uncertainty that nobody knows.
     """
     return Estimate(value=quantity.value, u=quantity.u if quantity.contributions else None)
+
+
+def dvh_curve(histogram: DoseVolumeHistogram) -> DvhCurve:
+    """Return a histogram for a document."""
+    return DvhCurve(
+        dose_gy=tuple(histogram.dose_gy.tolist()),
+        cumulative_fraction=tuple(histogram.cumulative_fraction.tolist()),
+        differential_ml_per_gy=tuple(histogram.differential_ml_per_gy.tolist()),
+    )
+
+
+def constant_result(constant: Constant) -> ConstantResult:
+    """Return a constant for a document."""
+    return ConstantResult(
+        name=constant.name,
+        value=constant.value,
+        unit=constant.unit,
+        source=constant.source,
+        status=constant.status,
+    )
 
 
 def pair_document(quantity: Uncertain | None) -> dict[str, float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -9,22 +10,23 @@ import numpy as np
 
 from theradose.acquire.load import image_reference
 from theradose.formats.dicom.context import DicomContext, StructureSetReference
-from theradose.formats.dicom.rtdose_write import write_rtdose
+from theradose.formats.dicom.rtdose_write import Heterogeneity, write_rtdose
 from theradose.formats.dicom.rtstruct_write import write_rtstruct
 from theradose.formats.dicom.seg_write import write_seg
 from theradose.formats.dicom.uids import derive_uid
 from theradose.formats.nifti import write_nifti
+from theradose.model.dose import DoseMap
 from theradose.model.finding import Finding
 from theradose.model.grid import Volume
-from theradose.model.region import RegionKind, Segmentation
 from theradose.provenance import package_version
 from theradose.spatial.contouring import contour_segmentation
+from theradose.spatial.labels import label_image
+from theradose.workflow.biology import bed_map
 from theradose.workflow.case import Case
 from theradose.workflow.engine_document import DIFFERENCE_FILE
 from theradose.workflow.outcome import Outcome
 
-# The most specific region keeps a voxel of the label image.
-_PAINTED_LAST = (RegionKind.WHOLE_BODY, RegionKind.OTHER, RegionKind.ORGAN, RegionKind.LESION)
+BED_FILE = "bed.nii.gz"
 
 
 def export_maps(case: Case, outcome: Outcome, folder: Path, *, run_id: str, created: datetime) -> tuple[Finding, ...]:
@@ -48,28 +50,21 @@ def export_maps(case: Case, outcome: Outcome, folder: Path, *, run_id: str, crea
     if outcome.maps.cross is not None:
         difference = outcome.maps.cross.data - outcome.dose.data
         write_nifti(Volume(difference, outcome.dose.grid), folder / DIFFERENCE_FILE)
+    effective = bed_map(outcome.regions, segmentation, outcome.dose) if case.study.biology.map else None
+    if effective is not None:
+        write_nifti(effective, folder / BED_FILE)
     write_nifti(outcome.tia, folder / "tia.nii.gz")
     write_nifti(label_image(segmentation), folder / "regions.nii.gz")
     rates = folder / "dose_rates"
     rates.mkdir()
     for name, rate in outcome.dose_rates.items():
         write_nifti(rate, rates / f"{name}.nii.gz")
-    return _export_dicom(case, outcome, folder / "dicom", run_id=run_id, created=created)
+    return _export_dicom(case, outcome, effective, folder / "dicom", run_id=run_id, created=created)
 
 
-def label_image(segmentation: Segmentation) -> Volume:
-    """Return region numbers from 1 in the order of the segmentation; a voxel inside by half or more is labelled."""
-    labels = np.zeros(segmentation.grid.shape, np.int16)
-    numbered = sorted(
-        enumerate(zip(segmentation.regions, segmentation.voxels, strict=True), start=1),
-        key=lambda item: (_PAINTED_LAST.index(item[1][0].kind), -item[1][1].voxel_count),
-    )
-    for number, (_, voxels) in numbered:
-        labels[voxels.box][voxels.mostly_inside] = number
-    return Volume(labels, segmentation.grid)
-
-
-def _export_dicom(case: Case, outcome: Outcome, folder: Path, *, run_id: str, created: datetime) -> tuple[Finding, ...]:
+def _export_dicom(
+    case: Case, outcome: Outcome, effective: DoseMap | None, folder: Path, *, run_id: str, created: datetime
+) -> tuple[Finding, ...]:
     folder.mkdir()
     reference = outcome.reference
     image = image_reference(case.study_file.resolve(case.timepoint(reference.id).activity or ""))
@@ -80,6 +75,7 @@ def _export_dicom(case: Case, outcome: Outcome, folder: Path, *, run_id: str, cr
         contours, noticed = contour_segmentation(reference.segmentation, series_uid=image.series_uid)
         structures = write_rtstruct(folder / "rtstruct.dcm", contours, context=context, image=image)
         findings += noticed
+    heterogeneity: Heterogeneity = "IMAGE" if outcome.ct is not None else "WATER"
     dvhs = {region.region.name: region.doses.histogram() for region in outcome.regions} if structures else None
     findings += write_rtdose(
         folder / "rtdose.dcm",
@@ -87,8 +83,21 @@ def _export_dicom(case: Case, outcome: Outcome, folder: Path, *, run_id: str, cr
         context=context,
         dvhs=dvhs,
         structure_set=structures,
-        heterogeneity="IMAGE" if outcome.ct is not None else "WATER",
+        heterogeneity=heterogeneity,
     )
+    if effective is not None:
+        beds = {region.region.name: region.meaning.bed for region in outcome.regions}
+        histograms = {name: of.doses.histogram() for name, of in beds.items() if of is not None and of.doses}
+        # A written dose has no sign for what is not known: outside the regions it is 0.
+        findings += write_rtdose(
+            folder / "rtdose_bed.dcm",
+            replace(effective, data=np.nan_to_num(effective.data, nan=0.0)),
+            context=context,
+            dvhs=histograms if structures else None,
+            structure_set=structures,
+            heterogeneity=heterogeneity,
+            effective=True,
+        )
     return tuple(findings)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from theradose.acquire.sources import READABLE_FORMATS
+from theradose.biology.responses import response_models
 from theradose.dose.engines import dose_engines
 from theradose.dose.marrow import marrow_methods
 from theradose.kinetics.models import curve_models
@@ -29,6 +30,7 @@ def all_registries() -> tuple[Registry[Any], ...]:
         single_time_point_methods,
         dose_engines,
         marrow_methods,
+        response_models,
         planners,
         exporters,
     )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from theradose.biology.rbe import RbeWeightedDose
+from theradose.biology.responses import Response
+from theradose.biology.tissue import Tissue
 from theradose.dose.dvh import RegionDoses
 from theradose.dose.transported import TransportFactor
 from theradose.model.activity import ActivityMap
@@ -56,6 +59,44 @@ class TimepointOutcome:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class RegionBed:
+    """Biologically effective dose of one region.
+
+    Attributes
+    ----------
+    tissue : Tissue
+        Its parameters.
+    g : Uncertain
+        Lea-Catcheside factor of the region's own time course.
+    bed_gy, eqd2_gy : Uncertain
+        Of the region's dose.
+    doses : RegionDoses or None
+        Biologically effective doses of the voxels of the dose map, Gy; ``None`` without a map.
+    kinetics : str
+        Whose time course the voxels have: ``region``, or the model of the fits of voxels.
+    map : Volume or None
+        The biologically effective dose in the box of the region, Gy, float32.
+    """
+
+    tissue: Tissue
+    g: Uncertain
+    bed_gy: Uncertain
+    eqd2_gy: Uncertain
+    doses: RegionDoses | None
+    kinetics: str
+    map: Volume | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionMeaning:
+    """What the dose of a region means, as far as parameters are known; `responses` by the name of the model."""
+
+    bed: RegionBed | None = None
+    rbe_weighted: RbeWeightedDose | None = None
+    responses: Mapping[str, Response] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RegionOutcome:
     """One region from curve to dose; `transport` is ``None`` for local deposition, `cross` without cross-check."""
 
@@ -67,6 +108,7 @@ class RegionOutcome:
     doses: RegionDoses
     transport: TransportFactor | None = None
     cross: RegionDose | None = None
+    meaning: RegionMeaning = RegionMeaning()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +119,7 @@ class PlanarOnlyOutcome:
     tia: TimeIntegratedActivity
     mass_g: Uncertain
     dose: RegionDose
+    meaning: RegionMeaning = RegionMeaning()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -32,6 +32,7 @@ from theradose.store.runs import (
 )
 from theradose.store.steps import StepStore
 from theradose.workflow.assemble import assemble_result
+from theradose.workflow.biology import planar_with_meaning, region_tissues, repair_rates, unused_findings, with_meaning
 from theradose.workflow.case import Case, InputHashes, check_distinct, check_one_patient, hash_inputs, open_case
 from theradose.workflow.doses import dose_rate_maps, dose_u_map, integrate_field, region_outcomes
 from theradose.workflow.engine_maps import check_engines, engine_maps, unmapped_findings
@@ -179,11 +180,18 @@ def compute(
     segmentations, segmentation, density = measured.outlines.segmentations, measured.segmentation, measured.density
     times_h = {item.timepoint.id: item.activity.t_h for item in loaded}
     whole_field, remainder, field_findings = integrate_field(case, loaded, segmentations, measured.planar)
+    names = [*segmentation.names, *(item.region.name for item in measured.planar_only)]
+    tissues = region_tissues(case, names)
+    repair = repair_rates(segmentation, tissues)
     tia, mapped = reference_tia(
-        case, reference, loaded, registrations, segmentation, measured.imaged_tias, remainder
-    )  # fmt: skip
+        case, reference, loaded, registrations, segmentation, measured.imaged_tias, remainder, repair
+    )
     maps, dosed = engine_maps(case, tia.tia, density, segmentation, steps, on_progress=on_progress)
     regions, massed = region_outcomes(case, segmentation, measured.integrated, density, maps)
+    regions, meant = with_meaning(
+        case, regions, tissues=tissues, segmentation=segmentation, dose=maps.dose, g=tia.g, repair=repair
+    )
+    planar_only, meant_planar = planar_with_meaning(case, measured.planar_only, tissues=tissues)
     dose_rates, moved = dose_rate_maps(case, loaded, registrations, density, steps)
     timepoints = tuple(
         TimepointOutcome(
@@ -210,10 +218,10 @@ def compute(
         whole_field=whole_field,
         marrow=measured.marrow,
         planar=measured.planar.timepoints,
-        planar_only=measured.planar_only,
+        planar_only=planar_only,
         findings=_distinct(
             *image_findings(case, times_h, measured.planar.times_h), *measured.findings, *field_findings, *mapped,
-            *dosed, *massed, *moved,
+            *dosed, *massed, *meant, *meant_planar, *unused_findings(case, names), *moved,
             *unmapped_findings(case, [item.region.name for item in measured.planar_only]),
         ),
     )  # fmt: skip

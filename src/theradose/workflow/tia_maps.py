@@ -8,7 +8,7 @@ import numpy as np
 
 from theradose.dose.energy import emitted_energy
 from theradose.kinetics.maps import tia_map
-from theradose.kinetics.voxelwise import fit_voxels
+from theradose.kinetics.voxelwise import RepairRates, fit_voxels
 from theradose.model.activity import ActivityMap
 from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.finding import Finding
@@ -35,10 +35,13 @@ class ReferenceTia:
     relative_u : Volume or None
         Relative standard uncertainty of each voxel from its own fit, float32, NaN where it was not fitted; ``None``
         where voxels follow the time course of their region, whose noise per voxel nobody knows.
+    g : Volume or None
+        Lea-Catcheside factor of each voxel's own fit, NaN where there is none; ``None`` where none was asked for.
     """
 
     tia: Volume
     relative_u: Volume | None = None
+    g: Volume | None = None
 
 
 _OF_THE_TIME_COURSE = ("fit", "counting", "model", "single-time-point", "before-first-point")
@@ -54,10 +57,12 @@ def reference_tia(
     segmentation: Segmentation,
     tias: dict[str, TimeIntegratedActivity],
     remainder: TimeIntegratedActivity | None,
+    repair: RepairRates | None = None,
 ) -> tuple[ReferenceTia, tuple[Finding, ...]]:
     """Return the time-integrated activity per voxel of the reference grid.
 
-    Where voxels are fitted, those that some image does not show keep the time course of their region.
+    Where voxels are fitted, those that some image does not show keep the time course of their region. `repair` asks
+    for the Lea-Catcheside factors of the fits.
     """
     by_region = tia_map(reference.activity, segmentation=segmentation, tias=tias, remainder=remainder)
     choice = case.study.dose.tia_map
@@ -72,7 +77,7 @@ def reference_tia(
         whole = Volume(np.ones(item.activity.grid.shape, np.float32), item.activity.grid)
         covered &= average_volume(whole, by_region.grid, transform=transform).data > _COVERED
     fits, findings = fit_voxels(
-        maps, nuclide=case.nuclide, relative_u=case.measurement_relative_u, model=model, mask=covered
+        maps, nuclide=case.nuclide, relative_u=case.measurement_relative_u, model=model, mask=covered, repair=repair
     )
     message = (
         f"The map of time-integrated activity is the fit '{model}' of each voxel over {len(maps)} aligned images, not "
@@ -84,7 +89,7 @@ def reference_tia(
     tia = np.where(covered, fits.tia.data, by_region.data)
     relative_u = np.full(tia.shape, np.nan, np.float32)
     np.divide(fits.u_tia.data, fits.tia.data, out=relative_u, where=covered & (fits.tia.data > 0))
-    maps_of_voxels = ReferenceTia(Volume(tia, by_region.grid), Volume(relative_u, by_region.grid))
+    maps_of_voxels = ReferenceTia(Volume(tia, by_region.grid), Volume(relative_u, by_region.grid), fits.g)
     return maps_of_voxels, (Finding("tia-map-voxelwise", "info", message), *findings)
 
 

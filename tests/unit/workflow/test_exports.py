@@ -4,7 +4,7 @@ import numpy as np
 
 from theradose.model.grid import Grid
 from theradose.model.region import Region, RegionKind, RegionVoxels, Segmentation
-from theradose.workflow.exports import label_image
+from theradose.spatial.labels import label_image
 
 GRID = Grid.axis_aligned((1, 1, 6), (1.0, 1.0, 1.0))
 

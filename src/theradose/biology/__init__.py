@@ -1,0 +1,1 @@
+"""What an absorbed dose means to a tissue: biologically effective dose, uniform equivalents, probabilities."""
