@@ -1,6 +1,8 @@
 """Pooling of published doses, and what is out of range."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,7 +19,15 @@ from theradose.plan.reference_ranges import (
 from theradose.plan.therapies import load_therapies
 from theradose.spatial.naming import canonical_region
 
+REFERENCES = Path(__file__).parents[3] / "src" / "theradose" / "data" / "references.bib"
+KEYS = set(re.findall(r"^@\w+\{([^,]+),", REFERENCES.read_text(encoding="utf-8"), flags=re.MULTILINE))
 DOTATATE = "lu177-dotatate"
+
+
+def test_every_source_is_in_the_bibliography():
+    for therapy in load_therapies():
+        for row in reference_doses(therapy=therapy):
+            assert row.source.partition(":")[0] in KEYS, row.source
 
 
 def test_rows_are_of_known_therapies_and_canonical_organs():

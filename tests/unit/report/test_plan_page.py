@@ -59,6 +59,13 @@ def test_it_is_one_page_however_much_there_is_to_say(tmp_path, size):
     assert pages(tmp_path / "page.pdf") == 1
 
 
+def test_a_plan_without_activity_and_doses_has_a_page(tmp_path):
+    made = plan(activity_mbq=None)
+    assert page_content(made)["result"] is None
+    write_plan_page(made, tmp_path / "page.pdf", created=NOON)
+    assert pages(tmp_path / "page.pdf") == 1
+
+
 def test_data_is_never_markup(tmp_path):
     write_plan_page(plan([dose(10, 2, against=limit(condition=HOSTILE))], 3, HOSTILE), tmp_path / "p.pdf", created=NOON)
     assert pages(tmp_path / "p.pdf") == 1
