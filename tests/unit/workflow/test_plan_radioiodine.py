@@ -87,7 +87,7 @@ class TestDtc:
     def test_a_haematocrit_of_the_input_serves_samples_without_one(self, tmp_path):
         plan = planned(
             tmp_path, "dtc", weight="70 kg", whole_body_residence="30 h", tracer=self.TRACER,
-            blood=blood_table(tmp_path, "plasma"), haematocrit={"value": "0.4", "u": "5 %"},
+            blood=blood_table(tmp_path, "plasma"), haematocrit={"value": "0.4", "relative_u": "5 %"},
         )  # fmt: skip
         assert plan.details["dose_per_activity_gy_gbq"]["u"] is not None
 
