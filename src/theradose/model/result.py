@@ -361,14 +361,17 @@ class CrossCheckResult(Part):
 
 
 class PublishedResult(Part):
-    """The dose per activity of a region beside what is published for the therapy."""
+    """The dose per activity of a region beside what is published for the therapy.
+
+    `position` in the range is ``None`` where only an average is published.
+    """
 
     region: str
     dose_per_activity_gy_gbq: Estimate
     low_gy_gbq: float
     high_gy_gbq: float
     sources: tuple[str, ...]
-    position: Literal["below", "within", "above"]
+    position: Literal["below", "within", "above"] | None
 
 
 class LimitResult(Part):

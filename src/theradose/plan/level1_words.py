@@ -16,7 +16,7 @@ from theradose.plan.article56 import Deviation
 from theradose.plan.inputs.level1 import Level1Input, Purpose, VerificationImage
 from theradose.plan.level1_doses import MBQ_PER_GBQ, ExcessDose, ExpectedOrgan
 from theradose.plan.probability import interval
-from theradose.plan.reference_ranges import pooling_statement
+from theradose.plan.reference_ranges import PublishedRange, pooling_statement
 from theradose.uncertainty import Uncertain
 
 _TITLES: dict[Purpose, str] = {
@@ -151,7 +151,7 @@ def range_table(*, organs: Iterable[ExpectedOrgan]) -> PlanTable:
         (
             organ.target.replace("-", " "),
             _with_u(organ.expected.dose_per_activity_gy_gbq),
-            f"{_digits(organ.published.low_gy_gbq, 2)} – {_digits(organ.published.high_gy_gbq, 2)}",
+            "one average" if organ.published.is_average else _span(organ.published),
             f"{len(organ.expected.rows)} of {len(organ.published.rows)}",
         )
         for organ in organs
@@ -176,6 +176,10 @@ def _verification_words(image: VerificationImage | None) -> str:
 def _digits(value: float, count: int) -> str:
     """Return a number with its significant digits, zeros at the end included."""
     return f"{value:#.{count}g}".rstrip(".")
+
+
+def _span(published: PublishedRange) -> str:
+    return f"{_digits(published.low_gy_gbq, 2)} – {_digits(published.high_gy_gbq, 2)}"
 
 
 def _percent(relative: float) -> str:

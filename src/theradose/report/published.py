@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from theradose.model.result import Result
+from theradose.model.result import PublishedResult, Result
 from theradose.report.blocks import Cell, Column, Table, Tone, row
-from theradose.report.numbers import format_estimate, format_number
+from theradose.report.numbers import UNKNOWN, format_estimate, format_number
 
 _TONES: dict[str, Tone] = {"within": "good", "below": "warning", "above": "warning"}
 
@@ -14,8 +14,8 @@ def published_table(result: Result) -> Table:
     rows = tuple(
         row(
             Cell(item.region, strong=True), format_estimate(item.dose_per_activity_gy_gbq),
-            f"{format_number(item.low_gy_gbq, digits=2)} – {format_number(item.high_gy_gbq, digits=2)}",
-            Cell(item.position, _TONES[item.position]), str(len(item.sources)),
+            _span(item), Cell(UNKNOWN) if item.position is None else Cell(item.position, _TONES[item.position]),
+            str(len(item.sources)),
         )
         for item in result.published
     )  # fmt: skip
@@ -27,3 +27,8 @@ def published_table(result: Result) -> Table:
         ("The range spans all published patients; a dose outside three times the range is a finding. Sources are in "
          "result.json.",),
     )  # fmt: skip
+
+
+def _span(item: PublishedResult) -> str:
+    low, high = (format_number(value, digits=2) for value in (item.low_gy_gbq, item.high_gy_gbq))
+    return f"{low} on average" if item.position is None else f"{low} – {high}"

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from theradose.model.finding import Finding
 from theradose.model.reference import ReferenceMethod
 from theradose.model.region import RegionKind
 from theradose.model.result import Estimate, PublishedResult, RegionResult
-from theradose.plan.reference_ranges import IMAGE_METHODS, LESION, plausibility_findings, published_range
+from theradose.plan.reference_ranges import (
+    IMAGE_METHODS,
+    LESION,
+    PublishedRange,
+    plausibility_findings,
+    published_range,
+)
 
 _MARROW = "red-marrow"
 _MARROW_METHODS: dict[str, tuple[ReferenceMethod, ...]] = {"blood": ("blood",), "image": IMAGE_METHODS}
@@ -43,10 +49,16 @@ def published_results(
                 low_gy_gbq=known.low_gy_gbq,
                 high_gy_gbq=known.high_gy_gbq,
                 sources=tuple(dict.fromkeys(row.source for row in known.rows)),
-                position="below" if value < known.low_gy_gbq else "above" if value > known.high_gy_gbq else "within",
+                position=_position(value, known),
             )
         )
     return tuple(found)
+
+
+def _position(value: float, known: PublishedRange) -> Literal["below", "within", "above"] | None:
+    if known.is_average:
+        return None
+    return "below" if value < known.low_gy_gbq else "above" if value > known.high_gy_gbq else "within"
 
 
 def published_findings(

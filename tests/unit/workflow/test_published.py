@@ -30,6 +30,12 @@ def test_each_region_of_the_table_has_its_position():
     assert findings == ()
 
 
+def test_an_average_is_no_range():
+    (result,), findings = compared(Region("spleen", 0.07), therapy="lu177-psma")
+    assert result.position is None and result.low_gy_gbq == result.high_gy_gbq == 0.06
+    assert findings == ()
+
+
 def test_a_lesion_is_compared_with_lesions_whatever_its_name():
     (result,), findings = compared(Region("liver", 300.0, kind="lesion"))
     assert result.high_gy_gbq > 5
