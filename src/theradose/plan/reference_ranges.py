@@ -181,7 +181,8 @@ def plausibility_findings(
     factor = float(load_yaml(_FILE)["outside_factor"]["value"])
     given, low, high = dose_per_activity_gy_gbq, reference.low_gy_gbq, reference.high_gy_gbq
     place = where or organ
-    label = load_therapies()[therapy].label
+    # The doses of lesions spread so widely that almost any number would fit as one per cycle.
+    label = None if reference.organ == LESION else load_therapies()[therapy].label
     highest = _highest_plausible(therapy, reference.organ) or factor * high
     if label is not None and given > highest and low <= given / label.activity_gbq <= high:
         return (

@@ -110,3 +110,9 @@ def test_a_dose_that_can_be_is_not_taken_for_a_dose_per_cycle():
 
 def test_the_statement_of_the_rule_is_a_choice():
     assert reference_ranges.pooling_statement().status == "choice"
+
+
+def test_a_lesion_is_never_taken_for_a_dose_per_cycle():
+    high = published_range(therapy=DOTATATE, organ="lesion").high_gy_gbq
+    (finding,) = plausibility_findings(therapy=DOTATATE, organ="lesion", dose_per_activity_gy_gbq=5 * high)
+    assert finding.code == "dose-outside-reference"
