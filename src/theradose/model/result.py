@@ -360,6 +360,20 @@ class CrossCheckResult(Part):
     findings: tuple[FindingResult, ...]
 
 
+class PublishedResult(Part):
+    """The dose per activity of a region beside what is published for the therapy.
+
+    `position` in the range is ``None`` where only an average is published.
+    """
+
+    region: str
+    dose_per_activity_gy_gbq: Estimate
+    low_gy_gbq: float
+    high_gy_gbq: float
+    sources: tuple[str, ...]
+    position: Literal["below", "within", "above"] | None
+
+
 class LimitResult(Part):
     """A dose limit beside the cumulative dose."""
 
@@ -424,6 +438,7 @@ class Result(Part):
     dose_engine: DoseEngineResult | None = None
     cross_check: CrossCheckResult | None = None
     tumour_burden: TumourBurden | None
+    published: tuple[PublishedResult, ...] = ()
     limits: tuple[LimitResult, ...] = ()
     reporting: tuple[ReportingItem, ...]
     findings: tuple[FindingResult, ...]

@@ -59,8 +59,8 @@ def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
         yield Finding(
             "probability-not-stated",
             "warning",
-            "No uncertainty is stated, so that no probability of exceeding a limit can be: state "
-            f"{f'that of {sources}' if sources else 'the standard uncertainties of the inputs'}.",
+            "There is no probability of exceeding a limit, because no uncertainty is known"
+            f"{f' (not stated: {sources})' if sources else ''}.",
             target,
         )
     for target, partly in _by_target(doses, stated=True).items():

@@ -32,6 +32,7 @@ from theradose.report.numbers import (
     format_number,
     words,
 )
+from theradose.report.published import published_table
 from theradose.report.readings import reading_blocks
 from theradose.report.region_tables import budget_table, dvh_table, fit_table, region_table
 from theradose.report.reporting import count_stated, load_reporting_list, study_value
@@ -79,6 +80,7 @@ def build_document(result: Result, images: ReportImages | None, pictures: Sequen
             present((*_named(places, "budget-"), budget_table(result), region_table(result))),
         ),
         Section("marrow", "Red marrow", marrow_section(result, _named(places, "marrow-"))),
+        Section("published", "Published doses per activity", present((published_table(result),))),
         Section("limits", "Limits", present((_limit_table(result),))),
         Section("method", "Method and software", _method(result, images)),
         Section("files", "Files", present((_file_table(result),))),
