@@ -1,4 +1,4 @@
-"""Two cycles of a digital patient who loses a kidney between them: dosimetry, ledger, and the plan of the next cycle."""
+"""Two cycles of a digital patient who loses a kidney between them: dosimetry, ledger, plan of the next cycle."""
 
 import json
 

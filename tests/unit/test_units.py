@@ -109,6 +109,7 @@ def test_printed_quantities_are_read_back(symbol, number):
 # Every unit in coherent SI units (Bq, Gy, s, kg, m3, m, J by eV, 1/s), written from the definitions of the prefixes.
 SI = {
     "1/cm": 1e2, "1/mm": 1e3,
+    "1/h": 1 / 3600, "1/d": 1 / 86400, "1/Gy": 1, "1/mGy": 1e3,
     "Bq": 1, "kBq": 1e3, "MBq": 1e6, "GBq": 1e9, "TBq": 1e12, "mCi": 3.7e7, "Ci": 3.7e10,
     "Gy": 1, "mGy": 1e-3, "cGy": 1e-2,
     "h": 3600, "d": 86400, "min": 60, "s": 1, "ms": 1e-3, "us": 1e-6,
@@ -120,6 +121,7 @@ SI = {
     "cps": 1, "kcps": 1e3, "cpm": 1 / 60,
     "cps/MBq": 1e-6, "cps/kBq": 1e-3, "cps/GBq": 1e-9, "cpm/MBq": 1e-6 / 60, "cpm/kBq": 1e-3 / 60,
     "MBq/mL": 1e12, "kBq/mL": 1e9, "Bq/mL": 1e6, "MBq/L": 1e9,
+    "mg/dL": 1e-2, "mg/L": 1e-3, "g/L": 1,
     "1": 1, "%": 1e-2,
     "Gy/GBq": 1e-9, "mGy/MBq": 1e-9, "mGy/GBq": 1e-12,
 }  # fmt: skip

@@ -31,6 +31,8 @@ from theradose.nuclides import Nuclide
 from theradose.uncertainty import Uncertain
 
 _COMPARISON = "trapezoid"
+# Each has one parameter more than the one before, the first has two.
+_THYROID_MODELS = ("mono", "uptake", "thyroid")
 
 
 def default_models(n_points: int) -> tuple[str, ...]:
@@ -40,6 +42,11 @@ def default_models(n_points: int) -> tuple[str, ...]:
     if n_points == 3:
         return ("mono", "uptake", _COMPARISON)
     return ("mono", "bi", "uptake", _COMPARISON)
+
+
+def thyroid_models(n_points: int) -> tuple[str, ...]:
+    """Return the models tried for the uptake of the thyroid, as far as `n_points` support their parameters."""
+    return _THYROID_MODELS[: max(n_points - 1, 1)]
 
 
 def integrate_curve(

@@ -4,33 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from theradose.model.document import Estimate as Estimate
+from theradose.model.document import Part as Part
 from theradose.model.dose import Radiation, StoppedBy
 from theradose.model.finding import Severity
-from theradose.uncertainty import Uncertain
-
-
-class Part(BaseModel):
-    """Base of all parts of the result: frozen, no unknown keys; unknown values are ``null``, never 0."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Estimate(Part):
-    """A value with its k = 1 standard uncertainty; ``null`` where unknown."""
-
-    value: float | None
-    u: float | None
-
-    @classmethod
-    def of(cls, quantity: Uncertain) -> Estimate:
-        """Return a value with the u of its stated sources, ``null`` if there is none.
-
-        A value without any source is not exact: a rate that a bound holds, or a mass that the user states, has an
-        uncertainty that nobody knows.
-        """
-        return cls(value=quantity.value, u=quantity.u if quantity.contributions else None)
+from theradose.model.result_cycles import CyclesResult, LimitResult
 
 
 class EvidenceLine(Part):
@@ -194,8 +174,7 @@ class BedResult(Part):
 class RbeWeightedResult(Part):
     """A dose with alpha particles weighted by what the study states; `unit` has the weight in it and is no Gy."""
 
-    value: float
-    u: float | None
+    weighted: Estimate
     unit: str
     rbe: float
 
@@ -371,77 +350,18 @@ class CrossCheckResult(Part):
     findings: tuple[FindingResult, ...]
 
 
-class CycleDoseResult(Part):
-    """The dose of a region in one cycle; `basis` is ``measured`` or ``assumed``, then as in cycle `carried_from`."""
+class PublishedResult(Part):
+    """The dose per activity of a region beside what is published for the therapy.
+
+    `position` in the range is ``None`` where only an average is published.
+    """
 
     region: str
-    kind: str
-    dose_gy: Estimate
     dose_per_activity_gy_gbq: Estimate
-    bed_gy: Estimate | None
-    basis: str
-    carried_from: int | None
-
-
-class CycleResult(Part):
-    """One cycle of the ledger."""
-
-    cycle: int
-    activity_mbq: float
-    start: str | None
-    dosimetry: bool
-    doses: tuple[CycleDoseResult, ...]
-
-
-class CumulativeResult(Part):
-    """Sum over the cycles of a region.
-
-    `u_all_shared_gy` and `u_all_independent_gy` are the uncertainty of the dose if cycles shared every source, and if
-    none; `assumed` are the cycles that were not measured, `not_measured` those in which the region has no dose.
-    """
-
-    region: str
-    kind: str
-    present: bool
-    dose_gy: Estimate
-    u_all_shared_gy: float | None
-    u_all_independent_gy: float | None
-    bed_gy: Estimate | None
-    assumed: tuple[int, ...]
-    not_measured: tuple[int, ...]
-
-
-class CyclesResult(Part):
-    """The ledger of the patient's cycles; `rule` says which sources of uncertainty cycles share."""
-
-    cycles: tuple[CycleResult, ...]
-    cumulative: tuple[CumulativeResult, ...]
-    rule: str
-
-
-class LimitResult(Part):
-    """A dose limit beside the cumulative dose of a region, all cycles included.
-
-    `cumulative_u_gy` and `p_exceed`, the probability that the true sum is above the limit, are ``null`` where no
-    uncertainty is stated; `basis` says which cycles are in the sum, `organ` is that of the limit and `region` what it
-    is compared with.
-    """
-
-    organ: str
-    region: str = ""
-    name: str = ""
-    quantity: str
-    limit_gy: float
-    range_gy: tuple[float, float] | None = None
-    cumulative_gy: float | None
-    cumulative_u_gy: float | None = None
-    margin_gy: float | None
-    p_exceed: float | None = None
-    basis: str = ""
-    condition: str = ""
-    origin: str = ""
-    source: str
-    status: str
+    low_gy_gbq: float
+    high_gy_gbq: float
+    sources: tuple[str, ...]
+    position: Literal["below", "within", "above"] | None
 
 
 class ReportingItem(Part):
@@ -497,6 +417,7 @@ class Result(Part):
     cross_check: CrossCheckResult | None = None
     tumour_burden: TumourBurden | None
     cycles: CyclesResult | None = None
+    published: tuple[PublishedResult, ...] = ()
     limits: tuple[LimitResult, ...] = ()
     reporting: tuple[ReportingItem, ...]
     findings: tuple[FindingResult, ...]

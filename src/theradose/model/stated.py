@@ -1,7 +1,8 @@
 """Quantities that a person states with or without their uncertainty, as the input of a plan holds them.
 
 ``25 g``, or ``{value: 25 g, u: 10 %}``, or ``{value: 25 g, u: 2 g}``: the standard uncertainty (k = 1) is relative
-where it is a fraction and absolute where it has the unit of the value.
+where it is a percentage and absolute where it has the unit of the value. Beside a number without dimension ``u`` could
+mean either, so that it is ``{value: 6 %, relative_u: 20 %}`` or ``{value: 6 %, absolute_u: 1.2 %}``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from theradose.uncertainty import Uncertain
-from theradose.units import UNITS, parse_quantity
+from theradose.units import parse_quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +32,38 @@ class Stated:
 def _parse(given: Any, unit: str, zero: bool, highest: float) -> Stated | None:
     if given is None or isinstance(given, Stated):
         return given
-    u = None
+    u: Any = {}
     if isinstance(given, dict):
-        if not {"value"} <= given.keys() <= {"value", "u"}:
-            raise ValueError(f"a quantity with uncertainty has the keys value and u, as {{value: 1 {unit}, u: 10 %}}")
-        given, u = given["value"], given.get("u")
+        u = {key: item for key, item in given.items() if key != "value" and item is not None}
+        keys = ("relative_u", "absolute_u") if unit == "1" else ("u",)
+        if "value" not in given or not u.keys() <= set(keys) or len(u) > 1:
+            raise ValueError(f"a quantity with uncertainty is written {_examples(unit)}")
+        given = given["value"]
     value = parse_quantity(given, unit)
     if value < 0 or (value == 0 and not zero) or value > highest:
         lowest = "from 0" if zero else "above 0"
         upwards = "" if math.isinf(highest) else f" and at most {highest:g}"
         raise ValueError(f"valid values are {lowest}{upwards}")
-    return Stated(value, None if u is None else _uncertainty(u, value, unit))
+    for key, item in u.items():
+        return Stated(value, _uncertainty(key, item, value, unit))
+    return Stated(value)
 
 
-def _uncertainty(given: Any, value: float, unit: str) -> float:
-    symbol = str(given).strip().lstrip("+-.0123456789eE ")
-    relative = not symbol or UNITS.get(symbol, ("", 1.0))[0] == "fraction"
-    u = parse_quantity(given, "1") * abs(value) if relative else parse_quantity(given, unit)
+def _uncertainty(key: str, given: Any, value: float, unit: str) -> float:
+    text = str(given).strip()
+    if key == "relative_u" or (key == "u" and text.endswith("%")):
+        u = parse_quantity(given, "1") * abs(value)
+    else:
+        u = parse_quantity(given, unit)
     if u < 0:
-        raise ValueError(f"a standard uncertainty is not negative, but '{given}' was given")
+        raise ValueError(f"a standard uncertainty is not negative, but '{text}' was given")
     return u
+
+
+def _examples(unit: str) -> str:
+    if unit == "1":
+        return "{value: 6 %, relative_u: 20 %} or {value: 6 %, absolute_u: 1.2 %}"
+    return f"{{value: 20 {unit}, u: 10 %}} or {{value: 20 {unit}, u: 2 {unit}}}"
 
 
 def stated(unit: str, *, zero: bool = False, highest: float = math.inf) -> BeforeValidator:
@@ -59,7 +72,7 @@ def stated(unit: str, *, zero: bool = False, highest: float = math.inf) -> Befor
     Raises
     ------
     ValueError
-        Within pydantic: for a missing or wrong unit, keys other than ``value`` and ``u``, or a value outside the range.
+        Within pydantic: for a missing or wrong unit, other keys, or a value outside the range.
     """
     return BeforeValidator(lambda given: _parse(given, unit, zero, highest))
 
@@ -70,6 +83,8 @@ StatedMassG = Annotated[Stated, stated("g")]
 StatedMassKg = Annotated[Stated, stated("kg")]
 StatedVolumeMl = Annotated[Stated, stated("mL")]
 StatedTimeH = Annotated[Stated, stated("h")]
+StatedRatePerH = Annotated[Stated, stated("1/h")]
 StatedFraction = Annotated[Stated, stated("1", zero=True, highest=1.0)]
+StatedShare = Annotated[Stated, stated("1", highest=1.0)]
 StatedDosePerActivity = Annotated[Stated, stated("Gy/GBq")]
 """Gy/GBq."""

@@ -28,11 +28,11 @@ DurationH = Annotated[float, _quantity("h"), Field(ge=0)]
 WeightKg = Annotated[float, _quantity("kg"), Field(gt=0)]
 HeightCm = Annotated[float, _quantity("cm"), Field(gt=0)]
 MassG = Annotated[float, _quantity("g"), Field(gt=0)]
+DoseGy = Annotated[float, _quantity("Gy"), Field(gt=0)]
 LengthMm = Annotated[float, _quantity("mm"), Field(ge=0)]
 DensityGPerMl = Annotated[float, _quantity("g/mL"), Field(gt=0)]
 SensitivityCpsPerMBq = Annotated[float, _quantity("cps/MBq"), Field(gt=0)]
 DeadTimeUs = Annotated[float, _quantity("us"), Field(ge=0)]
-DoseGy = Annotated[float, _quantity("Gy"), Field(gt=0)]
 AttenuationPerCm = Annotated[float, _quantity("1/cm"), Field(gt=0)]
 
 

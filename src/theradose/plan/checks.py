@@ -7,11 +7,15 @@ References
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.plan import Plan, PlannedDose
+
+# An activity planned for a limit gives it but for the last digits.
+_ROUNDING = 1e-9
 
 
 def plan_findings(*, plan: Plan) -> tuple[Finding, ...]:
@@ -32,7 +36,9 @@ def plan_findings(*, plan: Plan) -> tuple[Finding, ...]:
 
 def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
     for dose in doses:
-        if dose.limit is not None and dose.limit.kind == "limit" and dose.dose_gy.value > dose.limit.value_gy:
+        if dose.limit is None or math.isclose(dose.dose_gy.value, dose.limit.value_gy, rel_tol=_ROUNDING):
+            continue
+        if dose.limit.kind == "limit" and dose.dose_gy.value > dose.limit.value_gy:
             yield Finding(
                 "dose-above-limit",
                 "critical",
@@ -40,7 +46,7 @@ def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
                 f"of {dose.limit.value_gy:g} Gy ({dose.limit.name}).",
                 dose.target,
             )
-        if dose.limit is not None and dose.limit.kind == "target" and dose.dose_gy.value < dose.limit.value_gy:
+        if dose.limit.kind == "target" and dose.dose_gy.value < dose.limit.value_gy:
             yield Finding(
                 "target-dose-not-reached",
                 "warning",
@@ -53,8 +59,8 @@ def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
         yield Finding(
             "probability-not-stated",
             "warning",
-            "No uncertainty is stated, so that no probability of exceeding a limit can be: state "
-            f"{f'that of {sources}' if sources else 'the standard uncertainties of the inputs'}.",
+            "There is no probability of exceeding a limit, because no uncertainty is known"
+            f"{f' (not stated: {sources})' if sources else ''}.",
             target,
         )
     for target, partly in _by_target(doses, stated=True).items():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from theradose.data import load_yaml
-from theradose.model.result import CumulativeResult, CycleDoseResult, CycleResult, CyclesResult, Estimate
+from theradose.model.document import Estimate
+from theradose.model.result_cycles import CumulativeResult, CycleDoseResult, CycleResult, CyclesResult
 from theradose.plan.forecast import MBQ_PER_GBQ
 from theradose.plan.ledger import Cycle, CycleDose, Ledger
 

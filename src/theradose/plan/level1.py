@@ -212,12 +212,6 @@ def _activity_findings(
             "warning",
             f"{request.cycles} cycles are more than the {therapy.label.cycles} of the label ({therapy.label.product}).",
         )
-    if request.activity.u is None:
-        yield Finding(
-            "administered-u-not-stated",
-            "info",
-            "The uncertainty of the administered activity is not stated; that between patients is much larger.",
-        )
 
 
 def _verification_findings(request: Level1Input) -> Iterator[Finding]:

@@ -88,16 +88,19 @@ def administered(*, request: Level1Input) -> Uncertain:
 
 
 def course_activity(*, request: Level1Input) -> Uncertain:
-    """Return the activity of all cycles in MBq: earlier ones as stated, otherwise and later ones as this cycle's.
+    """Return the activity of all cycles in MBq: earlier ones as stated, otherwise and later ones as intended.
+
+    Where none was intended they count as this cycle's.
 
     References
     ----------
     [Konijnenberg2021]_
     """
     given = administered(request=request)
-    if request.previous_activities:
-        return given * float(request.cycles - request.cycle + 1) + math.fsum(request.previous_activities)
-    return given * float(request.cycles)
+    other = given if request.intended_activity is None else Uncertain(request.intended_activity)
+    before = request.previous_activities
+    assumed = request.cycles - 1 - len(before)
+    return given + other * float(assumed) + math.fsum(before)
 
 
 def expected_doses(

@@ -16,7 +16,7 @@ from theradose.plan.article56 import Deviation
 from theradose.plan.inputs.level1 import Level1Input, Purpose, VerificationImage
 from theradose.plan.level1_doses import MBQ_PER_GBQ, ExcessDose, ExpectedOrgan
 from theradose.plan.probability import interval
-from theradose.plan.reference_ranges import pooling_statement
+from theradose.plan.reference_ranges import PublishedRange, pooling_statement
 from theradose.uncertainty import Uncertain
 
 _TITLES: dict[Purpose, str] = {
@@ -56,33 +56,32 @@ def summary_words(
     ----------
     [Konijnenberg2021]_
     """
-    given = _gbq(request.activity.value)
+    given = f"{_gbq(request.activity.value)} of {therapy.title}"
+    what = "" if request.purpose == "routine" else _exposure_words(request)
     if not doses:
-        return f"No organ doses per activity are published in the table for {therapy.title}: {given} were given."
+        return f"{what}{given} were given; the table holds no organ doses per activity of this therapy."
+    organ = doses[0].target.replace("-", " ")
     first = {dose.basis: dose for dose in doses if dose.target == doses[0].target}
     parts = [f"{_dose_words(dose.dose_gy)} in {basis}" for basis, dose in first.items()]
-    words = (
-        f"From {given} of {therapy.title} a patient like the published ones receives to the "
-        f"{doses[0].target.replace('-', ' ')} {' and '.join(parts)}; nothing was measured in this patient."
-    )
-    if request.purpose == "routine":
-        return words
-    meant = "None was" if request.intended_activity is None else f"{_gbq(request.intended_activity)} were"
-    more = excess[0]
+    beyond = "" if not excess else f", {_excess_words(excess[0])}"
     return (
-        f"{words} {meant} intended: the {more.target.replace('-', ' ')} received "
-        f"{_dose_words(abs_of(more.excess_gy))} {'more' if more.excess_gy.value >= 0 else 'less'} than intended. "
-        f"What happened: {request.description.strip()}"
+        f"{what}From {given} a patient like the published ones receives to the {organ} {' and '.join(parts)}{beyond}; "
+        "nothing was measured in this patient."
     )
 
 
-def abs_of(quantity: Uncertain) -> Uncertain:
-    """Return the magnitude of a quantity.
+def _exposure_words(request: Level1Input) -> str:
+    meant = "None was" if request.intended_activity is None else f"{_gbq(request.intended_activity)} were"
+    return f"{meant} intended. What happened: {request.description.strip().rstrip('.')}. "
 
-    References
-    ----------
-    [Konijnenberg2021]_
-    """
+
+def _excess_words(excess: ExcessDose) -> str:
+    if excess.excess_gy.value >= 0:
+        return f"{_dose_words(excess.excess_gy)} of it beyond what was intended"
+    return f"{_dose_words(-excess.excess_gy)} less than what was intended"
+
+
+def _magnitude(quantity: Uncertain) -> Uncertain:
     return quantity if quantity.value >= 0 else -quantity
 
 
@@ -106,8 +105,9 @@ def stated_inputs(
     found.append(PlanInput("cycle", f"{request.cycle} of {request.cycles}"))
     if request.previous_activities:
         found.append(PlanInput("earlier activities", ", ".join(map(_gbq, request.previous_activities))))
-    elif request.cycles > 1:
-        found.append(PlanInput("other cycles", "the activity of this one", "assumed"))
+    if request.cycles - 1 > len(request.previous_activities):
+        other = "this one" if request.intended_activity is None else "intended"
+        found.append(PlanInput("other cycles", f"activity as {other}", "assumed"))
     if request.off_label:
         found.append(PlanInput("label", "used outside it"))
     if request.child:
@@ -128,7 +128,7 @@ def excess_table(*, excess: Sequence[ExcessDose]) -> PlanTable:
     rows = tuple(
         (
             item.target.replace("-", " "), *map(_with_u, (item.intended_gy, item.received_gy, item.excess_gy)),
-            _interval_words(abs_of(item.excess_gy)),
+            _interval_words(_magnitude(item.excess_gy)),
         )
         for item in excess
     )  # fmt: skip
@@ -151,7 +151,7 @@ def range_table(*, organs: Iterable[ExpectedOrgan]) -> PlanTable:
         (
             organ.target.replace("-", " "),
             _with_u(organ.expected.dose_per_activity_gy_gbq),
-            f"{organ.published.low_gy_gbq:.2g} – {organ.published.high_gy_gbq:.2g}",
+            "one average" if organ.published.is_average else _span(organ.published),
             f"{len(organ.expected.rows)} of {len(organ.published.rows)}",
         )
         for organ in organs
@@ -173,6 +173,15 @@ def _verification_words(image: VerificationImage | None) -> str:
     return f"done{when}: {image.finding or 'finding not stated'}"
 
 
+def _digits(value: float, count: int) -> str:
+    """Return a number with its significant digits, zeros at the end included."""
+    return f"{value:#.{count}g}".rstrip(".")
+
+
+def _span(published: PublishedRange) -> str:
+    return f"{_digits(published.low_gy_gbq, 2)} – {_digits(published.high_gy_gbq, 2)}"
+
+
 def _percent(relative: float) -> str:
     return f"{100 * relative:+.1f} %".replace("-", "−")
 
@@ -186,14 +195,17 @@ def _stated_gbq(activity: Stated) -> str:
 
 
 def _with_u(quantity: Uncertain) -> str:
-    return f"{quantity.value:.3g} ± {f'{quantity.u:.2g}' if quantity.contributions else '—'}"
+    if quantity.value == 0:
+        return "0"
+    u = _digits(quantity.u, 2) if quantity.contributions else "—"
+    return f"{_digits(quantity.value, 3)} ± {u}".replace("-", "−")
 
 
 def _interval_words(quantity: Uncertain) -> str:
     ends = interval(quantity)
-    return "—" if ends is None else f"{ends[0]:.2g} – {ends[1]:.2g}"
+    return "—" if ends is None else f"{_digits(ends[0], 2)} – {_digits(ends[1], 2)}"
 
 
 def _dose_words(dose_gy: Uncertain) -> str:
     ends = _interval_words(dose_gy)
-    return f"{dose_gy.value:.3g} Gy ({'interval not stated' if ends == '—' else f'95 % interval {ends} Gy'})"
+    return f"{_digits(dose_gy.value, 3)} Gy ({'interval not stated' if ends == '—' else f'95 % interval {ends} Gy'})"

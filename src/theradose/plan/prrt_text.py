@@ -14,9 +14,9 @@ from typing import Any
 
 from theradose.biology.tissue import default_tissue
 from theradose.data import load_yaml
+from theradose.model.document import Estimate
 from theradose.model.finding import Finding
 from theradose.model.plan import Formula, Plan, PlanInput, PlannedDose, PlanTable
-from theradose.model.result import Estimate
 from theradose.nuclides import Constant
 from theradose.plan.accumulation import Accumulation
 from theradose.plan.between_cycles import Course, Spread

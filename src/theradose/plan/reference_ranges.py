@@ -42,6 +42,11 @@ class PublishedRange:
     high_gy_gbq: float
     rows: tuple[ReferenceDose, ...]
 
+    @property
+    def is_average(self) -> bool:
+        """Whether only one average is published, which is no range."""
+        return self.low_gy_gbq == self.high_gy_gbq
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExpectedDose:
@@ -176,7 +181,8 @@ def plausibility_findings(
     factor = float(load_yaml(_FILE)["outside_factor"]["value"])
     given, low, high = dose_per_activity_gy_gbq, reference.low_gy_gbq, reference.high_gy_gbq
     place = where or organ
-    label = load_therapies()[therapy].label
+    # The doses of lesions spread so widely that almost any number would fit as one per cycle.
+    label = None if reference.organ == LESION else load_therapies()[therapy].label
     highest = _highest_plausible(therapy, reference.organ) or factor * high
     if label is not None and given > highest and low <= given / label.activity_gbq <= high:
         return (
@@ -184,7 +190,7 @@ def plausibility_findings(
                 "dose-implausible",
                 "critical",
                 f"{given:.3g} Gy/GBq looks like Gy per cycle: divided by the {label.activity_gbq:g} GBq of a cycle it "
-                f"is {given / label.activity_gbq:.3g} Gy/GBq, and published are {low:.2g} to {high:.2g} Gy/GBq.",
+                f"is {given / label.activity_gbq:.3g} Gy/GBq, and published are {_span_words(reference)}.",
                 place,
             ),
         )
@@ -194,11 +200,17 @@ def plausibility_findings(
         Finding(
             "dose-outside-reference",
             "warning",
-            f"{given:.3g} Gy/GBq is outside {factor:g} times the published range of {low:.2g} to {high:.2g} Gy/GBq "
-            f"({len(reference.rows)} sources).",
+            f"{given:.3g} Gy/GBq is outside {factor:g} times what is published, {_span_words(reference)} "
+            f"(rows of the table: {len(reference.rows)}).",
             place,
         ),
     )
+
+
+def _span_words(reference: PublishedRange) -> str:
+    if reference.is_average:
+        return f"on average {reference.low_gy_gbq:.2g} Gy/GBq"
+    return f"{reference.low_gy_gbq:.2g} to {reference.high_gy_gbq:.2g} Gy/GBq"
 
 
 @cache

@@ -162,6 +162,11 @@ def row(*cells: Cell | str, group: str = "") -> Row:
     return Row(tuple(Cell(cell) if isinstance(cell, str) else cell for cell in cells), group)
 
 
+def status_cell(status: str) -> Cell:
+    """Return the status of a constant, marked where its source was not read."""
+    return Cell(status, "warning" if status == "unverified" else "muted", strong=status == "unverified")
+
+
 def present(blocks: Sequence[Block | None]) -> tuple[Block, ...]:
     """Return the blocks that are there and not empty."""
     return tuple(block for block in blocks if block is not None and not (isinstance(block, Table) and not block.rows))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from theradose.model.result import RegionResult, Result
 from theradose.report.acquisition import evidence_table, image_table, planar_table, registration_table
+from theradose.report.biology import biology_section
 from theradose.report.blocks import (
     Block,
     Cell,
@@ -20,6 +21,7 @@ from theradose.report.blocks import (
     Table,
     present,
     row,
+    status_cell,
 )
 from theradose.report.cycles import cycles_section, limit_table
 from theradose.report.engines import engine_section
@@ -31,6 +33,7 @@ from theradose.report.numbers import (
     format_number,
     words,
 )
+from theradose.report.published import published_table
 from theradose.report.readings import reading_blocks
 from theradose.report.region_tables import budget_table, dvh_table, fit_table, region_table
 from theradose.report.reporting import count_stated, load_reporting_list, study_value
@@ -71,12 +74,14 @@ def build_document(result: Result, images: ReportImages | None, pictures: Sequen
         Section("curves", "Time-activity curves", present((*_named(places, "curves-"), fit_table(result)))),
         Section("readings", "Whole body and thyroid", reading_blocks(result)),
         Section("dvh", "Dose-volume histograms", present((*_named(places, "histograms"), dvh_table(result)))),
+        Section("biology", "Radiobiology", biology_section(result)),
         Section("engine", "Dose engine", engine_section(result, tuple(_named(places, "cross-check")))),
         Section(
             "budget", "Uncertainty budget",
             present((*_named(places, "budget-"), budget_table(result), region_table(result))),
         ),
         Section("marrow", "Red marrow", marrow_section(result, _named(places, "marrow-"))),
+        Section("published", "Published doses per activity", present((published_table(result),))),
         Section("cycles", "Cycles", cycles_section(result, tuple(_named(places, "cycles")))),
         Section("limits", "Limits", present((limit_table(result),))),
         Section("method", "Method and software", _method(result, images)),
@@ -140,7 +145,7 @@ def _method(result: Result, images: ReportImages | None) -> tuple[Block, ...]:
         (Column("Constant", stretch=1.0), Column("Value", "", "right"), Column("Unit"),
          Column("Source", stretch=1.6), Column("Status")),
         tuple(
-            row(Cell(c.name, strong=True), format_given(c.value), c.unit, c.source, _status(c.status))
+            row(Cell(c.name, strong=True), format_given(c.value), c.unit, c.source, status_cell(c.status))
             for c in result.constants
         ),
         ("unverified: the constant is used, but the text of its source was not read by the developers.",)
@@ -211,10 +216,6 @@ def _parameter(name: str, value: object) -> Fact:
 def _version(text: str) -> str:
     """Return a version, or the beginning of a hash."""
     return f"{text[:_HASH_DIGITS]}…" if len(text) > 2 * _HASH_DIGITS else text
-
-
-def _status(status: str) -> Cell:
-    return Cell(status, "warning" if status == "unverified" else "muted", strong=status == "unverified")
 
 
 def _densities(regions: Sequence[RegionResult]) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from theradose.model.result import CumulativeResult, CycleDoseResult, CyclesResult, Estimate, LimitResult, Result
+from theradose.model.document import Estimate
+from theradose.model.result import Result
+from theradose.model.result_cycles import CumulativeResult, CycleDoseResult, CyclesResult, LimitResult
 from theradose.report.blocks import Block, Cell, Column, Illustration, Paragraph, Row, Table, present, row
 from theradose.report.numbers import (
     UNKNOWN,
@@ -133,7 +135,8 @@ def _cumulative_table(ledger: CyclesResult) -> Table:
     return Table(
         "Cumulative dose",
         (Column("Region"), Column("Absorbed dose", "Gy", "estimate"),
-         Column("u if all sources\nare shared", "Gy", "right"), Column("u if none is", "Gy", "right"), Column("BED", "Gy", "estimate"), Column("Assumed cycles", "", "right")),
+         Column("u if all sources\nare shared", "Gy", "right"), Column("u if none is", "Gy", "right"),
+         Column("BED", "Gy", "estimate"), Column("Assumed cycles", "", "right")),
         tuple(_cumulative_row(total) for total in ledger.cumulative),
     )  # fmt: skip
 

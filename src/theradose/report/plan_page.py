@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from theradose.model.finding import Finding
+from theradose.model.finding import Finding, Severity
 from theradose.model.limit import Limit
 from theradose.model.plan import Plan, PlannedDose
 from theradose.model.result import Estimate
 from theradose.plan.probability import interval, interval_coverage
 from theradose.provenance import package_version
+from theradose.report.alike import join_alike
 from theradose.report.content import BANNER
 from theradose.report.numbers import UNKNOWN, format_estimate, format_given, format_number, format_percent, words
 from theradose.report.typeset import typeset
@@ -21,7 +23,7 @@ from theradose.uncertainty import Uncertain
 _TEMPLATE = "plan.typ"
 _MBQ_PER_GBQ = 1000.0
 _SIGNATURES = ("medical physics expert, name and date", "physician, name and date")
-_SEVERITIES = ("critical", "warning", "info")
+_SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 _QUANTITIES = {"absorbed-dose": "", "BED": "BED", "EQD2": "EQD2"}
 _TELLABLE = 1e-3
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -74,15 +76,21 @@ def page_content(plan: Plan) -> dict[str, Any]:
         ],
         "inputs": [asdict(item) for item in plan.inputs],
         "tables": [asdict(table) for table in plan.tables],
-        "findings": [_finding(finding) for severity in _SEVERITIES for finding in plan.findings
-                     if finding.severity == severity],
-    }  # fmt: skip
+        "findings": _joined(plan.findings),
+    }
 
 
 def _activity(activity_mbq: Uncertain, meaning: str) -> dict[str, str]:
     scale, unit = (_MBQ_PER_GBQ, "GBq") if activity_mbq.value >= _MBQ_PER_GBQ else (1.0, "MBq")
-    return {"label": meaning, "value": _with_u(activity_mbq / scale), "unit": unit,
-            "interval": _interval(activity_mbq / scale)}  # fmt: skip
+    activity = activity_mbq / scale
+    known = bool(activity.contributions)
+    return {
+        "label": meaning,
+        "value": f"{_with_u(activity) if known else format_given(activity.value)} {unit}",
+        "interval": f"{format_percent(interval_coverage())} interval {_interval(activity)} {unit}"
+        if known
+        else "uncertainty not stated",
+    }
 
 
 def _with_u(quantity: Uncertain) -> str:
@@ -133,6 +141,8 @@ def _bar(dose: PlannedDose, limit: Limit) -> dict[str, Any]:
         tone = "good" if low >= limit.value_gy else "warning"
     elif dose.dose_gy.value > limit.value_gy:
         tone = "critical"
+    elif ends is None:
+        tone = "muted"
     else:
         tone = "good" if high <= limit.value_gy else "warning"
     value, low, high = (gray / limit.value_gy for gray in (dose.dose_gy.value, low, high))
@@ -155,5 +165,16 @@ def _limit_note(limit: Limit) -> dict[str, str]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, str]:
-    return {**finding.to_json(), "code": words(finding.code)}
+def _joined(findings: Sequence[Finding]) -> list[dict[str, str]]:
+    """Return the findings by falling severity; those of one code that differ only in their place are one."""
+    groups: dict[tuple[Severity, str], list[tuple[str, str]]] = {}
+    for severity in _SEVERITIES:
+        for finding in findings:
+            if finding.severity == severity:
+                groups.setdefault((severity, finding.code), []).append((words(finding.where), finding.message))
+    return [
+        {"severity": severity, "code": words(code), "where": ", ".join(filter(None, alike.places)),
+         "message": alike.text + "".join(f" ({values})" for values in filter(None, (", ".join(alike.values),)))}
+        for (severity, code), entries in groups.items()
+        for alike in join_alike(entries)
+    ]  # fmt: skip

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from theradose.data import load_yaml
 from theradose.errors import PhysicsError, StudyError
@@ -25,6 +23,7 @@ from theradose.model.study import (
 from theradose.nuclides import canonical_nuclide
 from theradose.spatial.naming import canonical_region
 from theradose.units import parse_quantity
+from theradose.workflow.input_file import InputKind, read_input
 
 CONVENTIONS = "site_validation.yaml"
 
@@ -64,7 +63,7 @@ class Insert(Filling):
     """A compartment of known content; without `outline` it is a region of ``image.regions``."""
 
     name: str
-    volume: VolumeMl
+    volume: VolumeMl = Field(description="state the true volume, as '26.5 mL'")
     u_volume: Fraction | None = None
     outline: Outline | None = None
     tolerances: Tolerances = Tolerances()
@@ -88,15 +87,17 @@ class SitePhantom(StudyPart):
     """A phantom of known content and its images (schema version 1)."""
 
     schema_version: Literal[1]
-    phantom: str
+    phantom: str = Field(description="give the phantom a name")
     performed_by: str | None = None
     timezone: str | None = None
-    nuclide: str
-    reference_time: datetime
-    density: DensityGPerMl
-    inserts: tuple[Insert, ...] = Field(min_length=1)
-    background: Filling | None
-    image: PhantomImage
+    nuclide: str = Field(description="state the nuclide, as 'Lu-177'")
+    reference_time: datetime = Field(
+        description="state the date and time to which activities refer, before the image was acquired"
+    )
+    density: DensityGPerMl = Field(description="state the density of the filling, as '1.0 g/mL'")
+    inserts: tuple[Insert, ...] = Field(min_length=1, description="list the inserts with activity, volume and outline")
+    background: Filling | None = Field(description="state what is filled in around the inserts, or null if nothing is")
+    image: PhantomImage = Field(description="name the folder of the SPECT, as 'image: {activity: dicom/spect}'")
     calibration: CameraCalibration | None = None
     measurement_u: Fraction | None = None
     names: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -131,6 +132,15 @@ class SitePhantom(StudyPart):
         return float(load_yaml(CONVENTIONS)["tolerances"][quantity]["value"]) if stated is None else float(stated)
 
 
+_KIND = InputKind(
+    "phantom",
+    SitePhantom,
+    StudyError,
+    missing="give the path of a YAML file",
+    begins="it must start with 'schema_version: 1'",
+)
+
+
 def read_phantom(path: Path) -> SitePhantom:
     """Read and check a phantom file.
 
@@ -140,47 +150,4 @@ def read_phantom(path: Path) -> SitePhantom:
         One sentence for the first problem: no such file, not YAML, a key that is missing or unknown, a value that
         cannot be read.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(
-            f"The phantom file '{path.name}' cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'}): give "
-            "the path of a YAML file.",
-            code="phantom-missing",
-        ) from None
-    except (yaml.YAMLError, ValueError) as error:
-        reason = str(getattr(error, "problem", None) or error).splitlines()[0]
-        raise StudyError(f"'{path.name}' is not valid YAML: {reason}.", code="phantom-yaml") from None
-    if not isinstance(content, Mapping):
-        raise StudyError(
-            f"'{path.name}' holds no phantom: it must start with 'schema_version: 1'.", code="phantom-yaml"
-        )
-    try:
-        return SitePhantom.model_validate(content)
-    except ValidationError as error:
-        raise StudyError(_sentence(path, error), code="phantom-invalid") from None
-
-
-def _sentence(path: Path, error: ValidationError) -> str:
-    problem: Any = error.errors()[0]
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
-    if problem["type"] == "missing":
-        reason = _MISSING.get(str(problem["loc"][-1]), "it is needed and missing")
-    elif problem["type"] == "extra_forbidden":
-        reason = "this key is not known"
-    else:
-        reason = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
-    return f"'{path.name}': {place or 'phantom'}: {reason}."
-
-
-_MISSING = {
-    "phantom": "give the phantom a name",
-    "nuclide": "state the nuclide, as 'Lu-177'",
-    "reference_time": "state the date and time to which activities refer, before the image was acquired",
-    "density": "state the density of the filling, as '1.0 g/mL'",
-    "inserts": "list the inserts with activity, volume and outline",
-    "background": "state what is filled in around the inserts, or null if nothing is",
-    "image": "name the folder of the SPECT, as 'image: {activity: dicom/spect}'",
-    "activity": "it is needed and missing",
-    "volume": "state the true volume, as '26.5 mL'",
-}
+    return read_input(path, _KIND)

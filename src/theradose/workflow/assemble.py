@@ -48,6 +48,7 @@ from theradose.workflow.engine_document import cross_check_result, engine_result
 from theradose.workflow.marrow_image import ImageMarrow
 from theradose.workflow.outcome import Outcome, PlanarOnlyOutcome, RegionOutcome, TimepointOutcome
 from theradose.workflow.planar_document import planar_results
+from theradose.workflow.published import published_findings, published_results
 from theradose.workflow.readings import Readings
 from theradose.workflow.tia_maps import map_uncertainty
 
@@ -67,6 +68,9 @@ def assemble_result(
 ) -> Result:
     """Return the result document of a run; `outcome` is ``None`` if nothing was imaged."""
     field = None if outcome is None else _field_of_view(case, outcome)
+    regions = () if outcome is None else _regions(case, outcome)
+    marrow_doses = marrow_result(case, readings, marrow)
+    compared = (case.study.therapy, regions, marrow_doses)
     result = Result(
         run_id=run_id,
         created=created.astimezone(UTC).isoformat(timespec="seconds"),
@@ -85,21 +89,17 @@ def assemble_result(
         ),
         images=() if outcome is None else tuple(_image(timepoint, outcome) for timepoint in outcome.timepoints),
         planar=() if outcome is None else planar_results(outcome.planar),
-        regions=()
-        if outcome is None
-        else (
-            *(_region(case, region) for region in outcome.regions),
-            *(_planar_only(case, region) for region in outcome.planar_only),
-        ),
+        regions=regions,
         whole_body=whole_body_result(case, readings) or field,
         field_of_view=field,
         thyroid=thyroid_result(case, readings),
-        marrow=marrow_result(case, readings, marrow),
+        marrow=marrow_doses,
         dose_engine=None if outcome is None else engine_result(outcome),
         cross_check=None if outcome is None else cross_check_result(outcome),
         tumour_burden=None if outcome is None else _tumour_burden(outcome),
+        published=published_results(*compared),
         reporting=(),
-        findings=finding_results(findings),
+        findings=finding_results((*findings, *published_findings(*compared))),
         files=files,
     )
     evaluated = evaluate_cycles(case, result)
@@ -190,6 +190,13 @@ def _registration(timepoint: TimepointOutcome, outcome: Outcome) -> Registration
         rotation_deg=registration.transform.rotation_deg,
         matrix=tuple(map(tuple, matrix)),
         quality={name: float(value) for name, value in registration.quality.items()},
+    )
+
+
+def _regions(case: Case, outcome: Outcome) -> tuple[RegionResult, ...]:
+    return (
+        *(_region(case, region) for region in outcome.regions),
+        *(_planar_only(case, region) for region in outcome.planar_only),
     )
 
 

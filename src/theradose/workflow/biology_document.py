@@ -70,8 +70,7 @@ def _dvh(doses: RegionDoses) -> BedDvhResult:
 
 
 def _rbe_weighted(dose: RbeWeightedDose) -> RbeWeightedResult:
-    pair = estimate(dose.weighted)
-    return RbeWeightedResult(value=dose.weighted.value, u=pair.u, unit=dose.unit, rbe=dose.rbe)
+    return RbeWeightedResult(weighted=estimate(dose.weighted), unit=dose.unit, rbe=dose.rbe)
 
 
 def _response(model: str, response: Response) -> ResponseResult:

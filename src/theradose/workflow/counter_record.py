@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from theradose.formats.calibration_record import read_calibration_record
 from theradose.formats.tables_samples import read_blood_rows
 from theradose.model.finding import Finding
 from theradose.model.samples import CounterCalibration, TubeCount
+from theradose.model.study import CounterChoice
 from theradose.nuclides import canonical_nuclide
 from theradose.quantify.calibration_use import counter_calibration
 
@@ -48,6 +49,35 @@ class CounterWords:
     efficiency: str
     relative_u: str
     dead_time: str
+
+
+_KEYS = CounterWords("counter.record", "counter.name", "counter.efficiency", "counter.u", "counter.dead_time")
+
+
+def counter_of_choice(
+    choice: CounterChoice, resolve: Callable[[str], Path], tables: Sequence[Path], *, nuclide: str
+) -> tuple[CounterCalibration | None, tuple[Finding, ...]]:
+    """Return how counts become activity, as the part ``counter`` of a file states it.
+
+    Parameters
+    ----------
+    choice : CounterChoice
+        The part of the file.
+    resolve : callable
+        Makes a path of the record's name.
+    tables : sequence of Path
+        Tables of blood samples.
+    nuclide : str
+        Of the samples.
+
+    Raises
+    ------
+    TheradoseError
+        As :func:`calibration_of_samples`.
+    """
+    record = None if choice.record is None else resolve(choice.record)
+    stated = StatedCounter(record, choice.name, choice.efficiency, choice.u, choice.dead_time)
+    return calibration_of_samples(stated, tables, nuclide=nuclide, words=_KEYS)
 
 
 def calibration_of_samples(

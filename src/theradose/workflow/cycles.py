@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from theradose.data import load_yaml
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
-from theradose.model.result import CyclesResult, LimitResult, Result
+from theradose.model.result import Result
+from theradose.model.result_cycles import CyclesResult, LimitResult
 from theradose.plan.accumulation import Accumulation
 from theradose.plan.ledger import Cycle, build_ledger
 from theradose.plan.ledger_document import ledger_result

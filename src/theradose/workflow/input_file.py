@@ -106,10 +106,15 @@ def _unknown_key(location: tuple[Any, ...], model: type[StudyPart]) -> str:
 
 
 def _missing_key(location: tuple[Any, ...], model: type[StudyPart]) -> str:
+    """Say that a key is needed; a field may describe what to state, or give examples of it."""
     key = str(location[-1])
     field = _part_at(location[:-1], model).model_fields.get(key)
-    examples = field.examples if field is not None and field.examples else ()
-    return "it is needed and missing" + "".join(f": add for example '{key}: {example}'" for example in examples[:1])
+    advice = ""
+    if field is not None and field.description:
+        advice = f": {field.description}"
+    elif field is not None and field.examples:
+        advice = f": add for example '{key}: {field.examples[0]}'"
+    return f"it is needed and missing{advice}"
 
 
 def _part_at(location: tuple[Any, ...], model: type[StudyPart]) -> type[StudyPart]:

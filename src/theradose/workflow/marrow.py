@@ -175,7 +175,9 @@ def treatment_marrow(
         One sentence for the first row or option that cannot be used.
     """
     curve, sampled = sample_curve(series, nuclide=nuclide, options=replace(options.samples, start=treatment.start))
-    tia, fitted = _integrate(curve, treatment, options, nuclide)
+    tia, fitted = integrate_samples(
+        curve, nuclide=nuclide, models=options.models, infusion_h=treatment.infusion_h or 0.0
+    )
     haematocrit = treatment.haematocrit if curve.haematocrit is None else curve.haematocrit
     ratio, noticed = marrow_ratio(choice=options.ratio, haematocrit=haematocrit)
     concentration = marrow_from_specimen(
@@ -204,11 +206,16 @@ def treatment_marrow(
     )
 
 
-def _integrate(
-    curve: SampleCurve, treatment: Treatment, options: BloodMarrowOptions, nuclide: Nuclide
+def integrate_samples(
+    curve: SampleCurve, *, nuclide: Nuclide, models: tuple[str, ...] | None = None, infusion_h: float = 0.0
 ) -> tuple[TimeIntegratedActivity, tuple[Finding, ...]]:
-    models = options.models
-    infusion_h = treatment.infusion_h or 0.0
+    """Integrate the concentration of blood samples over the average of the models that they support.
+
+    Raises
+    ------
+    FitError
+        With the treatment, if no model can be fitted.
+    """
     if models is None:
         supported = int((curve.curve.t_h >= infusion_h).sum()) // _PARAMETERS_PER_PHASE
         models = BLOOD_MODELS[: max(supported, 1)]

@@ -16,6 +16,7 @@ from theradose.dose.marrow import DEFAULT_METHOD
 from theradose.dose.marrow_image import RestOfBody
 from theradose.errors import FitError, StudyError
 from theradose.kinetics.evaluate import evaluate_tia
+from theradose.kinetics.integrate import thyroid_models
 from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.dose import RegionDose
 from theradose.model.finding import Finding
@@ -27,7 +28,7 @@ from theradose.quantify.thyroid import THYROID, UptakeOptions, uptake_curve
 from theradose.quantify.whole_body import WHOLE_BODY, ProbeOptions
 from theradose.uncertainty import Uncertain
 from theradose.workflow.case import Case
-from theradose.workflow.counter_record import CounterWords, StatedCounter, calibration_of_samples
+from theradose.workflow.counter_record import counter_of_choice
 from theradose.workflow.curves import infusion_of, integrate_measured
 from theradose.workflow.marrow import BloodMarrow, BloodMarrowOptions, treatment_marrow
 from theradose.workflow.marrow_result import with_whole_body_if_possible
@@ -37,9 +38,6 @@ from theradose.workflow.whole_body import WholeBodyByProbe, whole_body_by_probe
 RED_MARROW_BY_BLOOD = "red marrow by blood"
 _PAIRED = {"left-kidney": "kidneys", "right-kidney": "kidneys"}
 _COUNTED_APART = ("kidneys", "liver", "spleen")
-# Each has one parameter more than the one before, the first has two.
-_THYROID_MODELS = ("mono", "uptake", "thyroid")
-_COUNTER_KEYS = CounterWords("counter.record", "counter.name", "counter.efficiency", "counter.u", "counter.dead_time")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,16 +202,8 @@ def _series(case: Case) -> BloodSeries:
 
 
 def _counter(case: Case) -> tuple[CounterCalibration | None, tuple[Finding, ...]]:
-    choice, resolve = case.study.counter, case.study_file.resolve
-    stated = StatedCounter(
-        None if choice.record is None else resolve(choice.record),
-        choice.name,
-        choice.efficiency,
-        choice.u,
-        choice.dead_time,
-    )
-    tables = [resolve(case.study.blood or "")]
-    return calibration_of_samples(stated, tables, nuclide=case.nuclide.name, words=_COUNTER_KEYS)
+    resolve = case.study_file.resolve
+    return counter_of_choice(case.study.counter, resolve, [resolve(case.study.blood or "")], nuclide=case.nuclide.name)
 
 
 def _organs(tias: Mapping[str, TimeIntegratedActivity]) -> dict[str, Uncertain]:
@@ -233,9 +223,8 @@ def _thyroid(case: Case) -> tuple[ThyroidUptake | None, list[Finding]]:
     uptake, measured = uptake_curve(
         read_uptake(case.study_file.resolve(case.study.uptake)), nuclide=case.nuclide, options=options
     )
-    models = _THYROID_MODELS[: max(len(uptake.curve.t_h) - 1, 1)]
     try:
-        tia, fitted = integrate_measured(case, uptake.curve, models=models)
+        tia, fitted = integrate_measured(case, uptake.curve, models=thyroid_models(len(uptake.curve.t_h)))
     except FitError as error:
         raise FitError(f"Thyroid uptake: {error}", code=error.code) from None
     findings = _placed((*measured, *fitted), THYROID)

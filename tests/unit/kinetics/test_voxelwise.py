@@ -3,14 +3,16 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
 from theradose.errors import FitError, GeometryError
+from theradose.kinetics.course import course_of_fits
 from theradose.kinetics.fit import fit_model
-from theradose.kinetics.voxelwise import VoxelState, fit_voxels
+from theradose.kinetics.voxelwise import RepairRates, VoxelState, fit_voxels
 from theradose.model.activity import ActivityMap
 from theradose.model.curve import TimeActivityCurve
 from theradose.model.grid import Grid
@@ -238,3 +240,44 @@ def test_images_that_do_not_belong_together_are_refused():
 def test_numba_is_loaded_only_where_voxels_are_fitted():
     code = "import sys, theradose.kinetics.voxelwise; sys.exit('numba' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+REPAIR = RepairRates(np.array([math.log(2) / 2.8, math.log(2) / 1.5]), np.arange(4 * 5 * 6).reshape(4, 5, 6) % 3 - 1)
+
+
+@pytest.mark.parametrize("model", ["mono", "bi", "uptake", "trapezoid"])
+def test_every_voxel_has_the_lea_catcheside_factor_of_its_own_curve(model):
+    """Against the fit of each voxel as a curve, whose factor is computed by another way."""
+    maps = noisy_maps(kinds=model, times=TIMES, shape=(4, 5, 6), noise=0.02)
+    asked = {"nuclide": LUTETIUM, "model": model, "relative_u": 0.05, "floor": FLOOR}
+    fits, _ = fit_voxels(maps, repair=REPAIR, **asked)
+    g, which, tia = fits.g.data.ravel(), REPAIR.which.ravel(), fits.tia.data.ravel()
+    assert fits.g.data.dtype == np.float32
+    assert (np.isnan(g) == ((which < 0) | (tia == 0))).all()
+    compared = 0
+    for voxel, curve in enumerate(curves_of(maps)):
+        if np.isnan(g[voxel]) or fits.state.data.ravel()[voxel] & VoxelState.ONE_PHASE:
+            continue
+        fit = replace(fit_model(curve, model, decay_constant_per_h=DECAY), weight=1.0)
+        course = course_of_fits([fit])
+        total = course.integral()[0]
+        if total != pytest.approx(tia[voxel], rel=1e-5):
+            continue
+        overlap = course.overlap(rate_per_h=REPAIR.rates_per_h[which[voxel]])[0, 0]
+        assert g[voxel] == pytest.approx(2 * overlap / total**2, rel=2e-4)
+        compared += 1
+    assert compared > 60
+    assert fit_voxels(maps, **asked)[0].g is None
+
+
+def test_a_voxel_of_one_phase_has_its_factor_under_two():
+    maps = maps_of(lambda t: draw(1, 50, 1) * 0.5 ** (t / 60.0))
+    repair = RepairRates(np.array([math.log(2) / 2.8]), np.zeros(GRID.shape))
+    fits, _ = fit_voxels(maps, nuclide=LUTETIUM, model="bi", relative_u=0.05, repair=repair)
+    np.testing.assert_allclose(fits.g.data, 2.8 / 62.8, rtol=1e-4)
+
+
+def test_repair_rates_belong_to_the_grid():
+    maps = maps_of(lambda t: np.full(GRID.shape, 0.5 ** (t / 60.0)))
+    with pytest.raises(GeometryError, match="repair"):
+        fit_voxels(maps, nuclide=LUTETIUM, relative_u=0.05, repair=REPAIR)

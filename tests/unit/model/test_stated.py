@@ -17,7 +17,6 @@ class Input(BaseModel):
     [
         ("1.5 kg", Stated(1500.0)),
         ({"value": "25 g", "u": "10 %"}, Stated(25.0, 2.5)),
-        ({"value": "25 g", "u": 0.1}, Stated(25.0, 2.5)),
         ({"value": "1.5 kg", "u": "30 g"}, Stated(1500.0, 30.0)),
     ],
 )
@@ -33,7 +32,8 @@ def test_value_and_uncertainty_in_the_unit_used_inside(given, expected):
         ("0 g", "above 0"),
         ({"value": "25 g", "u": "2 mL"}, "unit of volume"),
         ({"value": "25 g", "u": "-2 g"}, "not negative"),
-        ({"amount": "25 g"}, "keys value and u"),
+        ({"value": "25 g", "u": 2}, "no unit"),
+        ({"amount": "25 g"}, "is written"),
     ],
 )
 def test_what_cannot_be_read_is_refused(given, said):
@@ -45,6 +45,13 @@ def test_a_fraction_lies_between_zero_and_one():
     assert Input(mass="1 g", share="6 %").share == Stated(0.06)
     with pytest.raises(ValidationError, match="at most 1"):
         Input(mass="1 g", share="106 %")
+
+
+def test_the_uncertainty_of_a_number_without_dimension_says_which_it_is():
+    assert Input(mass="1 g", share={"value": "60 %", "relative_u": "5 %"}).share.u == pytest.approx(0.03)
+    assert Input(mass="1 g", share={"value": "60 %", "absolute_u": "5 %"}).share.u == pytest.approx(0.05)
+    with pytest.raises(ValidationError, match="relative_u"):
+        Input(mass="1 g", share={"value": "60 %", "u": "5 %"})
 
 
 def test_an_uncertainty_that_nobody_stated_is_not_zero():

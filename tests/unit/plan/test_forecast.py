@@ -34,7 +34,8 @@ def test_sources_of_one_measured_cycle_and_the_spread_of_both():
     book = ledger(cycle(1, left_kidney=5.0))
     (coming,) = forecast_region(book, KIDNEY, course=course(), cycles=1).per_activity
     assert coming.relative_u == pytest.approx(math.hypot(*U.values(), 0.15, 0.15), rel=1e-12)
-    assert coming.contributions["between-cycles:left-kidney@1"] < 0 < coming.contributions["between-cycles:left-kidney@2"]
+    before, after = (coming.contributions[f"between-cycles:left-kidney@{number}"] for number in (1, 2))
+    assert before < 0 < after
 
 
 def test_the_trend_goes_on():

@@ -109,8 +109,9 @@ def test_a_dose_of_an_absent_organ_does_not_count():
 
 def test_a_new_lesion_has_no_earlier_dose_and_a_vanished_one_no_later():
     book = ledger(
-        cycle(1, lesion_old=40.0, left_kidney=5.0), cycle(2, lesion_new=30.0, left_kidney=5.0), cycle(3, left_kidney=5.0)
-    )
+        cycle(1, lesion_old=40.0, left_kidney=5.0), cycle(2, lesion_new=30.0, left_kidney=5.0),
+        cycle(3, left_kidney=5.0),
+    )  # fmt: skip
     assert book.cumulative("lesion-new").not_measured == (1, 3)
     assert book.cumulative("lesion-old").not_measured == (2, 3)
     assert not book.present("lesion-old") and not book.present("lesion-new")
@@ -132,8 +133,8 @@ def test_a_cycle_given_twice_is_refused_and_a_missing_one_is_a_finding():
 
 
 def test_bed_adds_up_and_is_carried_by_its_quadratic_factor():
-    from unit.plan.courses import course
     from theradose.plan.ledger import Cycle, build_ledger
+    from unit.plan.courses import course
 
     known = Cycle(1, 7400.0, None, {KIDNEY: dose(KIDNEY, 5.0, bed_factor=0.02)})
     book = build_ledger([known, cycle(2, 3700.0)], course=course(), absent={})

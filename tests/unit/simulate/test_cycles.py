@@ -85,7 +85,7 @@ def test_a_lost_kidney_is_neither_measured_nor_delivered_to():
 def test_errors_of_measurement_are_those_that_are_stated():
     patients = draw_courses(2000, seed=4)
     logarithms = np.log(np.array([patient.error for patient in patients]))
-    dose = patients[0].measured(1, 7400.0).doses.get("left-kidney") or patients[0].measured(1, 7400.0).doses["right-kidney"]
+    dose = next(iter(patients[0].measured(1, 7400.0).doses.values()))
     # The standard deviation of 2000 draws is known to 1.6 %; three of those.
     assert logarithms[:, 0, 0].std() == pytest.approx(dose.dose_gy.relative_u, rel=0.05)
     # Between two cycles of one kidney only the fit differs: its variance twice.

@@ -62,7 +62,7 @@ def test_what_is_missing_or_wrong_is_one_sentence(phantom_file, changes, words):
 
 def test_a_file_that_is_no_phantom_is_refused(tmp_path):
     path = tmp_path / "phantom.yaml"
-    with pytest.raises(StudyError, match="cannot be read"):
+    with pytest.raises(StudyError, match="There is no phantom file"):
         read_phantom(path)
     for text, words in (("- 1\n", "holds no phantom"), ("a: [1\n", "not valid YAML")):
         path.write_text(text)

@@ -43,7 +43,8 @@ def test_a_first_cycle_stands_beside_the_limits_of_its_therapy(first):
             assert limit.cumulative_gy == doses[limit.region]
             assert limit.margin_gy == limit.limit_gy - doses[limit.region]
     beds = {region.name: region.bed_gy.value for region in result.regions}
-    assert {(limit.region, limit.cumulative_gy) for limit in result.limits if limit.quantity == "BED"} == set(beds.items())
+    compared = {(limit.region, limit.cumulative_gy) for limit in result.limits if limit.quantity == "BED"}
+    assert compared == set(beds.items())
     assert "limit-from-external-beam" in codes(result)
 
 

@@ -8,7 +8,8 @@ from theradose.errors import PlanError
 from theradose.workflow.plan import run_plan
 from tiny_study import write_tiny_study
 
-DOSES = {"left-kidney": {"dose": "5.6 Gy", "sources": {"calibration": "3 %", "fit": "6 %"}, "effective_half_life": "52 h"}}
+SOURCES = {"calibration": "3 %", "fit": "6 %"}
+DOSES = {"left-kidney": {"dose": "5.6 Gy", "sources": SOURCES, "effective_half_life": "52 h"}}
 FIRST = {"cycle": 1, "activity": "7.4 GBq", "doses": DOSES}
 
 

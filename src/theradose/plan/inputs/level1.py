@@ -40,7 +40,7 @@ class Level1Input(StudyPart):
     cycle, cycles : int
         Number of this cycle and of all planned.
     previous_activities : tuple of float
-        Of the cycles before this one, MBq; without it they count as this one.
+        Of the cycles before this one, MBq; without it they count as intended, and cycles that follow always do.
     label_activity : float or None
         Of one cycle, MBq, where the packaged label does not hold.
     off_label : bool

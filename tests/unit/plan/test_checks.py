@@ -1,0 +1,75 @@
+"""What every plan is checked for."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from theradose.model.limit import Limit
+from theradose.model.plan import Formula, Plan, PlanInput
+from theradose.plan.checks import plan_findings
+from theradose.plan.probability import compare_with_limit, interval
+from theradose.uncertainty import Uncertain
+
+LIMIT = Limit(
+    name="kidneys-23", organ="kidneys", quantity="absorbed-dose", value_gy=23, origin="radionuclide-therapy",
+    source="deWit2023", status="verified",
+)  # fmt: skip
+
+
+def plan(dose_gy, **changes):
+    limit = LIMIT.model_copy(update=changes)
+    dose = compare_with_limit(target="kidneys", dose_gy=dose_gy, limit=limit, basis="course")
+    return Plan(
+        planner="x", title="x", summary="x", activity_mbq=None, doses=(dose,), constants=(), findings=(),
+        formulas=(Formula("D = d·A", "", "x", "choice"),), inputs=(PlanInput("x", "y"),),
+    )  # fmt: skip
+
+
+def codes(dose_gy, **changes):
+    return [finding.code for finding in plan_findings(plan=plan(dose_gy, **changes))]
+
+
+def test_a_dose_below_a_good_limit_says_nothing():
+    assert codes(Uncertain(10, {"fit": 1})) == []
+
+
+def test_a_dose_above_is_critical():
+    (finding,) = plan_findings(plan=plan(Uncertain(25, {"fit": 1})))
+    assert (finding.code, finding.severity, finding.where) == ("dose-above-limit", "critical", "kidneys")
+    assert "25 Gy" in finding.message and "23 Gy" in finding.message
+
+
+def test_a_target_that_is_not_reached():
+    assert codes(Uncertain(10, {"fit": 1}), kind="target") == ["target-dose-not-reached"]
+    assert codes(Uncertain(25, {"fit": 1}), kind="target") == []
+
+
+def test_no_uncertainty_is_never_zero():
+    assert plan(Uncertain(10)).doses[0].p_exceed is None
+    assert codes(Uncertain(10)) == ["probability-not-stated"]
+    assert codes(Uncertain(10, {}, frozenset({"mass"}))) == ["probability-not-stated"]
+    assert codes(Uncertain(10, {"fit": 1}, frozenset({"mass"}))) == ["uncertainty-incomplete"]
+
+
+def test_where_a_limit_comes_from_is_said():
+    assert codes(Uncertain(10, {"fit": 1}), origin="EBRT", status="unverified") == [
+        "limit-from-external-beam", "limit-unverified",
+    ]  # fmt: skip
+
+
+def test_one_finding_for_several_limits_of_one_target():
+    first = plan(Uncertain(10))
+    both = replace(first, doses=(*first.doses, *first.doses))
+    assert [finding.code for finding in plan_findings(plan=both)] == ["probability-not-stated"]
+
+
+def test_the_interval_is_that_of_a_lognormal_distribution():
+    """Independent: scipy's quantiles at 2.5 and 97.5 %."""
+    from scipy.stats import lognorm
+
+    low, high = interval(Uncertain(14.0, {"fit": 3.5, "mass": 2.0}))
+    sigma = math.sqrt(math.log(1 + (3.5**2 + 2.0**2) / 14.0**2))
+    assert low == pytest.approx(lognorm.ppf(0.025, sigma, scale=14.0))
+    assert high == pytest.approx(lognorm.ppf(0.975, sigma, scale=14.0))
+    assert interval(Uncertain(14.0)) is None
