@@ -37,14 +37,11 @@ class Forecast:
         Gy/MBq of each coming cycle.
     quadratic_per_gy : Uncertain or None
         Factor k of BED = D + k D².
-    basis : str
-        What it rests on.
     """
 
     region: str
     per_activity: tuple[Uncertain, ...]
     quadratic_per_gy: Uncertain | None
-    basis: str
 
 
 def forecast_region(ledger: Ledger, region: str, *, course: Course, cycles: int) -> Forecast:
@@ -72,23 +69,20 @@ def forecast_region(ledger: Ledger, region: str, *, course: Course, cycles: int)
     factors = [cycle.doses[region].quadratic_per_gy for cycle in measured]
     known = [factor for factor in factors if factor is not None]
     quadratic = None if len(known) < len(factors) else _mean(known, weights)
-    numbers = ", ".join(str(cycle.number) for cycle in measured)
-    return Forecast(region, coming, quadratic, f"measured in cycle {numbers}")
+    return Forecast(region, coming, quadratic)
 
 
-def forecast_first_cycle(record: FirstCycle, *, course: Course, cycles: int, first: int = 1) -> Forecast:
-    """Return what the first cycles give by a stated regression.
+def predicted_per_activity(record: FirstCycle, *, course: Course, numbers: Sequence[int]) -> tuple[Uncertain, ...]:
+    """Return what a stated regression predicts for some cycles, Gy/MBq.
 
     Parameters
     ----------
     record : FirstCycle
-        As stated, with its source.
+        As stated, with its source; it holds for the first cycle, from which the trend goes on.
     course : Course
         Trend and spread.
-    cycles : int
-        How many cycles are to come.
-    first : int
-        Number of the first of them.
+    numbers : sequence of int
+        Of the cycles.
 
     Raises
     ------
@@ -114,11 +108,10 @@ def forecast_first_cycle(record: FirstCycle, *, course: Course, cycles: int, fir
         )
     mean = Uncertain.relative(value / MBQ_PER_GBQ, {f"first-cycle:{record.organ}": record.u})
     spread = course.spread_of(record.organ).relative_u
-    coming = tuple(
-        _varied(mean * course.trend_factor(record.organ, number), between_source(record.organ, first + number), spread)
-        for number in range(cycles)
+    return tuple(
+        _varied(mean * course.trend_factor(record.organ, number - 1), between_source(record.organ, number), spread)
+        for number in numbers
     )
-    return Forecast(record.organ, coming, None, f"regression of {record.source}")
 
 
 def _weights(cycles: Sequence[Cycle], region: str, course: Course) -> list[float]:

@@ -27,6 +27,7 @@ from theradose.model.cycles import Absence
 from theradose.model.finding import Finding
 from theradose.model.region import RegionKind
 from theradose.plan.between_cycles import BETWEEN, Course
+from theradose.spatial.naming import paired_regions
 from theradose.uncertainty import Uncertain, combine
 
 Basis = Literal["measured", "assumed"]
@@ -194,7 +195,11 @@ def build_ledger(cycles: Sequence[Cycle], *, course: Course, absent: Mapping[str
     for cycle in named:
         doses = dict(cycle.doses)
         for region in regions:
-            if region not in doses and (source := _carried_from(region, cycle, named, absent)) is not None:
+            if region in doses or any(side in cycle.doses for side in paired_regions().get(region, ())):
+                continue
+            if (pair := _pair_of(region)) in cycle.doses and not _is_absent(region, cycle.number, absent):
+                doses[region] = _side(region, cycle, cycle.doses[pair])
+            elif (source := _carried_from(region, cycle, named, absent)) is not None:
                 doses[region] = _carried(region, cycle, source, course)
                 findings += _carried_findings(region, cycle, source)
         filled.append(Cycle(cycle.number, cycle.activity_mbq, cycle.start, doses))
@@ -268,6 +273,17 @@ def _carried_from(region: str, cycle: Cycle, cycles: Sequence[Cycle], absent: Ma
             return None
         return earlier[-1]
     return min(held, key=lambda other: (abs(other.number - cycle.number), other.number))
+
+
+def _pair_of(region: str) -> str:
+    return next((pair for pair, sides in paired_regions().items() if region in sides), "")
+
+
+def _side(region: str, cycle: Cycle, pair: CycleDose) -> CycleDose:
+    """Return the dose of a side in a cycle in which the pair was measured as one: that of the pair, as assumed."""
+    source = f"side-of-pair:{region}{_CYCLE}{cycle.number}"
+    bed = None if pair.bed_gy is None else pair.bed_gy.with_contribution(source, None)
+    return CycleDose(pair.dose_gy.with_contribution(source, None), bed, pair.kind, "assumed", cycle.number)
 
 
 def _carried(region: str, cycle: Cycle, source: Cycle, course: Course) -> CycleDose:

@@ -17,7 +17,7 @@ from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.plan.accumulation import Accumulation, probability_of_any
 from theradose.plan.between_cycles import Course
-from theradose.plan.forecast import Forecast, forecast_first_cycle, forecast_region
+from theradose.plan.forecast import Forecast, forecast_region, predicted_per_activity
 from theradose.plan.inputs.prrt import FirstCycle, PrrtInput, RiskFactors
 from theradose.plan.ledger import Cumulative, Ledger
 from theradose.plan.limits import limit_named, parts_of
@@ -92,9 +92,7 @@ def accumulations(
             for region in regions_of_limit(limit.organ, ledger)
         ]
         if not items and first_cycle is not None and _predicts(first_cycle, limit):
-            forecast = forecast_first_cycle(first_cycle, course=course, cycles=cycles, first=ledger.next_number)
-            basis = f"{cycles} cycles to come, by regression"
-            items = [(forecast.region, _accumulation(limit, forecast, Uncertain(0.0), Uncertain(0.0), basis))]
+            items = [(first_cycle.organ, _predicted(ledger, limit, first_cycle, course=course, cycles=cycles))]
         found += [item for _, item in items if item is not None]
         findings += [
             _not_evaluated(limit, f"no {limit.quantity} of '{region}' is known")
@@ -195,6 +193,18 @@ def _predicts(record: FirstCycle, limit: Limit) -> bool:
     return limit.quantity == "absorbed-dose" and record.organ in (limit.organ, *parts_of(limit.organ))
 
 
+def _predicted(ledger: Ledger, limit: Limit, record: FirstCycle, *, course: Course, cycles: int) -> Accumulation:
+    """Return a limit by a stated regression: cycles that were given without dosimetry count by their activity."""
+    given = [cycle.number for cycle in ledger.cycles]
+    coming = range(ledger.next_number, ledger.next_number + cycles)
+    doses = predicted_per_activity(record, course=course, numbers=(*given, *coming))
+    past = sum(
+        (dose * cycle.activity_mbq for dose, cycle in zip(doses, ledger.cycles, strict=False)), start=Uncertain(0.0)
+    )
+    basis = f"{_basis(tuple(given), len(given), cycles)}, by regression"
+    return _accumulation(limit, Forecast(record.organ, doses[len(given) :], None), past, Uncertain(0.0), basis)
+
+
 def _of_region(ledger: Ledger, limit: Limit, region: str, *, course: Course, cycles: int) -> Accumulation | None:
     forecast = forecast_region(ledger, region, course=course, cycles=cycles)
     total = ledger.cumulative(region)
@@ -204,7 +214,7 @@ def _of_region(ledger: Ledger, limit: Limit, region: str, *, course: Course, cyc
         return None
     # EQD2 is BED in units of c: coming doses shrink by c as those of the past, and the quadratic factor grows by it.
     c = _fraction_factor(region) if limit.quantity == "EQD2" else 1.0
-    scaled = Forecast(region, tuple(dose / c for dose in forecast.per_activity), None, forecast.basis)
+    scaled = Forecast(region, tuple(dose / c for dose in forecast.per_activity), None)
     return _accumulation(limit, scaled, past, quadratic * c, _basis(total.assumed, _given(ledger, total), cycles))
 
 

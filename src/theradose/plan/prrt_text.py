@@ -103,7 +103,7 @@ def describe(
         constants=_constants(inputs, course, planned),
         inputs=_inputs(inputs, ledger),
         findings=(*findings, *above, *trial_findings(doses, style=inputs.style)),
-        tables=(_cycle_table(ledger), _sum_table(ledger), _count_table(planned)),
+        tables=(_cycle_table(ledger), _sum_table(ledger), _left_table(planned)),
         details=_details(inputs, ledger, course, planned, label),
         subject=" · ".join(part for part in (inputs.therapy, inputs.patient.id, f"cycle {ledger.next_number}") if part),
         activity_meaning=f"Activity of cycle {ledger.next_number}",
@@ -245,14 +245,27 @@ def _sum_table(ledger: Ledger) -> PlanTable:
     )
 
 
-def _count_table(planned: Outcome) -> PlanTable:
-    names = {
-        "best": "best estimate",
-        "with_tolerance": "with the printed tolerance",
-        "accepted": "accepted probability",
-    }
-    rows = [(names[name], str(count)) for name, count in planned.possible.items()]
-    return PlanTable(f"Further cycles of {planned.counted_mbq / MBQ_PER_GBQ:.4g} GBq", ("by", "cycles"), tuple(rows))
+def _left_table(planned: Outcome) -> PlanTable:
+    """Return what the limits leave, by the best estimate and at the accepted probability."""
+    rows = [
+        ("next cycle if it is the last, GBq", _gbq(planned.next_best_mbq.value), _gbq(planned.next_accepted_mbq)),
+        (f"each of {planned.coming} cycles, GBq", _gbq(planned.best_mbq.value), _gbq(planned.accepted_mbq)),
+        (f"further cycles of {_gbq(planned.counted_mbq)} GBq", *(_count(planned, n) for n in ("best", "accepted"))),
+    ]
+    rows = rows[: 3 if planned.possible else 2]
+    if "with_tolerance" in planned.possible:
+        rows.append(
+            ("the same, with the tolerance that the limit is printed with", _count(planned, "with_tolerance"), "—")
+        )
+    return PlanTable("What the limits leave", ("", "best estimate", "accepted probability"), tuple(rows))
+
+
+def _count(planned: Outcome, way: str) -> str:
+    return str(planned.possible[way]) if way in planned.possible else "—"
+
+
+def _gbq(activity_mbq: float | None) -> str:
+    return "—" if activity_mbq is None else f"{activity_mbq / MBQ_PER_GBQ:.4g}"
 
 
 def _details(inputs: PrrtInput, ledger: Ledger, course: Course, planned: Outcome, label: LabelRule) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from theradose.errors import PlanError
-from theradose.plan.forecast import forecast_first_cycle, forecast_region
+from theradose.plan.forecast import forecast_region, predicted_per_activity
 from theradose.plan.inputs.prrt import FirstCycle
 from theradose.plan.ledger import Cycle
 from unit.plan.courses import KIDNEY, U, course, cycle, dose, ledger
@@ -46,7 +46,9 @@ def test_the_trend_goes_on():
 
 def test_assumed_cycles_are_no_measurement():
     book = ledger(cycle(1, 7000.0, left_kidney=7.0), cycle(2, 100.0))
-    assert forecast_region(book, KIDNEY, course=course(), cycles=1).basis == "measured in cycle 1"
+    (coming,) = forecast_region(book, KIDNEY, course=course(), cycles=1).per_activity
+    assert coming.value * 1000 == pytest.approx(1.0)
+    assert {name for name in coming.contributions if name.startswith("fit")} == {"fit:left-kidney@1"}
 
 
 def test_the_quadratic_factor_is_that_of_the_measured_cycles():
@@ -58,14 +60,21 @@ def test_the_quadratic_factor_is_that_of_the_measured_cycles():
 
 
 def test_a_stated_regression_predicts_the_first_cycle():
-    (coming,) = forecast_first_cycle(FirstCycle.model_validate(RECORD), course=course(), cycles=1).per_activity
+    (coming,) = predicted_per_activity(FirstCycle.model_validate(RECORD), course=course(), numbers=[1])
     assert coming.value * 1000 == pytest.approx(0.2 + 0.004 * 90 - 0.05 * 1.9)
     assert coming.relative_u == pytest.approx(math.hypot(0.25, 0.15))
 
 
+def test_from_the_first_cycle_the_trend_goes_on():
+    record = FirstCycle.model_validate(RECORD)
+    trend = {"kidneys": {"per_cycle": "-10 %"}}
+    one, three = predicted_per_activity(record, course=course(trend=trend), numbers=[1, 3])
+    assert three.value / one.value == pytest.approx(0.81)
+
+
 def test_a_regression_of_the_logarithm():
     record = FirstCycle.model_validate({**RECORD, "intercept": -1.0, "scale": "log"})
-    (coming,) = forecast_first_cycle(record, course=course(), cycles=1).per_activity
+    (coming,) = predicted_per_activity(record, course=course(), numbers=[1])
     assert coming.value * 1000 == pytest.approx(math.exp(-1.0 + 0.004 * 90 - 0.05 * 1.9))
 
 
@@ -75,7 +84,7 @@ def test_a_regression_of_the_logarithm():
 )
 def test_a_regression_that_cannot_be_is_refused(changes, code):
     with pytest.raises(PlanError) as refusal:
-        forecast_first_cycle(FirstCycle.model_validate({**RECORD, **changes}), course=course(), cycles=1)
+        predicted_per_activity(FirstCycle.model_validate({**RECORD, **changes}), course=course(), numbers=[1])
     assert refusal.value.code == code
 
 

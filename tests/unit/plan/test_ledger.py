@@ -99,6 +99,16 @@ def test_a_lost_organ_has_no_dose_and_no_finding_once_it_is_stated():
     assert codes(silent) == ["organ-carried-over"]
 
 
+def test_a_side_has_the_dose_of_the_pair_where_the_pair_was_measured():
+    book = ledger(cycle(1, kidneys=6.0), cycle(2, left_kidney=5.0, right_kidney=4.0))
+    first = book.cycles[0].doses
+    assert first[KIDNEY].dose_gy.value == first["right-kidney"].dose_gy.value == 6.0
+    assert (first[KIDNEY].basis, first[KIDNEY].carried_from) == ("assumed", 1)
+    assert "side-of-pair:left-kidney@1" in first[KIDNEY].dose_gy.not_stated
+    assert "kidneys" not in book.cycles[1].doses
+    assert codes(book) == []
+
+
 def test_a_dose_of_an_absent_organ_does_not_count():
     book = ledger(
         cycle(1, left_kidney=5.0, right_kidney=4.0), cycle(2, left_kidney=5.0, right_kidney=0.1),

@@ -225,6 +225,13 @@ def test_the_first_cycle_is_planned_by_a_stated_regression_only():
     assert refusal.value.code == "nothing-measured"
 
 
+def test_a_cycle_without_dosimetry_counts_by_the_regression():
+    """0.7 Gy/GBq of 10 GBq are 7 Gy; what is left of 23 Gy goes to two cycles."""
+    planned = plan(cycle(1, 10_000.0), first_cycle=RECORD, cycles_left=2)
+    assert planned.activity_mbq.value == pytest.approx((23 - 7) / (2 * 0.7) * 1000)
+    assert planned.doses[0].basis == "1 cycle given and 2 to come, assumed: cycle 1, by regression"
+
+
 def test_a_dose_per_cycle_in_place_of_a_dose_per_activity_is_found():
     """The unit trap of SCIENCE §13: 4.04 "Gy/GBq" is a dose per cycle of 7.4 GBq."""
     planned = plan(cycle(1, 7400.0, kidneys=4.04 * 7.4), therapy="lu177-psma", limits=(limit(100.0),), cycles_left=1)
