@@ -254,9 +254,7 @@ def _left_table(planned: Outcome) -> PlanTable:
     ]
     rows = rows[: 3 if planned.possible else 2]
     if "with_tolerance" in planned.possible:
-        rows.append(
-            ("the same, with the tolerance that the limit is printed with", _count(planned, "with_tolerance"), "—")
-        )
+        rows.append(("the same up to the tolerance of the limit", _count(planned, "with_tolerance"), "—"))
     return PlanTable("What the limits leave", ("", "best estimate", "accepted probability"), tuple(rows))
 
 
