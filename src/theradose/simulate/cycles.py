@@ -21,6 +21,7 @@ from theradose.biology.tissue import default_tissue
 from theradose.data import load_yaml
 from theradose.model.arrays import Array, frozen
 from theradose.model.cycles import Absence
+from theradose.model.limit import Limit
 from theradose.plan.history import mono_exponential_bed
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.ledger import Cycle, CycleDose
@@ -96,7 +97,7 @@ def draw_courses(patients: int, *, seed: int, changes: Mapping[str, Any] | None 
     return tuple(_draw(rng, spec["kidneys"]["value"], course, spec["measurement"]["value"]) for _ in range(patients))
 
 
-def plan_course(patient: VirtualCourse, inputs: PrrtInput) -> list[float]:
+def plan_course(patient: VirtualCourse, inputs: PrrtInput, limits: tuple[Limit, ...] | None = None) -> list[float]:
     """Return the activities in MBq that the planner gives to a patient, planned anew after each measured cycle.
 
     The first cycle has the activity of the data file; no further cycle is given once the planner leaves none.
@@ -106,7 +107,9 @@ def plan_course(patient: VirtualCourse, inputs: PrrtInput) -> list[float]:
     patient : VirtualCourse
         Known exactly, but not to the planner.
     inputs : PrrtInput
-        Style, accepted probability and limits; history, cycles left and lost kidneys are filled in.
+        Style and accepted probability; history, cycles left and lost kidneys are filled in.
+    limits : tuple of Limit, optional
+        By default those of the style.
     """
     course = load_yaml(_FILE)["course"]["value"]
     activities = [float(course["first_activity_mbq"])]
@@ -114,7 +117,7 @@ def plan_course(patient: VirtualCourse, inputs: PrrtInput) -> list[float]:
     for cycle in range(2, course["cycles"] + 1):
         lost = {kidney: absence for kidney, absence in patient.lost.items() if cycle >= absence.from_cycle}
         known = inputs.model_copy(update={"cycles_left": course["cycles"] - cycle + 1, "absent": lost})
-        planned = plan_prrt(PrrtRequest(known, tuple(measured))).activity_mbq
+        planned = plan_prrt(PrrtRequest(known, tuple(measured), limits)).activity_mbq
         if planned is None:
             break
         activities.append(planned.value)

@@ -51,6 +51,19 @@ def test_with_one_kidney_the_probability_is_met_from_both_sides():
     assert share_above(alpha, ONE_KIDNEY) == pytest.approx(alpha, abs=2 * margin(alpha))
 
 
+def test_a_cap_of_the_biologically_effective_dose_is_met_too():
+    """The true BED by its definition (SCIENCE §7): D + k D², k = T_rep/((T_rep + T_eff) α/β), 2.8 h, 50 h, 2.6 Gy."""
+    alpha, cap = 0.2, limit_named("kidneys-iluminet-27")
+    k = 2.8 / ((2.8 + 50) * 2.6)
+    above = []
+    for patient in draw_courses(PATIENTS, seed=1, changes=ONE_KIDNEY):
+        activities = np.array(plan_course(patient, inputs(alpha), (cap,)))
+        doses = patient.per_activity_gy_gbq[:, : len(activities)] * activities / 1000
+        beds = dict(zip(KIDNEYS, (doses + k * doses**2).sum(axis=1), strict=True))
+        above.append(max(bed for kidney, bed in beds.items() if patient.present(kidney, 4)) > cap.value_gy)
+    assert float(np.mean(above)) == pytest.approx(alpha, abs=2 * margin(alpha))
+
+
 def test_the_last_planned_cycle_uses_what_is_left():
     patient = draw_courses(1, seed=3, changes={"lost_fraction": 0.0})[0]
     activities = plan_course(patient, inputs(0.2))
