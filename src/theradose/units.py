@@ -28,6 +28,7 @@ _KINDS: dict[str, dict[str, float]] = {
     "count rate": {"cps": 1.0, "kcps": 1e3, "cpm": 1 / 60},
     "sensitivity": {"cps/MBq": 1.0, "cps/kBq": 1e3, "cps/GBq": 1e-3, "cpm/MBq": 1 / 60, "cpm/kBq": 1e3 / 60},
     "activity concentration": {"MBq/mL": 1.0, "kBq/mL": 1e-3, "Bq/mL": 1e-6, "MBq/L": 1e-3},
+    "mass concentration": {"mg/dL": 1.0, "mg/L": 0.1, "g/L": 100.0},
     "fraction": {"1": 1.0, "%": 1e-2},
     "attenuation": {"1/cm": 1.0, "1/mm": 10.0},
     "rate": {"1/h": 1.0, "1/d": 1 / 24},

@@ -18,7 +18,7 @@ KEYS = set(re.findall(r"^@\w+\{([^,]+),", REFERENCES.read_text(encoding="utf-8")
 CASES = load_cases()
 GROUPS = {
     "nuclear_data", "kinetics", "single_time_point", "planar", "marrow", "dose", "radiation", "uncertainty",
-    "agreement",
+    "agreement", "biology",
 }  # fmt: skip
 # The factor of a case that a wrong number must not survive: ten tolerances.
 TOLERANCES = 10

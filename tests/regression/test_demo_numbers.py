@@ -28,11 +28,16 @@ def quantity(estimate):
 def numbers(result):
     """Every number that a physicist would report."""
     names = ("volume_ml", "mass_g", "tia_mbq_h", "effective_half_life_h", "dose_gy")
+    meanings = ("bed_gy", "eqd2_gy")
     body = result["whole_body"]
     doses = ("self_gy", "cross_gy", "dose_gy")
     return {
         "regions": {
-            region["name"]: {"model": region["chosen_model"], **{name: quantity(region[name]) for name in names}}
+            region["name"]: {
+                "model": region["chosen_model"],
+                **{name: quantity(region[name]) for name in names},
+                **{name: quantity(region[name]) for name in meanings if region[name] is not None},
+            }
             for region in result["regions"]
         },
         "whole_body": {"model": body["chosen_model"], "tia_mbq_h": quantity(body["tia_mbq_h"])},

@@ -121,6 +121,7 @@ SI = {
     "cps": 1, "kcps": 1e3, "cpm": 1 / 60,
     "cps/MBq": 1e-6, "cps/kBq": 1e-3, "cps/GBq": 1e-9, "cpm/MBq": 1e-6 / 60, "cpm/kBq": 1e-3 / 60,
     "MBq/mL": 1e12, "kBq/mL": 1e9, "Bq/mL": 1e6, "MBq/L": 1e9,
+    "mg/dL": 1e-2, "mg/L": 1e-3, "g/L": 1,
     "1": 1, "%": 1e-2,
     "Gy/GBq": 1e-9, "mGy/MBq": 1e-9, "mGy/GBq": 1e-12,
 }  # fmt: skip

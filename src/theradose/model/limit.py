@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -45,6 +46,9 @@ class Limit(StudyPart):
         Keys of ``therapies.yaml`` or microsphere products to which it applies; empty for all.
     condition : str
         For whom it holds, in words.
+    when : mapping of str to tuple of str
+        The same for programs: what a planner knows of the patient, and the values for which the limit holds; what is
+        not known excludes nothing.
     alpha_beta_gy, repair_half_life_h : float or None
         Parameters behind a BED, where the source states them.
     origin : {"radionuclide-therapy", "EBRT", "label"}
@@ -63,12 +67,17 @@ class Limit(StudyPart):
     span: Span = "course"
     therapies: tuple[str, ...] = ()
     condition: str = ""
+    when: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     alpha_beta_gy: float | None = None
     repair_half_life_h: float | None = None
     origin: Origin
     source: str
     status: Status | Literal["stated"]
     edition: str = ""
+
+    def holds_for(self, known: Mapping[str, str]) -> bool:
+        """Return whether nothing that is known excludes the limit."""
+        return all(known[key] in values for key, values in self.when.items() if key in known)
 
 
 class StatedLimit(StudyPart):

@@ -4,4 +4,5 @@
 from theradose.plan import dtc as dtc
 from theradose.plan import level1 as level1
 from theradose.plan import mibg as mibg
+from theradose.plan import tare as tare
 from theradose.plan import thyroid as thyroid

@@ -50,7 +50,7 @@ def _bed_table(regions: Sequence[RegionResult]) -> Table:
     notes = ["± is the standard uncertainty of the stated sources."]
     absent = sorted({source.partition(":")[0] for region in regions if region.bed for source in region.bed.not_stated})
     if absent:
-        notes.append(f"It is without that of {', '.join(map(words, absent))}, which nobody stated.")
+        notes.append(f"It is without that of {', '.join(map(_source_words, absent))}, which nobody stated.")
     return Table(
         "Biologically effective dose",
         (Column("Region", stretch=0.8), Column("BED", "Gy", "estimate"), Column("EQD2", "Gy", "estimate"),
@@ -119,6 +119,10 @@ def _response_table(regions: Sequence[RegionResult]) -> Table:
         ("A probability is what others found in their patients, with the interval of their parameters where they state "
          "one. It is no recommendation.",),
     )  # fmt: skip
+
+
+def _source_words(source: str) -> str:
+    return "α/β" if source == "alpha-beta" else words(source)
 
 
 def _value(response: ResponseResult) -> str:

@@ -32,7 +32,7 @@ from theradose.store.runs import (
 )
 from theradose.store.steps import StepStore
 from theradose.workflow.assemble import assemble_result
-from theradose.workflow.biology import planar_with_meaning, region_tissues, repair_rates, unused_findings, with_meaning
+from theradose.workflow.biology import VoxelDoses, planar_with_meaning, repair_rates, with_meaning
 from theradose.workflow.case import Case, InputHashes, check_distinct, check_one_patient, hash_inputs, open_case
 from theradose.workflow.doses import dose_rate_maps, dose_u_map, integrate_field, region_outcomes
 from theradose.workflow.engine_maps import check_engines, engine_maps, unmapped_findings
@@ -45,6 +45,7 @@ from theradose.workflow.protocol_findings import case_findings, image_findings, 
 from theradose.workflow.readings import Readings, evaluate_readings
 from theradose.workflow.study_file import StudyFile, read_study
 from theradose.workflow.tia_maps import reference_tia
+from theradose.workflow.tissues import region_tissues, unused_findings
 
 STEP_FOLDER = ".theradose"
 RESULTS_FOLDER = "results"
@@ -188,9 +189,8 @@ def compute(
     )
     maps, dosed = engine_maps(case, tia.tia, density, segmentation, steps, on_progress=on_progress)
     regions, massed = region_outcomes(case, segmentation, measured.integrated, density, maps)
-    regions, meant = with_meaning(
-        case, regions, tissues=tissues, segmentation=segmentation, dose=maps.dose, g=tia.g, repair=repair
-    )
+    mapped_doses = VoxelDoses(maps.dose, segmentation, tia.g, repair)
+    regions, meant = with_meaning(case, regions, tissues=tissues, mapped=mapped_doses)
     planar_only, meant_planar = planar_with_meaning(case, measured.planar_only, tissues=tissues)
     dose_rates, moved = dose_rate_maps(case, loaded, registrations, density, steps)
     timepoints = tuple(

@@ -159,7 +159,7 @@ def test_what_has_no_meaning_is_refused(call, code):
 
 
 def test_a_trapezoid_of_points_on_an_exponential_comes_near_its_factor():
-    times = np.linspace(0.0, 400.0, 401)
+    times = np.linspace(0.0, 400.0, 81)
     form = curve_models.get("trapezoid").bind(t_h=times, decay_constant_per_h=LN2 / 52)
     basis = course_of_form(form, np.zeros(0))
     points = np.exp(-LN2 / 52 * times)
@@ -169,5 +169,5 @@ def test_a_trapezoid_of_points_on_an_exponential_comes_near_its_factor():
         basis.rates_per_h,
         lambda t: form.basis(t, np.zeros(0)) @ points[:, None],
     )
-    # Chords lie above the curve by (h/T)² ln²2 / 12, here 1.5e-5.
-    assert lea_catcheside(course=drawn, repair_half_life_h=2.8) == pytest.approx(0.0510949, rel=1e-4)
+    # Chords lie above the curve by (h/T)² ln²2 / 12, here 4e-4.
+    assert lea_catcheside(course=drawn, repair_half_life_h=2.8) == pytest.approx(0.0510949, rel=1e-3)

@@ -74,3 +74,11 @@ def test_nobody_changes_a_volume():
 def test_total_activity_is_concentration_times_volume():
     grid = Grid.axis_aligned((2, 2, 2), (10.0, 10.0, 10.0))  # voxels of 1 mL
     assert ActivityMap(np.full((2, 2, 2), 0.5, np.float32), grid).total_mbq == pytest.approx(4.0)
+
+
+def test_a_cropped_grid_has_the_same_voxels():
+    grid = Grid.axis_aligned((6, 7, 8), (2.0, 3.0, 4.0), (-5.0, 6.0, 7.0), "1.2.3")
+    part = grid.crop((slice(1, 4), slice(2, 7), slice(3, 5)))
+    assert part.shape == (3, 5, 2) and part.frame_of_reference == "1.2.3"
+    np.testing.assert_allclose(part.to_lps((0, 0, 0)), grid.to_lps((1, 2, 3)))
+    np.testing.assert_allclose(part.to_lps((2, 4, 1)), grid.to_lps((3, 6, 4)))

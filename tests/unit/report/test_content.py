@@ -3,7 +3,15 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from theradose.model.result import Estimate, EvidenceLine, FindingResult
+from theradose.model.result import (
+    BedDvhResult,
+    BedResult,
+    Estimate,
+    EvidenceLine,
+    FindingResult,
+    RbeWeightedResult,
+    ResponseResult,
+)
 from theradose.report.blocks import Facts, Paragraph, RemarkLine, Remarks, Table
 from theradose.report.content import build_document
 from unit.report.example import many_findings
@@ -210,3 +218,48 @@ def test_the_reporting_list_is_counted(result, images):
     blocks = next(section for section in document.sections if section.name == "reporting").blocks
     missing = sum(item.value == "not stated" for item in result.reporting)
     assert blocks[0].text.startswith(f"{len(result.reporting) - missing} of {len(result.reporting)} items are stated")
+
+
+def with_radiobiology(result):
+    """The result with a biologically effective dose, a weighted dose and two responses in its first region."""
+    region, histogram = result.regions[0], result.regions[0].dvh
+    effective = BedResult(
+        tissue="kidney", alpha_beta_gy=Estimate(value=2.6, u=None), repair_half_life_h=Estimate(value=2.8, u=None),
+        lea_catcheside=Estimate(value=0.05, u=0.002), source="a pamphlet", status="unverified", origin="EBRT",
+        kinetics="region", not_stated=("alpha-beta:kidney",), budget=(),
+        dvh=BedDvhResult(mean_gy=6.0, d95_gy=4.0, d50_gy=5.9, d2_gy=8.0, curve=histogram.curve),
+    )  # fmt: skip
+    answer = ResponseResult(
+        model="tcp-logistic", quantity="response probability", unit="1", value=0.65, interval=(0.41, 0.83), reason=None,
+        parameters={}, source="a trial", status="verified", origin=None,
+    )  # fmt: skip
+    silent = answer.model_copy(update={"model": "ntcp-lyman", "value": None, "interval": None, "reason": "because"})
+    weighted = RbeWeightedResult(weighted=Estimate(value=9.0, u=1.0), unit="Gy(RBE=5)", rbe=5.0)
+    changed = region.model_copy(
+        update={
+            "bed_gy": Estimate(value=5.5, u=0.4), "eqd2_gy": Estimate(value=3.1, u=0.2), "bed": effective,
+            "rbe_weighted": weighted, "responses": (answer, silent),
+        }
+    )  # fmt: skip
+    return result.model_copy(update={"regions": (changed, *result.regions[1:])})
+
+
+def test_radiobiology_has_a_section_only_where_something_is_known(result, images):
+    plain = build_document(result, images, ())
+    assert "biology" not in [section.name for section in plain.sections]
+    document = build_document(with_radiobiology(result), images, ())
+    section = next(section for section in document.sections if section.name == "biology")
+    tables = {block.caption: block for block in section.blocks if isinstance(block, Table)}
+    assert list(tables) == [
+        "Biologically effective dose", "Dose-volume figures of the biologically effective dose",
+        "Doses with alpha particles weighted", "Response models",
+    ]  # fmt: skip
+    (effective,) = tables["Biologically effective dose"].rows
+    texts = [cell.text for cell in effective.cells]
+    assert texts[1:3] == ["5.50 ± 0.40", "3.10 ± 0.20"] and texts[6] == "a pamphlet (EBRT)"
+    assert effective.cells[-1].tone == "warning"
+    (weighted,) = tables["Doses with alpha particles weighted"].rows
+    assert [cell.text for cell in weighted.cells][-1] == "Gy(RBE=5)"
+    answer, silent = tables["Response models"].rows
+    assert [cell.text for cell in answer.cells][3:6] == ["65 %", "41 % to 83 %", "a trial"]
+    assert [cell.text for cell in silent.cells][3:6] == ["—", "—", "because"]

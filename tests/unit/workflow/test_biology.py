@@ -189,3 +189,22 @@ def test_responses_come_only_where_their_source_says_that_they_hold(tmp_path):
     one = document_of(run(tmp_path / "b", biology={"regions": {"lesion-1": NET}}))
     assert regions(one)["lesion-1"]["responses"][0]["value"] is None
     assert any("all cycles" in message for _, message in findings(one, "response-not-applicable"))
+
+
+@pytest.mark.parametrize("method", ["madsen", "earlier-half-life"])
+def test_a_single_time_point_has_the_factor_of_its_assumed_half_life(tmp_path, method):
+    stated = {"method": method, "half_lives": dict.fromkeys(NAMES, "50 h"), "u": "20 %"}
+    changes = {"timepoints": content()["timepoints"][:1], "single_time_point": stated}
+    g = regions(document_of(run(tmp_path, **changes)))["left-kidney"]["bed"]["lea_catcheside"]
+    assert g["value"] == pytest.approx(2.8 / 52.8, rel=1e-9)
+    assert g["u"] == pytest.approx(0.2 * 50.0 * 2.8 / 52.8**2, rel=1e-5)
+
+
+@pytest.mark.parametrize("model", ["mono", "uptake", "trapezoid"])
+def test_a_uniform_region_and_its_voxels_have_one_factor(tmp_path, model):
+    override = {"region": "left-kidney", "model": model, "reason": "the model of the voxels"}
+    document = document_of(run(tmp_path, overrides=[override], dose={"tia_map": f"voxelwise-{model}"}))
+    kidney = regions(document)["left-kidney"]
+    g, dose, effective = kidney["bed"]["lea_catcheside"]["value"], kidney["dvh"]["d50_gy"], kidney["bed"]["dvh"]
+    # Region and voxels weigh their points differently; the fit of uptake without uptake is held by a bound.
+    assert effective["d50_gy"] == pytest.approx(dose * (1 + g * dose / KIDNEY_ALPHA_BETA), rel=2e-3)

@@ -26,6 +26,8 @@ def test_the_documented_example_is_read(request):
     assert study.calibration.dead_time == pytest.approx(4.0)
     assert study.patient.height == pytest.approx(168.0)
     assert study.drafts[0].box_mm == ((-80, -60, 900), (-30, -10, 960))
+    lesion = study.biology.regions["lesion-1"]
+    assert (lesion.alpha_beta, lesion.alpha_beta_u, lesion.repair_half_life) == (10.0, 0.2, 1.5)
     load_protocol(study.protocol)
 
 
