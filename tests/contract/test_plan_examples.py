@@ -17,17 +17,24 @@ EXAMPLES = ROOT / "examples" / "plans"
 SCHEMA = json.loads((ROOT / "docs" / "formats" / "plan-schema.json").read_text(encoding="utf-8"))
 FORMATS = (ROOT / "docs" / "formats" / "plan.md").read_text(encoding="utf-8")
 NAMES = planners.names()
+# An example is named after its planner, and may say after a hyphen what is special about it.
+FILES = sorted(EXAMPLES.glob("*.yaml"))
 
 
 def pages(path):
     return len(re.findall(rb"/Type\s*/Page\b", path.read_bytes()))
 
 
-@pytest.fixture(scope="module", params=NAMES)
+def planner_of(path):
+    return path.stem.partition("-")[0]
+
+
+@pytest.fixture(scope="module", params=FILES, ids=lambda path: path.stem)
 def planned(request, tmp_path_factory):
-    """Return the name, document and page of one planner, made by the real command."""
+    """Return the planner, document and page of one example, made by the real command."""
     page = tmp_path_factory.mktemp("plan") / "page.pdf"
-    words = ["theradose", "plan", request.param, str(EXAMPLES / f"{request.param}.yaml"), "--json", "--out", str(page)]
+    name = planner_of(request.param)
+    words = ["theradose", "plan", name, str(request.param), "--json", "--out", str(page)]
     with pytest.MonkeyPatch.context() as patch, page.with_suffix(".json").open("w+", encoding="utf-8") as out:
         patch.setattr(sys, "argv", words)
         patch.setattr(sys, "stdout", out)
@@ -36,11 +43,11 @@ def planned(request, tmp_path_factory):
         out.seek(0)
         text = out.read()
     assert not ended.value.code
-    return request.param, json.loads(text), page
+    return name, json.loads(text), page
 
 
 def test_planners_have_an_input_and_an_example_and_are_documented():
-    assert set(PLANS) == set(NAMES)
+    assert set(PLANS) == set(NAMES) == {planner_of(path) for path in FILES}
     for name in NAMES:
         assert (EXAMPLES / f"{name}.yaml").is_file()
         assert f"## `{name}`" in FORMATS

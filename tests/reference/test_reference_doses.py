@@ -1,4 +1,4 @@
-"""The published doses as their sources print them, and what follows from them (SCIENCE §2, §7 and §13)."""
+"""The published doses as their sources print them, and what follows from them."""
 
 import statistics
 
@@ -35,24 +35,6 @@ def test_mean_and_deviation_follow_from_the_printed_table(column, detail, mean, 
     assert statistics.mean(values) == pytest.approx(mean, abs=6e-5) == row.mean
     assert statistics.stdev(values) == pytest.approx(sd, abs=6e-5) == row.sd
     assert row.range == (min(values), max(values))
-
-
-@pytest.mark.parametrize(("agent", "per_gbq"), [("177Lu-PSMA-617", "0.546"), ("177Lu-PSMA-I&T", "0.69")])
-def test_the_meta_analysis_is_per_cycle(agent, per_gbq):
-    """4.04/7.4 and 4.70/6.8 [C]."""
-    (row,) = [row for row in rows("Ells2024", therapy="lu177-psma", organ="kidneys") if row.agent == agent]
-    decimals = len(per_gbq.partition(".")[2])
-    assert f"{row.mean * row.per_gbq:.{decimals}f}" == per_gbq
-
-
-def test_what_a_review_prints_per_activity_and_per_cycle_agrees():
-    """R1: 0.65 Gy/GBq are 4.8 Gy per cycle; 0.43 and 0.63 Gy/GBq are 19 and 28 Gy in six cycles, all of 7.4 GBq."""
-    (netter,) = rows("deWit2023: NETTER-1", therapy="lu177-dotatate", organ="kidneys")
-    assert f"{netter.mean * 7.4:.1f}" == "4.8"
-    (vision,) = rows("VISIONDosimetry2024: first", therapy="lu177-psma", organ="kidneys")
-    assert f"{vision.mean * 6 * 7.4:.0f}" == "19"
-    (salivary,) = rows("VISIONDosimetryASCO", therapy="lu177-psma", organ="salivary-glands")
-    assert f"{salivary.mean * 6 * 7.4:.0f}" == "28"
 
 
 @pytest.mark.parametrize(("given", "per_gbq"), [(4.04, "0.546"), (4.70, "0.635")])

@@ -121,15 +121,25 @@ def expected_doses(
     ----------
     [Konijnenberg2021]_
     """
-    per_mbq = organ.expected.dose_per_activity_gy_gbq / MBQ_PER_GBQ
     known = organ_limits(organ=organ, therapy=request.therapy, stated=stated)
     compared = [limit for limit in known if limit.quantity == "absorbed-dose"]
-    doses = _beside(organ.target, per_mbq * administered(request=request), f"cycle {request.cycle}", compared)
-    if request.cycles > 1:
-        of_course = [limit for limit in compared if limit.span == "course"]
-        basis = f"{request.cycles} cycles"
-        doses += _beside(organ.target, per_mbq * course_activity(request=request), basis, of_course)
-    return doses
+    of_course = [limit for limit in compared if limit.span == "course"]
+    this_cycle, cycle = _dose(organ, administered(request=request)), f"cycle {request.cycle}"
+    if request.cycles == 1:
+        return _beside(organ.target, this_cycle, cycle, compared)
+    course, cycles = _dose(organ, course_activity(request=request)), f"{request.cycles} cycles"
+    of_cycle = [limit for limit in compared if limit.span != "course"]
+    return [*_beside(organ.target, this_cycle, cycle, of_cycle), *_beside(organ.target, course, cycles, of_course)]
+
+
+def _dose(organ: ExpectedOrgan, activity_mbq: Uncertain) -> Uncertain:
+    """Return the expected dose; where nobody stated the spread between patients it has no interval at all.
+
+    The uncertainty of the activity alone would make a narrow interval that most patients are outside of.
+    """
+    per_mbq = organ.expected.dose_per_activity_gy_gbq / MBQ_PER_GBQ
+    dose = per_mbq * activity_mbq
+    return Uncertain(dose.value, {}, dose.not_stated) if per_mbq.not_stated else dose
 
 
 def _beside(target: str, dose_gy: Uncertain, basis: str, limits: Sequence[Limit]) -> list[PlannedDose]:
@@ -159,10 +169,9 @@ def excess_doses(*, organs: Sequence[ExpectedOrgan], request: Level1Input) -> tu
     ----------
     [Konijnenberg2021]_
     """
+    meant = Uncertain(request.intended_activity or 0.0)
     found = []
     for organ in organs:
-        per_mbq = organ.expected.dose_per_activity_gy_gbq / MBQ_PER_GBQ
-        intended = per_mbq * (request.intended_activity or 0.0)
-        received = per_mbq * administered(request=request)
+        intended, received = _dose(organ, meant), _dose(organ, administered(request=request))
         found.append(ExcessDose(organ.target, intended, received, received - intended))
     return tuple(found)

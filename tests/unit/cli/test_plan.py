@@ -49,7 +49,7 @@ def test_json_is_one_document(command, plan_file):
         ({"activity": 7400}, "has no unit", "plan-invalid"),
         ({"activity": "7,4 GBq"}, "decimal point", "plan-invalid"),
         ({"activity": "7.4 Gy"}, "unit of absorbed dose", "plan-invalid"),
-        ({"activity": {"value": "7.4 GBq", "sd": "3 %"}}, "has the keys value and u", "plan-invalid"),
+        ({"activity": {"value": "7.4 GBq", "sd": "3 %"}}, "a quantity with uncertainty is written", "plan-invalid"),
         ({"therapy": "lu177-dotatat"}, "There is no therapy 'lu177-dotatat': valid names are", "plan-invalid"),
         ({"purpose": "emergency"}, "'routine', 'accidental' or 'unintended'", "plan-invalid"),
         ({"colour": "red"}, "this key is not known", "plan-invalid"),
