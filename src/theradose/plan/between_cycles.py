@@ -63,11 +63,18 @@ class Course:
         return self.spreads.get(region, self.spread)
 
     def trend_factor(self, region: str, cycles: int) -> Uncertain:
-        """Return the factor of the dose per activity after a number of cycles, which may be negative."""
-        key, trend = self._trend(region)
+        """Return the factor of the dose per activity after a number of cycles, which may be negative.
+
+        Where no trend is known it is 1; where one is known without its uncertainty, that is not stated.
+        """
+        known = self._trend(region)
+        if known is None or not cycles:
+            return Uncertain(1.0)
+        key, trend = known
         factor = 1 + trend.per_cycle
         value: float = factor**cycles
-        return Uncertain(value, {f"trend:{key}": cycles * value / factor * trend.u})
+        u = None if trend.u is None else cycles * value / factor * trend.u
+        return Uncertain(value).with_contribution(f"trend:{key}", u)
 
     def carry(self, region: str, per_activity: Uncertain, measured: int, wanted: int) -> Uncertain:
         """Return the dose per activity of a cycle in which nothing was measured, from one in which it was."""
@@ -79,14 +86,15 @@ class Course:
             )
         return value
 
-    def _trend(self, region: str) -> tuple[str, Trend]:
+    def _trend(self, region: str) -> tuple[str, Trend] | None:
         keys = (region, *(pair for pair, sides in paired_regions().items() if region in sides))
         if region in self.lesions:
             keys = (region, LESIONS)
         for key in keys:
             if key in self.trends:
                 return key, self.trends[key]
-        return region, Trend(per_cycle=-self.decline if region in self.lesions else 0.0)
+        declines = region in self.lesions and self.decline > 0
+        return (LESIONS, Trend(per_cycle=-self.decline)) if declines else None
 
 
 def between_source(region: str, cycle: int) -> str:

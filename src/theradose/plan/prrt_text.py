@@ -201,7 +201,7 @@ def _inputs(inputs: PrrtInput, ledger: Ledger) -> tuple[PlanInput, ...]:
     if inputs.accepted_probability is not None:
         found.append(PlanInput("accepted probability of exceeding a limit", f"{inputs.accepted_probability:.3g}"))
     for region, trend in inputs.trend.items():
-        found.append(PlanInput(f"trend of {region}", f"{trend.per_cycle:+.1%} per cycle, u {trend.u:.1%}"))
+        found.append(PlanInput(f"trend of {region}", f"{trend.per_cycle:+.1%} per cycle, u {_percent(trend.u)}"))
     for organ, absence in inputs.absent.items():
         found.append(PlanInput(f"{organ} absent", f"from cycle {absence.from_cycle} on: {absence.reason}"))
     if inputs.first_cycle is not None:
@@ -256,6 +256,10 @@ def _left_table(planned: Outcome) -> PlanTable:
     if "with_tolerance" in planned.possible:
         rows.append(("the same up to the tolerance of the limit", _count(planned, "with_tolerance"), "—"))
     return PlanTable("What the limits leave", ("", "best estimate", "accepted probability"), tuple(rows))
+
+
+def _percent(relative: float | None) -> str:
+    return "not stated" if relative is None else f"{relative:.1%}"
 
 
 def _count(planned: Outcome, way: str) -> str:

@@ -46,6 +46,8 @@ def test_the_published_decline_holds_for_lesions_alone(grade, decline):
     course = course_of(CyclesChoice(grade=grade), doses_per_activity={}, lesions=frozenset({"lesion-1"}))
     assert course.trend_factor("lesion-1", 2).value == pytest.approx((1 - decline) ** 2)
     assert course.trend_factor("liver", 2).value == 1.0
+    # Its uncertainty is not printed with it: it counts as not stated, not as zero.
+    assert course.trend_factor("lesion-1", 2).not_stated == ({"trend:lesions"} if grade else frozenset())
 
 
 def test_trends_are_stated_by_region_by_pair_or_for_all_lesions():
