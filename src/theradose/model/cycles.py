@@ -26,10 +26,10 @@ class Absence(StudyPart):
 
 
 class Trend(StudyPart):
-    """Relative change of the dose per activity from one cycle to the next, negative where it falls; `u` is absolute."""
+    """Relative change of the dose per activity from one cycle to the next, negative where it falls."""
 
     per_cycle: RelativeChange
-    u: RelativeU | None = None
+    absolute_u: RelativeU | None = None
 
 
 class CyclesChoice(StudyPart):

@@ -102,6 +102,9 @@ class Plan:
         Whose plan it is, for the page: therapy, patient, cycle.
     activity_meaning : str
         What `activity_mbq` is: to administer, or administered.
+    accepted_probability : float or None
+        Probability, asked for, that a limit is exceeded at `activity_mbq`, which is then a decision and no estimate: it
+        has no uncertainty of its own.
     level : Statement or None
         Level of Article 56 that the plan serves or that the therapy asks for, with its source.
     """
@@ -119,4 +122,5 @@ class Plan:
     details: Mapping[str, object] = field(default_factory=dict)
     subject: str = ""
     activity_meaning: str = "Activity to administer"
+    accepted_probability: float | None = None
     level: Statement | None = None

@@ -86,10 +86,7 @@ class Accumulation:
             return Uncertain(0.0)
         linear = math.fsum(term.value for term in self.coming)
         square = self.quadratic_per_gy.value * math.fsum(term.value**2 for term in self.coming)
-        return self.with_uncertainty(2 * left / (linear + math.sqrt(linear**2 + 4 * square * left)))
-
-    def with_uncertainty(self, activity_mbq: float) -> Uncertain:
-        """Return an activity with the uncertainty that it has as the solution for a given sum."""
+        activity_mbq = 2 * left / (linear + math.sqrt(linear**2 + 4 * square * left))
         _, sensitivities = self._linear(activity_mbq)
         slope = math.fsum(d.value + 2 * self.quadratic_per_gy.value * activity_mbq * d.value**2 for d in self.coming)
         terms = [(-sensitivity / slope, term) for sensitivity, term in zip(sensitivities, self._terms, strict=True)]

@@ -73,7 +73,7 @@ class Course:
         key, trend = known
         factor = 1 + trend.per_cycle
         value: float = factor**cycles
-        u = None if trend.u is None else cycles * value / factor * trend.u
+        u = None if trend.absolute_u is None else cycles * value / factor * trend.absolute_u
         return Uncertain(value).with_contribution(f"trend:{key}", u)
 
     def carry(self, region: str, per_activity: Uncertain, measured: int, wanted: int) -> Uncertain:

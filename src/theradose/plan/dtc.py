@@ -111,6 +111,7 @@ def plan_dtc(request: DtcRequest) -> Plan:
         summary=_summary(planned, even, limit, blood.dose, given),
         activity_mbq=planned,
         activity_meaning="Highest activity within the limit of the blood",
+        accepted_probability=given.exceedance,
         doses=doses,
         formulas=(*_FORMULAS, *((_SINGLE,) if given.method == "single-measurement" else ())),
         constants=(*constants, load_nuclide(NUCLIDE).half_life_h),
@@ -159,7 +160,7 @@ def _within(even: Uncertain, given: DtcInput) -> tuple[Uncertain, tuple[Finding,
                 "residence times, as in '{value: 31 h, u: 10 %}'.",
                 code="exceedance-without-u",
             )
-        return even / upper_factor(even.relative_u, given.exceedance), ()
+        return Uncertain(even.value / upper_factor(even.relative_u, given.exceedance)), ()
     if given.activity is not None:
         return even, ()
     message = (
@@ -185,7 +186,7 @@ def _goal_inputs(given: DtcInput) -> tuple[PlanInput, ...]:
     if given.activity is not None:
         items.append(PlanInput("Stated activity", shown(given.activity, "GBq", 1 / _MBQ_PER_GBQ)))
     if given.exceedance is not None:
-        items.append(PlanInput("Accepted probability of exceeding the limit", f"{given.exceedance:.3g}"))
+        items.append(PlanInput("Accepted probability of exceeding the limit", f"{100 * given.exceedance:g} %"))
     return tuple(items)
 
 

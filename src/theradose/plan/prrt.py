@@ -132,7 +132,7 @@ def _plan_activity(
     binding = min(over, key=lambda item: item.best_activity().value)
     best = binding.best_activity()
     accepted = None if alpha is None else accepted_activity(over, probability=alpha)
-    allowed = best if accepted is None else binding.with_uncertainty(accepted)
+    allowed = best if accepted is None else Uncertain(accepted)
     activity: Uncertain | None = allowed if allowed.value > 0 else None
     if fixed is not None:
         activity = Uncertain(fixed) if allowed.value >= fixed else None

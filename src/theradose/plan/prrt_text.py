@@ -107,6 +107,7 @@ def describe(
         details=_details(inputs, ledger, course, planned, label),
         subject=" · ".join(part for part in (inputs.therapy, inputs.patient.id, f"cycle {ledger.next_number}") if part),
         activity_meaning=f"Activity of cycle {ledger.next_number}",
+        accepted_probability=None if activity is None else inputs.accepted_probability,
         level=level,
     )
 
@@ -117,18 +118,29 @@ def _summary(inputs: PrrtInput, ledger: Ledger, planned: Outcome) -> str:
     if planned.activity_mbq is None:
         return f"No further cycle fits: the first limit reached is that of {first}."
     total = planned.binding.total(planned.activity_mbq.value)
-    ends = interval(total)
-    within = "interval not stated" if ends is None else (
-        f"{interval_coverage():.0%} interval {ends[0]:.3g} to {ends[1]:.3g} Gy"
+    within = _interval_words(total, "Gy")
+    best = planned.best_mbq / MBQ_PER_GBQ
+    estimate = (
+        "" if planned.accepted_mbq is None
+        else f" By the best estimate the limit is met with {best.value:.4g} GBq ({_interval_words(best, 'GBq')})."
     )  # fmt: skip
     cycles = "it" if planned.coming == 1 else f"{planned.coming} such cycles"
     chance = (
-        "" if planned.p_any is None else f"; the probability that any limit is exceeded is at most {planned.p_any:.2g}"
+        ""
+        if planned.p_any is None
+        else f"; the probability that any limit is exceeded is at most {100 * planned.p_any:.2g} %"
     )
     return (
         f"Cycle {ledger.next_number} with {planned.activity_mbq.value / MBQ_PER_GBQ:.4g} GBq: after {cycles} the first "
-        f"limit, that of {first}, meets a cumulative dose of {total.value:.3g} Gy ({within}){chance}."
+        f"limit, that of {first}, meets a cumulative dose of {total.value:.3g} Gy ({within}){chance}.{estimate}"
     )
+
+
+def _interval_words(quantity: Uncertain, unit: str) -> str:
+    ends = interval(quantity)
+    if ends is None:
+        return "interval not stated"
+    return f"{100 * interval_coverage():g} % interval {ends[0]:.3g} to {ends[1]:.3g} {unit}"
 
 
 def _formulas(planned: Outcome) -> tuple[Formula, ...]:
@@ -199,9 +211,11 @@ def _inputs(inputs: PrrtInput, ledger: Ledger) -> tuple[PlanInput, ...]:
         for cycle in ledger.cycles
     ]
     if inputs.accepted_probability is not None:
-        found.append(PlanInput("accepted probability of exceeding a limit", f"{inputs.accepted_probability:.3g}"))
+        found.append(PlanInput("accepted probability of exceeding a limit", f"{100 * inputs.accepted_probability:g} %"))
     for region, trend in inputs.trend.items():
-        found.append(PlanInput(f"trend of {region}", f"{trend.per_cycle:+.1%} per cycle, u {_percent(trend.u)}"))
+        found.append(
+            PlanInput(f"trend of {region}", f"{100 * trend.per_cycle:+.1f} % per cycle, u {_percent(trend.absolute_u)}")
+        )
     for organ, absence in inputs.absent.items():
         found.append(PlanInput(f"{organ} absent", f"from cycle {absence.from_cycle} on: {absence.reason}"))
     if inputs.first_cycle is not None:
@@ -259,7 +273,7 @@ def _left_table(planned: Outcome) -> PlanTable:
 
 
 def _percent(relative: float | None) -> str:
-    return "not stated" if relative is None else f"{relative:.1%}"
+    return "not stated" if relative is None else f"{100 * relative:.1f} %"
 
 
 def _count(planned: Outcome, way: str) -> str:

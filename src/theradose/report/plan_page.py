@@ -60,7 +60,7 @@ def page_content(plan: Plan) -> dict[str, Any]:
         "summary": plan.summary,
         "statement": BANNER,
         "coverage": format_percent(interval_coverage()),
-        "result": None if plan.activity_mbq is None else _activity(plan.activity_mbq, plan.activity_meaning),
+        "result": None if plan.activity_mbq is None else _activity(plan.activity_mbq, plan),
         "level": None if plan.level is None else plan.level.model_dump(),
         "doses": [_dose_row(dose, limits) for dose in plan.doses],
         "limits": [{"letter": letter, **_limit_note(limit)} for letter, limit in limits.values()],
@@ -80,17 +80,17 @@ def page_content(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _activity(activity_mbq: Uncertain, meaning: str) -> dict[str, str]:
+def _activity(activity_mbq: Uncertain, plan: Plan) -> dict[str, str]:
     scale, unit = (_MBQ_PER_GBQ, "GBq") if activity_mbq.value >= _MBQ_PER_GBQ else (1.0, "MBq")
     activity = activity_mbq / scale
-    known = bool(activity.contributions)
-    return {
-        "label": meaning,
-        "value": f"{_with_u(activity) if known else format_given(activity.value)} {unit}",
-        "interval": f"{format_percent(interval_coverage())} interval {_interval(activity)} {unit}"
-        if known
-        else "uncertainty not stated",
-    }
+    if activity.contributions:
+        value, known = _with_u(activity), f"{format_percent(interval_coverage())} interval {_interval(activity)} {unit}"
+    elif plan.accepted_probability is not None:
+        accepted = format_percent(plan.accepted_probability)
+        value, known = format_number(activity.value, digits=4), f"above a limit with {accepted} probability"
+    else:
+        value, known = format_given(activity.value), "uncertainty not stated"
+    return {"label": plan.activity_meaning, "value": f"{value} {unit}", "interval": known}
 
 
 def _with_u(quantity: Uncertain) -> str:

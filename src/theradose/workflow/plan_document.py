@@ -25,6 +25,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "activity_mbq": pair_document(plan.activity_mbq),
         "activity_interval_mbq": None if plan.activity_mbq is None else _interval(plan.activity_mbq),
         "activity_meaning": plan.activity_meaning,
+        "accepted_probability": plan.accepted_probability,
         "interval_coverage": interval_coverage(),
         "doses": [_dose(dose) for dose in plan.doses],
         "formula": [asdict(formula) for formula in plan.formulas],

@@ -42,7 +42,7 @@ def test_a_number_outside_its_tolerance_is_exit_code_1(command, monkeypatch, tmp
     ("arguments", "words"),
     [
         (("--only", "astrology"), "valid names are"),
-        (("--site", "nowhere.yaml"), "cannot be read"),
+        (("--site", "nowhere.yaml"), "There is no phantom file"),
         (("--site", "nowhere.yaml", "--only", "dose"), "give one of them"),
     ],
 )

@@ -52,7 +52,7 @@ def test_the_published_decline_holds_for_lesions_alone(grade, decline):
 
 def test_trends_are_stated_by_region_by_pair_or_for_all_lesions():
     choice = CyclesChoice.model_validate(
-        {"trend": {"kidneys": {"per_cycle": "5 %", "u": "2 %"}, "lesions": {"per_cycle": "-20 %"},
+        {"trend": {"kidneys": {"per_cycle": "5 %", "absolute_u": "2 %"}, "lesions": {"per_cycle": "-20 %"},
                    "lesion-2": {"per_cycle": "10 %"}}}
     )  # fmt: skip
     course = course_of(choice, doses_per_activity={}, lesions=frozenset({"lesion-1", "lesion-2"}))

@@ -51,7 +51,7 @@ def test_cumulative_dose_is_additive(doses, split):
 def test_a_cycle_without_dosimetry_takes_the_nearest_dose_per_activity_with_the_trend():
     book = ledger(
         cycle(1, 7000.0, left_kidney=7.0), cycle(2, 3500.0), cycle(4, 7000.0, left_kidney=3.5), cycle(3, 7000.0),
-        trend={"kidneys": {"per_cycle": "-10 %", "u": "2 %"}},
+        trend={"kidneys": {"per_cycle": "-10 %", "absolute_u": "2 %"}},
     )  # fmt: skip
     second, third = (book.cycles[place].doses[KIDNEY] for place in (1, 2))
     assert (second.basis, second.carried_from) == ("assumed", 1)
