@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from theradose.errors import PlanError, StudyError
-from theradose.plan.history import stated_cycle
+from theradose.plan.cycles.history import stated_cycle
+from theradose.plan.cycles.ledger import Cycle
 from theradose.plan.inputs.prrt import CycleEntry, PrrtInput
-from theradose.plan.ledger import Cycle
-from theradose.plan.prrt import PrrtRequest
+from theradose.plan.prrt.planner import PrrtRequest
 from theradose.workflow.ledger import read_cycle
 from theradose.workflow.limit_files import limits_with_files
 

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theradose.dose.tare import (
+from theradose.dose.tare.bsa import body_surface_area_m2, bsa_activity
+from theradose.dose.tare.compartments import ActivityRatio, Compartment, ConcentrationRatio, PerfusedVolume
+from theradose.dose.tare.mean_dose import (
     compartment_activity_mbq,
     compartment_dose_gy,
     lung_activity_mbq,
@@ -15,9 +17,7 @@ from theradose.dose.tare import (
     mono_activity_mbq,
     mono_dose_gy,
 )
-from theradose.dose.tare_bsa import body_surface_area_m2, bsa_activity
-from theradose.dose.tare_compartments import ActivityRatio, Compartment, ConcentrationRatio, PerfusedVolume
-from theradose.dose.tare_products import load_product, product_keys
+from theradose.dose.tare.products import load_product, product_keys
 from theradose.errors import PhysicsError
 from theradose.uncertainty import Uncertain, propagate_monte_carlo
 

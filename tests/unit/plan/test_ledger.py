@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theradose.errors import PlanError
-from theradose.plan.ledger import independent_relative_u, source_of_cycle
+from theradose.plan.cycles.ledger import independent_relative_u, source_of_cycle
 from unit.plan.courses import KIDNEY, U, cycle, dose, ledger
 
 GRAYS = st.floats(0.1, 30.0)
@@ -80,7 +80,7 @@ def test_assumed_cycles_of_one_measured_one_are_correlated():
 
 
 def test_without_a_stated_spread_its_size_is_not_stated():
-    from theradose.plan.ledger import build_ledger
+    from theradose.plan.cycles.ledger import build_ledger
     from unit.plan.courses import course
 
     book = build_ledger([cycle(1, left_kidney=5.0), cycle(2)], course=course(None), absent={})
@@ -143,7 +143,7 @@ def test_a_cycle_given_twice_is_refused_and_a_missing_one_is_a_finding():
 
 
 def test_bed_adds_up_and_is_carried_by_its_quadratic_factor():
-    from theradose.plan.ledger import Cycle, build_ledger
+    from theradose.plan.cycles.ledger import Cycle, build_ledger
     from unit.plan.courses import course
 
     known = Cycle(1, 7400.0, None, {KIDNEY: dose(KIDNEY, 5.0, bed_factor=0.02)})
@@ -152,7 +152,7 @@ def test_bed_adds_up_and_is_carried_by_its_quadratic_factor():
 
 
 def test_one_cycle_without_bed_leaves_no_sum_of_bed():
-    from theradose.plan.ledger import Cycle
+    from theradose.plan.cycles.ledger import Cycle
 
     known = Cycle(1, 7400.0, None, {KIDNEY: dose(KIDNEY, 5.0, bed_factor=0.02)})
     assert ledger(known, cycle(2, left_kidney=5.0)).cumulative(KIDNEY).bed_gy is None

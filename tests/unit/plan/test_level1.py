@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from theradose.errors import PlanError
 from theradose.plan.inputs.level1 import Level1Input
-from theradose.plan.level1 import plan_level1
+from theradose.plan.level1.planner import plan_level1
 from theradose.plan.reference_ranges import expected_dose
 
 ROUTINE = {"therapy": "lu177-dotatate", "intended_activity": "7.4 GBq", "activity": "7.4 GBq"}

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theradose.errors import PlanError
+from theradose.plan.cycles.ledger import Cycle
 from theradose.plan.inputs.prrt import PrrtInput
-from theradose.plan.ledger import Cycle
 from theradose.plan.limits import limit_named
-from theradose.plan.prrt import PrrtRequest, plan_prrt
+from theradose.plan.prrt.planner import PrrtRequest, plan_prrt
 from unit.plan.courses import KIDNEY, cycle, dose, limit
 
 PRRT_23 = (limit_named("kidneys-p-prrt"),)

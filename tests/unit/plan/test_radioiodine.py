@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from theradose.errors import PlanError
-from theradose.plan.blood import DtcRequest
 from theradose.plan.checks import plan_findings
-from theradose.plan.dtc import plan_dtc
 from theradose.plan.inputs.dtc import DtcInput
 from theradose.plan.inputs.mibg import MibgInput
 from theradose.plan.inputs.thyroid import ThyroidInput
-from theradose.plan.mibg import MibgRequest, plan_mibg
-from theradose.plan.thyroid import plan_thyroid
-from theradose.plan.uptake import ThyroidRequest
+from theradose.plan.radioiodine.blood import DtcRequest
+from theradose.plan.radioiodine.dtc import plan_dtc
+from theradose.plan.radioiodine.mibg import MibgRequest, plan_mibg
+from theradose.plan.radioiodine.thyroid import plan_thyroid
+from theradose.plan.radioiodine.uptake import ThyroidRequest
 
 THYROID = {"mass": "25 g", "target_dose": "200 Gy", "uptake": "60 %", "effective_half_life": "5.5 d"}
 DTC = {

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from tare_liver import scout_image
 from theradose.errors import PhysicsError, PlanError
 from theradose.plan.inputs.tare import TareInput
-from theradose.plan.tare import plan_tare
-from theradose.plan.tare_limits import tare_limits
-from theradose.plan.tare_request import TareRequest
+from theradose.plan.tare.limits import tare_limits
+from theradose.plan.tare.planner import plan_tare
+from theradose.plan.tare.request import TareRequest
 
 BASE = {
     "product": "SIR-Spheres",

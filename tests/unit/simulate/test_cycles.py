@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from theradose.plan.cycles.ledger import build_ledger
 from theradose.plan.inputs.prrt import PrrtInput
-from theradose.plan.ledger import build_ledger
 from theradose.plan.limits import limit_named
 from theradose.simulate.cycles import KIDNEYS, draw_courses, plan_course
 from unit.plan.courses import course

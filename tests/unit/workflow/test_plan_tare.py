@@ -13,7 +13,7 @@ from theradose.formats.nifti import read_nifti, write_nifti
 from theradose.model.grid import Volume
 from theradose.nuclides import load_nuclide
 from theradose.plan.inputs.tare import TareInput
-from theradose.plan.tare import plan_tare
+from theradose.plan.tare.planner import plan_tare
 from theradose.workflow.plan import run_plan
 from theradose.workflow.plan_tare import tare_request
 

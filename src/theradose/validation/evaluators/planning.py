@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from theradose.model.limit import Limit
 from theradose.model.stated import Stated
-from theradose.plan.between_cycles import Course, Spread
-from theradose.plan.history import bed_by_half_life
+from theradose.plan.cycles.between_cycles import Course, Spread
+from theradose.plan.cycles.history import bed_by_half_life
+from theradose.plan.cycles.ledger import Cycle, CycleDose, build_ledger
 from theradose.plan.inputs.prrt import PrrtInput
-from theradose.plan.ledger import Cycle, CycleDose, build_ledger
-from theradose.plan.prrt import PrrtRequest, plan_prrt
+from theradose.plan.prrt.planner import PrrtRequest, plan_prrt
 from theradose.uncertainty import Uncertain
 from theradose.validation.evaluator import evaluator
 

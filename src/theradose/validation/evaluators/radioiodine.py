@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 
-from theradose.dose.blood import BloodDose, activity_for_blood_dose, blood_dose_per_activity
-from theradose.dose.radioiodine import NUCLIDE
+from theradose.dose.radioiodine.blood import BloodDose, activity_for_blood_dose, blood_dose_per_activity
+from theradose.dose.radioiodine.constants import NUCLIDE
+from theradose.dose.radioiodine.thyroid import EnergyChoice, thyroid_activity, thyroid_energy
+from theradose.dose.radioiodine.whole_body import (
+    residence_of_half_life,
+    second_activity,
+    whole_body_dose,
+    whole_body_s_value,
+)
 from theradose.dose.svalues import Sex, load_organ_factors
-from theradose.dose.thyroid import EnergyChoice, thyroid_activity, thyroid_energy
-from theradose.dose.whole_body import residence_of_half_life, second_activity, whole_body_dose, whole_body_s_value
 from theradose.model.s_values import TOTAL_BODY
 from theradose.plan.limits import limit_named
 from theradose.uncertainty import Uncertain

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from theradose.dose.tare import compartment_activity_mbq, compartment_dose_gy, lung_dose_gy, mono_activity_mbq
-from theradose.dose.tare_bsa import body_surface_area_m2, bsa_activity
-from theradose.dose.tare_compartments import CERTAIN_ONE, CERTAIN_ZERO, Compartment, ConcentrationRatio, PerfusedVolume
-from theradose.dose.tare_products import energy_of_complete_decay, load_product
+from theradose.dose.tare.bsa import body_surface_area_m2, bsa_activity
+from theradose.dose.tare.compartments import CERTAIN_ONE, CERTAIN_ZERO, Compartment, ConcentrationRatio, PerfusedVolume
+from theradose.dose.tare.mean_dose import compartment_activity_mbq, compartment_dose_gy, lung_dose_gy, mono_activity_mbq
+from theradose.dose.tare.products import energy_of_complete_decay, load_product
 from theradose.uncertainty import Uncertain
 from theradose.validation.evaluator import evaluator
 
