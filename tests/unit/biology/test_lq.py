@@ -176,7 +176,7 @@ def test_a_trapezoid_of_points_on_an_exponential_comes_near_its_factor():
 def test_bed_of_two_phases_after_an_infusion():
     """0.2 and 0.08 Gy/h with 3 and 55 h, each convolved with an infusion of 0.5 h; repair 2.8 h, α/β 2.6 Gy.
 
-    Independent: the dose rate on 620 000 points and the recursion of the repaired part give G 0.059425 and BED 8.40275 Gy,
+    Independent: the dose rate on 620 000 points and the recursion of the repaired part: G 0.059425 and BED 8.40275 Gy,
     where the bolus has 0.0594416 and 8.40309 Gy. Both have the dose 7.213475 Gy: an infusion moves none of the area.
     """
     infusion_h, rates = 0.5, LN2 / np.array([3.0, 55.0])
