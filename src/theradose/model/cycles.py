@@ -26,10 +26,10 @@ class Absence(StudyPart):
 
 
 class Trend(StudyPart):
-    """Relative change of the dose per activity from one cycle to the next, negative where it falls."""
+    """Relative change of the dose per activity from one cycle to the next, negative where it falls; `u` is absolute."""
 
     per_cycle: RelativeChange
-    u: RelativeU = 0.0
+    u: RelativeU | None = None
 
 
 class CyclesChoice(StudyPart):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from theradose.model.part import StudyPart
 from theradose.model.protocol import Status
@@ -111,3 +111,10 @@ class StatedLimit(StudyPart):
             source=self.source,
             status="stated",
         )
+
+
+LimitChoice = Annotated[
+    Annotated[str, Tag("name")] | Annotated[StatedLimit, Tag("limit")],
+    Discriminator(lambda given: "name" if isinstance(given, str) else "limit"),
+]
+"""A limit by its name or file, or in full; the tag keeps a refusal to the one that was meant."""

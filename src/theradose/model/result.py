@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from theradose.model.document import Estimate as Estimate
+from theradose.model.document import Part as Part
 from theradose.model.dose import Radiation, StoppedBy
 from theradose.model.finding import Severity
-
-
-class Part(BaseModel):
-    """Base of all parts of the result: frozen, no unknown keys; unknown values are ``null``, never 0."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Estimate(Part):
-    """A value with its k = 1 standard uncertainty; ``null`` where unknown."""
-
-    value: float | None
-    u: float | None
+from theradose.model.result_cycles import CyclesResult, LimitResult
 
 
 class EvidenceLine(Part):
@@ -374,18 +364,6 @@ class PublishedResult(Part):
     position: Literal["below", "within", "above"] | None
 
 
-class LimitResult(Part):
-    """A dose limit beside the cumulative dose."""
-
-    organ: str
-    quantity: str
-    limit_gy: float
-    cumulative_gy: float | None
-    margin_gy: float | None
-    source: str
-    status: str
-
-
 class ReportingItem(Part):
     """One item of the reporting list; the value is text or ``not stated``."""
 
@@ -438,6 +416,7 @@ class Result(Part):
     dose_engine: DoseEngineResult | None = None
     cross_check: CrossCheckResult | None = None
     tumour_burden: TumourBurden | None
+    cycles: CyclesResult | None = None
     published: tuple[PublishedResult, ...] = ()
     limits: tuple[LimitResult, ...] = ()
     reporting: tuple[ReportingItem, ...]

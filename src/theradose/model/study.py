@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from theradose.model.cycles import CyclesChoice
-from theradose.model.limit import StatedLimit
+from theradose.model.limit import LimitChoice
 from theradose.model.part import StudyPart as StudyPart
 from theradose.units import parse_count, parse_quantity
 
@@ -364,7 +364,7 @@ class Study(StudyPart):
     administrations: tuple[Administration, ...] = ()
     previous_cycles: tuple[PreviousCycle, ...] = ()
     cycles: CyclesChoice = CyclesChoice()
-    limits: tuple[str | StatedLimit, ...] | None = None
+    limits: tuple[LimitChoice, ...] | None = None
     calibration: CameraCalibration | None = None
     timepoints: tuple[Timepoint, ...] = ()
     names: dict[str, tuple[str, ...]] = Field(default_factory=dict)

@@ -4,5 +4,6 @@
 from theradose.plan import dtc as dtc
 from theradose.plan import level1 as level1
 from theradose.plan import mibg as mibg
+from theradose.plan import prrt as prrt
 from theradose.plan import tare as tare
 from theradose.plan import thyroid as thyroid

@@ -23,6 +23,7 @@ from theradose.report.blocks import (
     row,
     status_cell,
 )
+from theradose.report.cycles import cycles_section, limit_table
 from theradose.report.engines import engine_section
 from theradose.report.inputs import ReportImages
 from theradose.report.marrow import marrow_section
@@ -81,7 +82,8 @@ def build_document(result: Result, images: ReportImages | None, pictures: Sequen
         ),
         Section("marrow", "Red marrow", marrow_section(result, _named(places, "marrow-"))),
         Section("published", "Published doses per activity", present((published_table(result),))),
-        Section("limits", "Limits", present((_limit_table(result),))),
+        Section("cycles", "Cycles", cycles_section(result, tuple(_named(places, "cycles")))),
+        Section("limits", "Limits", present((limit_table(result),))),
         Section("method", "Method and software", _method(result, images)),
         Section("files", "Files", present((_file_table(result),))),
         Section("reporting", "Reporting list", _reporting(result)),
@@ -127,23 +129,6 @@ def _overrides(result: Result) -> Table:
     return Table(
         "Deliberate deviations from the automatic choice",
         (Column("Region"), Column("Change", stretch=1.0), Column("Reason", stretch=1.0)), tuple(rows),
-    )  # fmt: skip
-
-
-def _limit_table(result: Result) -> Table:
-    return Table(
-        "Limits",
-        (Column("Organ"), Column("Quantity"), Column("Limit", "Gy", "right"), Column("Cumulated", "Gy", "right"),
-         Column("Margin", "Gy", "right"), Column("Source", stretch=1.0), Column("Status")),
-        tuple(
-            row(
-                Cell(limit.organ, strong=True), limit.quantity, format_given(limit.limit_gy),
-                format_number(limit.cumulative_gy),
-                Cell(format_number(limit.margin_gy), "critical" if (limit.margin_gy or 0) < 0 else ""),
-                limit.source, status_cell(limit.status),
-            )
-            for limit in result.limits
-        ),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from theradose.model.result import Result
 from theradose.report.cross_check import draw_cross_check
+from theradose.report.cycles import draw_cycles
 from theradose.report.inputs import ReportCurves, ReportImages
 from theradose.report.marrow_plots import draw_marrow_budget
 from theradose.report.planar import draw_planar
@@ -26,7 +27,7 @@ def draw_pictures(result: Result, images: ReportImages | None, curves: ReportCur
     -------
     tuple of Picture
         ``overview``, ``overview-axial``, ``slices-1`` …, ``dose-rates``, ``cross-check``, ``registration``,
-        ``planar``, ``curves-1`` …, ``histograms``, ``budget-1`` …, ``marrow-budget``.
+        ``planar``, ``curves-1`` …, ``histograms``, ``budget-1`` …, ``marrow-budget``, ``cycles``.
     """
     drawn = (
         *(_draw_slices(result, images) if images is not None else ()),
@@ -34,6 +35,7 @@ def draw_pictures(result: Result, images: ReportImages | None, curves: ReportCur
         draw_histograms(result),
         *draw_budgets(result),
         draw_marrow_budget(result),
+        draw_cycles(result),
     )
     return tuple(picture for picture in drawn if picture is not None)
 

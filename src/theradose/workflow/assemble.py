@@ -42,6 +42,7 @@ from theradose.workflow.assemble_readings import (
 )
 from theradose.workflow.biology_document import constants_of_biology, meaning_fields
 from theradose.workflow.case import Case
+from theradose.workflow.cycles import evaluate_cycles
 from theradose.workflow.document_parts import budget_lines, constant_result, dvh_curve, estimate, integral_fields
 from theradose.workflow.engine_document import cross_check_result, engine_result, finding_results
 from theradose.workflow.marrow_image import ImageMarrow
@@ -100,6 +101,14 @@ def assemble_result(
         reporting=(),
         findings=finding_results((*findings, *published_findings(*compared))),
         files=files,
+    )
+    evaluated = evaluate_cycles(case, result)
+    result = result.model_copy(
+        update={
+            "cycles": evaluated.cycles,
+            "limits": evaluated.limits,
+            "findings": (*result.findings, *finding_results(evaluated.findings)),
+        }
     )
     return result.model_copy(update={"reporting": reporting_items(result)})
 

@@ -21,6 +21,7 @@ from theradose.provenance import hash_file
 from theradose.quantify.times import hours_since
 from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
 from theradose.workflow.calibration_choice import RecordUse, choose_calibration
+from theradose.workflow.limit_files import limit_files
 from theradose.workflow.protocols import load_protocol
 from theradose.workflow.study_file import StudyFile, require_complete
 
@@ -212,10 +213,11 @@ def _named_files(study_file: StudyFile) -> dict[str, tuple[Path, ...]]:
     for roi in study.rois:
         if roi.image is not None:
             named[roi.image] = _all_files(study_file.resolve(roi.image))
-    if study.single_time_point is not None:
-        for cycle in study.previous_cycles:
-            if cycle.result is not None:
-                named[cycle.result] = (earlier_result_file(study_file.resolve(cycle.result)),)
+    for cycle in study.previous_cycles:
+        if cycle.result is not None:
+            named[cycle.result] = (earlier_result_file(study_file.resolve(cycle.result)),)
+    for name in limit_files(study.limits or ()):
+        named[name] = _all_files(study_file.resolve(name))
     for name in (study.blood, study.probe, study.uptake, study.counter.record):
         if name is not None:
             named[name] = _all_files(study_file.resolve(name))

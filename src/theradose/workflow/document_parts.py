@@ -58,12 +58,8 @@ def constant_document(constant: Constant) -> dict[str, Any]:
 
 
 def estimate(quantity: Uncertain) -> Estimate:
-    """Return a value for a document; its u is that of the stated sources, ``null`` if there is none.
-
-    A value without any source is not exact: a rate that a bound holds, or a mass that the user states, has an
-    uncertainty that nobody knows.
-    """
-    return Estimate(value=quantity.value, u=quantity.u if quantity.contributions else None)
+    """Return a value for a document with the u of its stated sources, as :meth:`Estimate.of`."""
+    return Estimate.of(quantity)
 
 
 def dvh_curve(histogram: DoseVolumeHistogram) -> DvhCurve:

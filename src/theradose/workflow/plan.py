@@ -14,10 +14,12 @@ from theradose.plan.checks import plan_findings
 from theradose.plan.inputs.dtc import DtcInput
 from theradose.plan.inputs.level1 import Level1Input
 from theradose.plan.inputs.mibg import MibgInput
+from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.inputs.tare import TareInput
 from theradose.plan.inputs.thyroid import ThyroidInput
 from theradose.plan.planners import planners
 from theradose.workflow.plan_input import read_plan_input
+from theradose.workflow.plan_prrt import prrt_request
 from theradose.workflow.plan_radioiodine import dtc_request, mibg_request, thyroid_request
 from theradose.workflow.plan_tare import tare_request
 
@@ -47,6 +49,7 @@ class PlanKind:
 PLANS: Mapping[str, PlanKind] = MappingProxyType(
     {
         "level1": PlanKind(Level1Input),
+        "prrt": PlanKind(PrrtInput, prrt_request),
         "tare": PlanKind(TareInput, tare_request),
         "thyroid": PlanKind(ThyroidInput, thyroid_request),
         "dtc": PlanKind(DtcInput, dtc_request),

@@ -1,0 +1,307 @@
+"""The plan of a therapy in cycles as what its reader sees: sentence, formulas, tables and details.
+
+References
+----------
+[deWit2023]_ The rules.
+[Dale1985]_ The quadratic term.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from theradose.biology.tissue import default_tissue
+from theradose.data import load_yaml
+from theradose.model.document import Estimate
+from theradose.model.finding import Finding
+from theradose.model.plan import Formula, Plan, PlanInput, PlannedDose, PlanTable
+from theradose.nuclides import Constant
+from theradose.plan.accumulation import Accumulation
+from theradose.plan.between_cycles import Course, Spread
+from theradose.plan.forecast import MBQ_PER_GBQ
+from theradose.plan.inputs.prrt import PrrtInput
+from theradose.plan.ledger import CycleDose, Ledger
+from theradose.plan.ledger_document import ledger_result
+from theradose.plan.probability import interval, interval_coverage
+from theradose.plan.prrt_checks import trial_findings
+from theradose.plan.prrt_label import LabelRule, plan_level
+from theradose.uncertainty import Uncertain
+
+_TITLE = "Next cycle under cumulative dose limits"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What the planner found.
+
+    Attributes
+    ----------
+    over : tuple of Accumulation
+        Every limit for every region, over the cycles that the activity is planned for.
+    coming : int
+        Number of those cycles.
+    binding : Accumulation
+        The one that is reached first by the best estimate.
+    activity_mbq : Uncertain or None
+        Of the next cycle; ``None`` where no further cycle fits.
+    best_mbq : Uncertain
+        Activity of each coming cycle at which the best estimate reaches the first limit.
+    accepted_mbq : float or None
+        The same at the accepted probability.
+    next_best_mbq, next_accepted_mbq : Uncertain, float or None
+        The largest activity of the next cycle if it is the last.
+    p_any : float or None
+        Bound of the probability that any region exceeds a limit after the planned cycles.
+    counted_mbq : float
+        Activity for which the possible cycles are counted, 0 if none is known.
+    possible : mapping of str to int
+        Further cycles of that activity: ``best``, ``with_tolerance``, ``accepted``.
+    findings : tuple of Finding
+        What limits the plan.
+    """
+
+    over: tuple[Accumulation, ...]
+    coming: int
+    binding: Accumulation
+    activity_mbq: Uncertain | None
+    best_mbq: Uncertain
+    accepted_mbq: float | None
+    next_best_mbq: Uncertain
+    next_accepted_mbq: float | None
+    p_any: float | None
+    counted_mbq: float
+    possible: Mapping[str, int]
+    findings: tuple[Finding, ...]
+
+
+def describe(
+    inputs: PrrtInput,
+    ledger: Ledger,
+    course: Course,
+    planned: Outcome,
+    doses: tuple[PlannedDose, ...],
+    label: LabelRule,
+    findings: tuple[Finding, ...],
+) -> Plan:
+    """Return the plan with its sentence, formulas, constants, tables and details.
+
+    References
+    ----------
+    [deWit2023]_, [Dale1985]_
+    """
+    activity = planned.activity_mbq
+    level, above = plan_level(inputs, None if activity is None else activity.value, label)
+    return Plan(
+        planner="prrt",
+        title=_TITLE,
+        summary=_summary(inputs, ledger, planned),
+        activity_mbq=activity,
+        doses=doses,
+        formulas=_formulas(planned),
+        constants=_constants(inputs, course, planned),
+        inputs=_inputs(inputs, ledger),
+        findings=(*findings, *above, *trial_findings(doses, style=inputs.style)),
+        tables=(_cycle_table(ledger), _sum_table(ledger), _left_table(planned)),
+        details=_details(inputs, ledger, course, planned, label),
+        subject=" · ".join(part for part in (inputs.therapy, inputs.patient.id, f"cycle {ledger.next_number}") if part),
+        activity_meaning=f"Activity of cycle {ledger.next_number}",
+        level=level,
+    )
+
+
+def _summary(inputs: PrrtInput, ledger: Ledger, planned: Outcome) -> str:
+    first = f"{planned.binding.region} ({planned.binding.limit.name}, {planned.binding.limit.value_gy:g} Gy "
+    first += f"{'BED' if planned.binding.limit.quantity == 'BED' else planned.binding.limit.quantity})"
+    if planned.activity_mbq is None:
+        return f"No further cycle fits: the first limit reached is that of {first}."
+    total = planned.binding.total(planned.activity_mbq.value)
+    ends = interval(total)
+    within = "interval not stated" if ends is None else (
+        f"{interval_coverage():.0%} interval {ends[0]:.3g} to {ends[1]:.3g} Gy"
+    )  # fmt: skip
+    cycles = "it" if planned.coming == 1 else f"{planned.coming} such cycles"
+    chance = (
+        "" if planned.p_any is None else f"; the probability that any limit is exceeded is at most {planned.p_any:.2g}"
+    )
+    return (
+        f"Cycle {ledger.next_number} with {planned.activity_mbq.value / MBQ_PER_GBQ:.4g} GBq: after {cycles} the first "
+        f"limit, that of {first}, meets a cumulative dose of {total.value:.3g} Gy ({within}){chance}."
+    )
+
+
+def _formulas(planned: Outcome) -> tuple[Formula, ...]:
+    found = [
+        Formula(
+            "A = (D_lim − ΣD) / (n · d)",
+            "D_lim limit, ΣD dose of all cycles so far, n cycles to come, d dose per activity to come: weighted mean "
+            "of the measured cycles times the trend",
+            "deWit2023: P-PRRT, cumulative dose over a number of cycles",
+            "verified",
+        )
+    ]
+    if any(item.limit.quantity != "absorbed-dose" for item in planned.over):
+        found.append(
+            Formula(
+                "BED = D + k D², k = T_rep / ((T_rep + T_eff) α/β)",
+                "for one effective half-life T_eff; k of the measured cycles in general; BED adds over cycles, and A "
+                "solves the quadratic equation for what the limit leaves",
+                "Dale1985; deWit2023: ILUMINET, cap of the cumulative BED",
+                "verified",
+            )
+        )
+    if planned.p_any is not None:
+        found.append(
+            Formula(
+                "P(D > D_lim) = Φ(ln(D/D_lim)/σ), σ² = ln(1 + u²/D²)",
+                "D best estimate (median) and u standard uncertainty of the sum; added over regions, the largest of "
+                "the limits of each: an upper bound for any of them",
+                "JCGM101",
+                "choice",
+            )
+        )
+    return tuple(found)
+
+
+def _constants(inputs: PrrtInput, course: Course, planned: Outcome) -> tuple[Constant, ...]:
+    data = load_yaml("cycles.yaml")
+    alike: dict[Spread, list[str]] = {}
+    for region in dict.fromkeys(item.region for item in planned.over):
+        alike.setdefault(course.spread_of(region), []).append(region)
+    found = [
+        Constant(f"spread between cycles, {', '.join(regions)}", s.relative_u, "1", s.source, s.status, "")
+        for s, regions in alike.items()
+        if s.relative_u is not None
+    ]
+    if inputs.grade is not None and course.lesions:
+        record = data["tumour_decline"]
+        found.append(
+            Constant(
+                f"decline of the tumour dose per cycle, {inputs.grade}", course.decline, "1", record["source"],
+                record["status"], record["edition"],
+            )
+        )  # fmt: skip
+    for item in planned.over:
+        if item.limit.quantity != "absorbed-dose" and (tissue := default_tissue(item.region)) is not None:
+            found += tissue.constants
+    return tuple(dict.fromkeys(found))
+
+
+def _inputs(inputs: PrrtInput, ledger: Ledger) -> tuple[PlanInput, ...]:
+    found = [PlanInput("style", inputs.style)]
+    found += [
+        PlanInput(
+            f"cycle {cycle.number}",
+            f"{cycle.activity_mbq / MBQ_PER_GBQ:.4g} GBq",
+            "dosimetry" if cycle.measured else "activity alone, doses assumed",
+        )
+        for cycle in ledger.cycles
+    ]
+    if inputs.accepted_probability is not None:
+        found.append(PlanInput("accepted probability of exceeding a limit", f"{inputs.accepted_probability:.3g}"))
+    for region, trend in inputs.trend.items():
+        found.append(PlanInput(f"trend of {region}", f"{trend.per_cycle:+.1%} per cycle, u {_percent(trend.u)}"))
+    for organ, absence in inputs.absent.items():
+        found.append(PlanInput(f"{organ} absent", f"from cycle {absence.from_cycle} on: {absence.reason}"))
+    if inputs.first_cycle is not None:
+        found.append(PlanInput("first cycle", "regression", inputs.first_cycle.source))
+    return tuple(found)
+
+
+def _cycle_table(ledger: Ledger) -> PlanTable:
+    rows = [
+        (str(cycle.number), f"{cycle.activity_mbq / MBQ_PER_GBQ:.4g}",
+         *(_cell(cycle.doses.get(region), region in ledger.absent) for region in ledger.regions))
+        for cycle in ledger.cycles
+    ]  # fmt: skip
+    return PlanTable("Dose by cycle, Gy", ("cycle", "GBq", *ledger.regions), tuple(rows), ("* assumed, not measured.",))
+
+
+def _cell(dose: CycleDose | None, absent: bool) -> str:
+    if dose is None:
+        return "absent" if absent else "not measured"
+    return _pair(dose.dose_gy) + (" *" if dose.basis == "assumed" else "")
+
+
+def _sum_table(ledger: Ledger) -> PlanTable:
+    rows = []
+    for region in ledger.regions:
+        total = ledger.cumulative(region)
+        rows.append(
+            (
+                region,
+                _pair(total.dose_gy),
+                f"{total.u_all_shared:.2g}",
+                f"{total.u_all_independent:.2g}",
+                "—" if total.bed_gy is None else _pair(total.bed_gy),
+            )
+        )
+    return PlanTable(
+        "Cumulative dose, Gy",
+        ("region", "dose", "u, all shared", "u, all independent", "BED"),
+        tuple(rows),
+        ("The stated u follows the rule which sources cycles share; beside it, if all were shared, and if none.",),
+    )
+
+
+def _left_table(planned: Outcome) -> PlanTable:
+    """Return what the limits leave, by the best estimate and at the accepted probability."""
+    rows = [
+        ("next cycle if it is the last, GBq", _gbq(planned.next_best_mbq.value), _gbq(planned.next_accepted_mbq)),
+        (f"each of {planned.coming} cycles, GBq", _gbq(planned.best_mbq.value), _gbq(planned.accepted_mbq)),
+        (f"further cycles of {_gbq(planned.counted_mbq)} GBq", *(_count(planned, n) for n in ("best", "accepted"))),
+    ]
+    rows = rows[: 3 if planned.possible else 2]
+    if "with_tolerance" in planned.possible:
+        rows.append(("the same up to the tolerance of the limit", _count(planned, "with_tolerance"), "—"))
+    return PlanTable("What the limits leave", ("", "best estimate", "accepted probability"), tuple(rows))
+
+
+def _percent(relative: float | None) -> str:
+    return "not stated" if relative is None else f"{relative:.1%}"
+
+
+def _count(planned: Outcome, way: str) -> str:
+    return str(planned.possible[way]) if way in planned.possible else "—"
+
+
+def _gbq(activity_mbq: float | None) -> str:
+    return "—" if activity_mbq is None else f"{activity_mbq / MBQ_PER_GBQ:.4g}"
+
+
+def _details(inputs: PrrtInput, ledger: Ledger, course: Course, planned: Outcome, label: LabelRule) -> dict[str, Any]:
+    activity = planned.activity_mbq
+    return {
+        "style": inputs.style,
+        "next_cycle": ledger.next_number,
+        "cycles_planned": planned.coming,
+        "binding": {"region": planned.binding.region, "limit": planned.binding.limit.name},
+        "best_activity_mbq": _estimate(planned.best_mbq),
+        "accepted_probability": inputs.accepted_probability,
+        "accepted_activity_mbq": planned.accepted_mbq,
+        "p_any": planned.p_any,
+        "maximum_next": {"best_mbq": _estimate(planned.next_best_mbq), "accepted_mbq": planned.next_accepted_mbq},
+        "cycles_possible": {"activity_mbq": planned.counted_mbq or None, **planned.possible},
+        "dose_per_activity_gy_gbq": {item.region: _estimate(item.coming[0] * MBQ_PER_GBQ) for item in planned.over},
+        "spread_between_cycles": {
+            item.region: {"relative_u": spread.relative_u, "source": spread.source, "status": spread.status}
+            for item in planned.over
+            for spread in (course.spread_of(item.region),)
+        },
+        "label": {
+            "activity_mbq": label.activity_mbq,
+            "relative_deviation": None
+            if activity is None or label.activity_mbq is None
+            else activity.value / label.activity_mbq - 1,
+        },
+        "cycles": ledger_result(ledger).model_dump(mode="json"),
+    }
+
+
+def _pair(quantity: Uncertain) -> str:
+    return f"{quantity.value:.3g}" + (f" ± {quantity.u:.2g}" if quantity.contributions else "")
+
+
+def _estimate(quantity: Uncertain) -> dict[str, float | None]:
+    return Estimate.of(quantity).model_dump()

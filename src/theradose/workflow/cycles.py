@@ -1,0 +1,126 @@
+"""The cycles of a study: its own doses and those of earlier cycles, added up beside limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from theradose.data import load_yaml
+from theradose.model.finding import Finding
+from theradose.model.limit import Limit
+from theradose.model.result import Result
+from theradose.model.result_cycles import CyclesResult, LimitResult
+from theradose.plan.accumulation import Accumulation
+from theradose.plan.ledger import Cycle, build_ledger
+from theradose.plan.ledger_document import ledger_result
+from theradose.plan.limits import limit_named
+from theradose.plan.probability import probability_above
+from theradose.plan.prrt import patient_course
+from theradose.plan.prrt_limits import past_against
+from theradose.workflow.case import Case
+from theradose.workflow.ledger import cycle_of_result, read_cycle
+from theradose.workflow.limit_files import limits_with_files
+
+
+@dataclass(frozen=True, slots=True)
+class CyclesOutcome:
+    """Ledger, limits and findings of a study; no ledger where it has no dose."""
+
+    cycles: CyclesResult | None = None
+    limits: tuple[LimitResult, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def evaluate_cycles(case: Case, result: Result) -> CyclesOutcome:
+    """Return the cumulative doses of the patient against the limits of the study or those of its therapy.
+
+    Parameters
+    ----------
+    case : Case
+        The study.
+    result : Result
+        Its doses.
+
+    Raises
+    ------
+    StudyError
+        For an earlier result that cannot be read, or a cycle that is given twice.
+    """
+    study = case.study
+    number = study.cycle or max((cycle.cycle for cycle in study.previous_cycles), default=0) + 1
+    present = cycle_of_result(result, number=number, activity_mbq=case.net_activity_mbq)
+    if not present.doses:
+        return CyclesOutcome()
+    limits = _limits(case)
+    cycles = (*_earlier(case), present)
+    ledger = build_ledger(cycles, course=patient_course(cycles, study.cycles), absent=study.cycles.absent)
+    compared = [item for limit in limits for item in past_against(ledger, limit)]
+    return CyclesOutcome(
+        ledger_result(ledger),
+        tuple(_limit_result(item) for item in compared),
+        (*ledger.findings, *_limit_findings(compared)),
+    )
+
+
+def _earlier(case: Case) -> tuple[Cycle, ...]:
+    cycles = []
+    for given in case.study.previous_cycles:
+        if given.result is None:
+            cycles.append(Cycle(given.cycle, given.activity, given.start, {}))
+        else:
+            path = case.study_file.resolve(given.result)
+            cycles.append(read_cycle(path, number=given.cycle, activity_mbq=given.activity))
+    return tuple(cycles)
+
+
+def _limits(case: Case) -> tuple[Limit, ...]:
+    study = case.study
+    if study.limits is not None:
+        return limits_with_files(study.limits, case.study_file.folder)
+    names = load_yaml("cycles.yaml")["reported"]["value"].get(study.therapy, ())
+    return tuple(limit_named(name) for name in names)
+
+
+def _limit_result(item: Accumulation) -> LimitResult:
+    limit, total = item.limit, item.past
+    return LimitResult(
+        organ=limit.organ,
+        region=item.region,
+        name=limit.name,
+        quantity=limit.quantity,
+        limit_gy=limit.value_gy,
+        range_gy=limit.range_gy,
+        cumulative_gy=total.value,
+        cumulative_u_gy=total.u if total.contributions else None,
+        margin_gy=limit.value_gy - total.value,
+        p_exceed=probability_above(total, limit.value_gy),
+        basis=item.basis,
+        condition=limit.condition,
+        origin=limit.origin,
+        source=limit.source,
+        status=limit.status,
+    )
+
+
+def _limit_findings(compared: list[Accumulation]) -> list[Finding]:
+    findings = [
+        Finding(
+            "dose-above-limit",
+            "warning",
+            f"The cumulative {item.limit.quantity} of {item.past.value:.3g} Gy is above {item.limit.value_gy:g} Gy "
+            f"({item.limit.name}: {item.limit.condition or 'no condition stated'}).",
+            item.region,
+        )
+        for item in compared
+        if item.past.value > item.limit.value_gy
+    ]
+    external = dict.fromkeys(item.limit.name for item in compared if item.limit.origin == "EBRT")
+    if external:
+        findings.append(
+            Finding(
+                "limit-from-external-beam",
+                "info",
+                "Experience with external beams is behind these limits, whose dose rate and distribution differ: "
+                f"{', '.join(external)}.",
+            )
+        )
+    return findings

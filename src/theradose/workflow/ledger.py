@@ -1,0 +1,101 @@
+"""Cycles of a patient from finished results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from theradose.errors import StudyError
+from theradose.model.region import RegionKind
+from theradose.model.result import BudgetResult, RegionResult, Result
+from theradose.model.stated import Stated
+from theradose.plan.history import bed_by_half_life
+from theradose.plan.ledger import Cycle, CycleDose
+from theradose.report.document import read_result
+from theradose.store.runs import RESULT_DOCUMENT, run_folder
+from theradose.uncertainty import Uncertain
+
+_KINDS = (RegionKind.ORGAN.value, RegionKind.LESION.value)
+_MARROW = {"blood": "red-marrow-by-blood", "image": "red-marrow-by-image"}
+
+
+def read_cycle(path: Path, *, number: int | None = None, activity_mbq: float | None = None) -> Cycle:
+    """Return a cycle from a run folder or its ``result.json``.
+
+    Parameters
+    ----------
+    path : Path
+        Run folder or document.
+    number, activity_mbq : optional
+        Of the cycle; by default those of its study.
+
+    Raises
+    ------
+    StudyError
+        Of reading; ``cycle-number`` if neither says which cycle it is, ``cycle-activity`` without activity.
+    """
+    return cycle_of_result(read_result(run_folder(path) / RESULT_DOCUMENT), number=number, activity_mbq=activity_mbq)
+
+
+def cycle_of_result(result: Result, *, number: int | None = None, activity_mbq: float | None = None) -> Cycle:
+    """Return the doses of a result as one cycle, each with the sources of its budget."""
+    study = result.study
+    number = study.get("cycle") if number is None else number
+    if number is None:
+        raise StudyError(
+            f"The result {result.run_id} does not say which cycle it is: add 'cycle: 1' beside it.", code="cycle-number"
+        )
+    given = study.get("administrations") or ()
+    activity_mbq = _activity(given) if activity_mbq is None else activity_mbq
+    if not activity_mbq:
+        raise StudyError(
+            f"The result {result.run_id} has no administered activity: add 'activity: 7.4 GBq' beside it.",
+            code="cycle-activity",
+        )
+    start = given[0].get("start") if given else None
+    doses = {region.name: _region_dose(region) for region in result.regions
+             if region.kind in _KINDS and region.dose_gy.value}  # fmt: skip
+    doses |= dict(_marrow_doses(result.marrow or {}))
+    return Cycle(number, activity_mbq, None if start is None else datetime.fromisoformat(start), doses)
+
+
+def with_sources(value: float, budget: Iterable[BudgetResult], *, source: str) -> Uncertain:
+    """Return a number with the sources of its budget, all of the same sign; `source` is not stated if there are none.
+
+    A budget does not store signs. Of one dose they do not matter, and between doses to one region a source acts in one
+    direction, so that its contributions add up.
+    """
+    lines = tuple(budget)
+    if not lines:
+        return Uncertain(value, not_stated=frozenset({source}))
+    return Uncertain.relative(value, {line.source: line.relative_u for line in lines})
+
+
+def _activity(administrations: Sequence[Mapping[str, Any]]) -> float:
+    return sum((one.get("activity") or 0.0) - (one.get("residual") or 0.0) for one in administrations)
+
+
+def _region_dose(region: RegionResult) -> CycleDose:
+    dose = with_sources(region.dose_gy.value or 0.0, region.budget, source=f"dose:{region.name}")
+    return CycleDose(dose, _bed(region, dose), RegionKind(region.kind))
+
+
+def _bed(region: RegionResult, dose: Uncertain) -> Uncertain | None:
+    """Return the biologically effective dose of a result, else that of its effective half-life."""
+    if region.bed_gy is not None and region.bed_gy.value is not None:
+        budget = () if region.bed is None else region.bed.budget
+        return with_sources(region.bed_gy.value, budget, source=f"radiobiology:{region.name}")
+    half_life = region.effective_half_life_h
+    known = None if half_life.value is None else Stated(half_life.value, half_life.u)
+    return bed_by_half_life(region.name, dose, known)
+
+
+def _marrow_doses(marrow: Mapping[str, Any]) -> Iterable[tuple[str, CycleDose]]:
+    for method, name in _MARROW.items():
+        entry = marrow.get(method) or {}
+        value = (entry.get("dose_gy") or {}).get("value")
+        if value:
+            budget = [BudgetResult.model_validate(line) for line in entry.get("budget") or ()]
+            yield name, CycleDose(with_sources(value, budget, source=f"dose:{name}"))

@@ -1,0 +1,248 @@
+"""The planner of the next cycle."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from theradose.errors import PlanError
+from theradose.plan.inputs.prrt import PrrtInput
+from theradose.plan.ledger import Cycle
+from theradose.plan.limits import limit_named
+from theradose.plan.prrt import PrrtRequest, plan_prrt
+from unit.plan.courses import KIDNEY, cycle, dose, limit
+
+PRRT_23 = (limit_named("kidneys-p-prrt"),)
+BED_27 = (limit_named("kidneys-iluminet-27"),)
+RECORD = {"organ": "kidneys", "intercept": 0.7, "coefficients": {}, "values": {}, "u": "25 %", "source": "ours"}
+
+
+def plan(*cycles, limits=PRRT_23, **keys):
+    return plan_prrt(PrrtRequest(PrrtInput.model_validate(keys), cycles, limits))
+
+
+def codes(planned):
+    return {finding.code for finding in planned.findings}
+
+
+def doses_of(planned, target):
+    return [dose for dose in planned.doses if dose.target == target]
+
+
+def worked_example(**keys):
+    """SCIENCE §8: limit 23 Gy, given 5.6 and 5.2 Gy, 0.72 Gy/GBq."""
+    return plan(cycle(1, 5600 / 0.72, left_kidney=5.6), cycle(2, 5200 / 0.72, left_kidney=5.2), **keys)
+
+
+def bed_cycle(number, gy, k=0.02, activity_mbq=7400.0):
+    return Cycle(number, activity_mbq, None, {KIDNEY: dose(KIDNEY, gy, bed_factor=k)})
+
+
+def test_the_worked_example_of_p_prrt():
+    planned = worked_example(cycles_left=2)
+    assert planned.activity_mbq.value / 1000 == pytest.approx(8.472, abs=5e-4)
+    (course, alone) = doses_of(planned, KIDNEY)
+    assert course.dose_gy.value == pytest.approx(23.0, rel=1e-9)
+    assert course.p_exceed == pytest.approx(0.5)
+    assert alone.dose_gy.value == pytest.approx(6.1, rel=1e-9)
+    assert planned.details["maximum_next"]["best_mbq"]["value"] == pytest.approx(2 * planned.activity_mbq.value)
+
+
+def test_cycles_left_are_those_of_the_style():
+    assert worked_example().activity_mbq.value == pytest.approx(worked_example(cycles_left=2).activity_mbq.value)
+    with pytest.raises(PlanError, match="cycles_left") as refusal:
+        plan(*(cycle(number, left_kidney=2.0) for number in range(1, 5)))
+    assert refusal.value.code == "cycles-left"
+
+
+def test_the_accepted_probability_is_that_of_exceeding_any_limit():
+    planned = worked_example(cycles_left=2, accepted_probability="5 %")
+    assert planned.activity_mbq.value < worked_example(cycles_left=2).activity_mbq.value
+    assert doses_of(planned, KIDNEY)[0].p_exceed == pytest.approx(0.05, abs=1e-9)
+    assert planned.details["p_any"] == pytest.approx(0.05, abs=1e-9)
+    assert "%" in planned.summary and "0.05" in planned.summary
+
+
+@given(left=st.floats(1.0, 8.0), right=st.floats(1.0, 8.0), marrow=st.floats(0.05, 0.9))
+def test_the_first_limit_reached_over_all_organs_binds(left, right, marrow):
+    planned = plan(
+        cycle(1, left_kidney=left, right_kidney=right, red_marrow=marrow),
+        limits=(*PRRT_23, limit_named("red-marrow-2")), cycles_left=2,
+    )  # fmt: skip
+    left_over = {"left-kidney": (23 - left) / left, "right-kidney": (23 - right) / right,
+                 "red-marrow": (2 - marrow) / marrow}  # fmt: skip
+    assert left_over[planned.details["binding"]["region"]] == pytest.approx(min(left_over.values()))
+    assert all(dose.dose_gy.value <= dose.limit.value_gy * (1 + 1e-9) for dose in planned.doses if dose.limit)
+
+
+@given(factor=st.floats(0.2, 5.0))
+def test_doubling_the_activity_doubles_planned_doses(factor):
+    """An organ with twice the dose per activity leaves half of the activity, and the planned dose is the same."""
+    one = plan(cycle(1, 7400.0, left_kidney=3.0), cycles_left=3)
+    scaled = plan(cycle(1, 7400.0 * factor, left_kidney=3.0), cycles_left=3)
+    assert scaled.activity_mbq.value == pytest.approx(factor * one.activity_mbq.value, rel=1e-9)
+    assert doses_of(scaled, KIDNEY)[1].dose_gy.value == pytest.approx(doses_of(one, KIDNEY)[1].dose_gy.value, rel=1e-9)
+
+
+def test_each_kidney_counts_and_the_pair_only_where_it_alone_was_measured():
+    both = plan(cycle(1, left_kidney=5.0, right_kidney=6.0, kidneys=5.5), cycles_left=2)
+    assert {dose.target for dose in both.doses if dose.limit} == {"left-kidney", "right-kidney"}
+    assert both.details["binding"]["region"] == "right-kidney"
+    pair = plan(cycle(1, kidneys=5.5), cycles_left=2)
+    assert {dose.target for dose in pair.doses} == {"kidneys"}
+
+
+def test_a_lost_kidney_binds_nothing():
+    cycles = (cycle(1, left_kidney=4.0, right_kidney=9.0), cycle(2, left_kidney=4.0))
+    planned = plan(*cycles, absent={"right-kidney": {"from_cycle": 2, "reason": "nephrectomy"}})
+    assert planned.details["binding"]["region"] == KIDNEY
+    assert {dose.target for dose in planned.doses} == {KIDNEY}
+    row = planned.tables[0].rows[1]
+    assert "absent" in row
+
+
+def test_an_assumed_cycle_is_marked_everywhere():
+    planned = plan(cycle(1, left_kidney=4.0), cycle(2, 7400.0), cycles_left=2)
+    (course, _) = doses_of(planned, KIDNEY)
+    assert course.basis.endswith("assumed: cycle 2")
+    assert planned.tables[0].rows[1][2].endswith("*")
+    assert planned.details["cycles"]["cycles"][1]["doses"][0]["basis"] == "assumed"
+    assert "cycle-without-dosimetry" in codes(planned)
+
+
+def test_a_limit_that_is_reached_leaves_no_activity():
+    planned = plan(cycle(1, left_kidney=24.0), cycles_left=1)
+    assert planned.activity_mbq is None
+    assert "limit-reached" in codes(planned)
+    (given,) = planned.doses
+    assert given.dose_gy.value == 24.0 and given.p_exceed > 0.5
+
+
+def test_a_limit_of_an_organ_that_was_not_measured_is_a_finding():
+    planned = plan(cycle(1, left_kidney=4.0), limits=(*PRRT_23, limit_named("salivary-glands-20")), cycles_left=1)
+    assert "limit-not-evaluated" in codes(planned)
+    with pytest.raises(PlanError) as refusal:
+        plan(cycle(1, liver=4.0))
+    assert refusal.value.code == "no-limit"
+
+
+def test_a_limit_in_bed_needs_a_bed():
+    planned = plan(cycle(1, left_kidney=4.0), limits=(*PRRT_23, *BED_27), cycles_left=1)
+    assert "limit-not-evaluated" in codes(planned)
+
+
+def test_iluminet_gives_cycles_of_one_activity_until_the_cap():
+    """Cycles of 5 Gy with k = 0.02/Gy have a BED of 5.5 Gy: four stay below 27 Gy, five reach 27.5, below 27 + 2."""
+    planned = plan(bed_cycle(1, 5.0), limits=BED_27, style="iluminet")
+    assert planned.activity_mbq.value == 7400.0
+    assert planned.details["cycles_possible"] == {"activity_mbq": 7400.0, "best": 3, "with_tolerance": 4}
+    full = plan(*(bed_cycle(number, 5.0) for number in range(1, 5)), limits=BED_27, style="iluminet")
+    assert full.activity_mbq is None
+    assert full.details["cycles_possible"]["best"] == 0
+
+
+def test_the_quadratic_equation_of_the_bed_is_solved():
+    planned = plan(bed_cycle(1, 5.0, activity_mbq=5000.0), limits=BED_27, cycles_left=3)
+    (course, alone) = doses_of(planned, KIDNEY)
+    each = alone.dose_gy.value
+    assert 5.5 + 3 * (each + 0.02 * each**2) == pytest.approx(27.0, rel=1e-9)
+    assert course.quantity == "BED" and course.dose_gy.value == pytest.approx(27.0, rel=1e-9)
+
+
+def test_eqd2_is_bed_in_other_units():
+    """α/β of the kidney is 2.6 Gy (SCIENCE §7): a limit of EQD2 x is one of BED x (1 + 2/2.6)."""
+    as_eqd2 = plan(bed_cycle(1, 5.0), limits=(limit(15.0, quantity="EQD2"),), cycles_left=2)
+    as_bed = plan(bed_cycle(1, 5.0), limits=(limit(15.0 * (1 + 2 / 2.6), quantity="BED"),), cycles_left=2)
+    assert as_eqd2.activity_mbq.value == pytest.approx(as_bed.activity_mbq.value, rel=1e-9)
+
+
+FAVOURABLE = {"age": 61, "renal_tolerance": "good", "haematologic_tolerance": "good", "progression": False}
+
+
+@pytest.mark.parametrize(
+    ("risk", "cap", "silent"),
+    [
+        (FAVOURABLE, "kidneys-iluminet-40", False),
+        ({**FAVOURABLE, "age": 70}, "kidneys-iluminet-27", False),
+        ({**FAVOURABLE, "progression": True}, "kidneys-iluminet-27", False),
+        ({**FAVOURABLE, "renal_tolerance": "impaired"}, "kidneys-iluminet-27", False),
+        ({"age": 61}, "kidneys-iluminet-27", True),
+        ({}, "kidneys-iluminet-27", True),
+    ],
+)
+def test_the_cap_follows_from_the_risk_factors(risk, cap, silent):
+    """R1, R3: 40 ± 2 Gy below 70 years with good tolerance and without progression, else 27 ± 2 Gy."""
+    planned = plan(bed_cycle(1, 5.0), limits=None, style="iluminet", risk_factors=risk)
+    assert planned.details["binding"]["limit"] == cap
+    assert ("risk-factors-not-stated" in codes(planned)) == silent
+
+
+def test_a_limit_of_one_cycle_forgets_the_past():
+    planned = plan(cycle(1, left_kidney=5.0), limits=(limit(6.0, span="cycle"),), cycles_left=3)
+    assert planned.activity_mbq.value == pytest.approx(7400 * 6 / 5)
+
+
+def test_the_label_rule_caps_and_its_excess_is_a_finding():
+    free = worked_example(cycles_left=1, therapy="lu177-dotatate")
+    assert free.details["label"]["relative_deviation"] > 0.25
+    assert "activity-above-label" in codes(free)
+    capped = worked_example(cycles_left=1, therapy="lu177-dotatate", cap="standardised")
+    assert capped.activity_mbq.value == pytest.approx(1.25 * 7400)
+    assert "activity-capped" in codes(capped) and "activity-above-label" not in codes(capped)
+    assert worked_example(cycles_left=1, cap="label", label_activity="5 GBq").activity_mbq.value == 5000.0
+    with pytest.raises(PlanError) as refusal:
+        worked_example(cycles_left=1, cap="label")
+    assert refusal.value.code == "label-missing"
+
+
+def test_the_level_is_that_of_a_plan_by_dosimetry():
+    planned = worked_example(cycles_left=2, therapy="lu177-dotatate")
+    assert planned.level.text.startswith("Level 3") and "Konijnenberg2021" in planned.level.source
+    assert "from that of the label" in planned.level.text
+
+
+def test_the_tumour_dose_of_the_next_cycle_falls_as_published():
+    cycles = (cycle(1, 7400.0, left_kidney=4.0, lesion_1=50.0), cycle(2, 7400.0, left_kidney=4.0, lesion_1=50.0))
+    expected = {}
+    for grade in (None, "G1", "G2"):
+        planned = plan(*cycles, cycles_left=2, **({"grade": grade} if grade else {}))
+        (alone,) = doses_of(planned, "lesion-1")
+        expected[grade] = alone.dose_gy.value / planned.activity_mbq.value
+    assert expected["G1"] / expected[None] == pytest.approx((0.94 + 0.94**2) / 2)
+    assert expected["G2"] / expected[None] == pytest.approx((0.86 + 0.86**2) / 2)
+
+
+def test_a_vanished_lesion_is_not_expected_again():
+    planned = plan(cycle(1, left_kidney=4.0, lesion_1=50.0), cycle(2, left_kidney=4.0), cycles_left=2)
+    assert doses_of(planned, "lesion-1") == []
+    assert "lesion-not-measured" in codes(planned)
+
+
+def test_the_first_cycle_is_planned_by_a_stated_regression_only():
+    planned = plan(first_cycle=RECORD, cycles_left=4)
+    assert planned.activity_mbq.value == pytest.approx(23 / (4 * 0.7) * 1000)
+    with pytest.raises(PlanError) as refusal:
+        plan(cycles_left=4)
+    assert refusal.value.code == "nothing-measured"
+
+
+def test_a_cycle_without_dosimetry_counts_by_the_regression():
+    """0.7 Gy/GBq of 10 GBq are 7 Gy; what is left of 23 Gy goes to two cycles."""
+    planned = plan(cycle(1, 10_000.0), first_cycle=RECORD, cycles_left=2)
+    assert planned.activity_mbq.value == pytest.approx((23 - 7) / (2 * 0.7) * 1000)
+    assert planned.doses[0].basis == "1 cycle given and 2 to come, assumed: cycle 1, by regression"
+
+
+def test_a_dose_per_cycle_in_place_of_a_dose_per_activity_is_found():
+    """The unit trap of SCIENCE §13: 4.04 "Gy/GBq" is a dose per cycle of 7.4 GBq."""
+    planned = plan(cycle(1, 7400.0, kidneys=4.04 * 7.4), therapy="lu177-psma", limits=(limit(100.0),), cycles_left=1)
+    assert "dose-implausible" in codes(planned)
+
+
+def test_doses_without_any_uncertainty_have_no_probability():
+    exact = Cycle(1, 7400.0, None, {KIDNEY: dose(KIDNEY, 5.0, {})})
+    planned = plan(exact, cycles_left=2, between_cycle_u=0.0)
+    assert planned.details["p_any"] is None
+    assert doses_of(planned, KIDNEY)[0].p_exceed is None
+    with pytest.raises(PlanError) as refusal:
+        plan(exact, cycles_left=2, between_cycle_u=0.0, accepted_probability=0.1)
+    assert refusal.value.code == "uncertainty-missing"
