@@ -237,8 +237,16 @@ def _span_gy_gbq(row: ReferenceDose) -> tuple[float, float]:
     if row.range is not None:
         return _scaled(row, row.range[0]), _scaled(row, row.range[1])
     average = _scaled(row, row.mean if row.mean is not None else row.median)
-    ends = None if row.sd is None else interval(Uncertain(average, {"patients": _scaled(row, row.sd)}))
-    return ends or (average, average)
+    if row.sd is None:
+        return average, average
+    return interval(_median_of(average, _scaled(row, row.sd))) or (average, average)
+
+
+def _median_of(mean: float, sd: float) -> Uncertain:
+    """Return the median of a lognormal distribution with a mean and a standard deviation, with its relative spread."""
+    relative = sd / mean
+    median = mean / math.sqrt(1 + relative**2)
+    return Uncertain(median, {"patients": relative * median})
 
 
 def _weighted(rows: Sequence[ReferenceDose], values: Sequence[float]) -> float:

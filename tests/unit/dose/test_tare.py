@@ -126,7 +126,10 @@ def test_counts_give_the_shunt():
         lung_shunt(lung_counts=Uncertain(6), liver_counts=ZERO)
 
 
-@pytest.mark.parametrize(("shunt", "factor"), [(0.05, 1), (0.10, 1), (0.12, 0.8), (0.17, 0.6), (0.21, 0)])
+@pytest.mark.parametrize(
+    ("shunt", "factor"),
+    [(0.05, 1), (0.0999, 1), (0.10, 0.8), (0.12, 0.8), (0.15, 0.6), (0.17, 0.6), (0.20, 0), (0.21, 0)],
+)
 def test_the_surface_rule_is_reduced_for_the_shunt(shunt, factor):
     full = bsa_activity(height_cm=175, weight_kg=75, tumour_fraction=0.1, shunt=0.0).activity_mbq
     reduced = bsa_activity(height_cm=175, weight_kg=75, tumour_fraction=0.1, shunt=shunt)

@@ -85,6 +85,13 @@ def test_limits_of_the_site_replace_the_packaged_ones():
         planned(limits=["kidneys-none"])
 
 
+def test_a_limit_of_an_organ_without_dose_is_never_silent():
+    own = {"organ": "kidneyz", "value": "20 Gy", "origin": "radionuclide-therapy", "source": "board of the site"}
+    plan = planned(limits=[own, "heart-external-beam", "kidneys-p-prrt"])
+    found = [item.where for item in plan.findings if item.code == "limit-without-dose"]
+    assert found == ["kidneyz", "heart"]
+
+
 def test_a_good_administration_has_no_warning_of_its_own():
     own = {"activity-outside-tolerance", "activity-above-label", "cycles-above-label", "verification-missing"}
     plan = planned(cycles=4, **VERIFIED)

@@ -359,6 +359,15 @@ class TestDtc:
         with pytest.raises(ValidationError, match=re.escape(words)):
             dtc(**changes)
 
+    @pytest.mark.parametrize("haematocrit", [0, 1])
+    def test_blood_of_cells_or_of_plasma_alone_is_refused(self, haematocrit):
+        with pytest.raises(ValidationError, match="haematocrit"):
+            dtc(specimen="plasma", haematocrit=haematocrit)
+
+    @pytest.mark.parametrize(("haematocrit", "said"), [(0.42, False), (0.2, False), (0.7, True), (0.1, True)])
+    def test_an_unusual_haematocrit_is_said(self, haematocrit, said):
+        assert ("haematocrit-unusual" in codes(dtc(specimen="plasma", haematocrit=haematocrit))) == said
+
 
 class TestMibg:
     def test_worked_example(self):
@@ -373,6 +382,26 @@ class TestMibg:
         without = mibg(total_dose=None, stem_cell_support=False)
         assert without.activity_mbq is None and "total-dose-reached" in codes(without)
         assert without.doses[-1].limit.value_gy == 2
+
+    def test_the_whole_body_has_a_limit_and_no_target(self):
+        """More than 4 Gy with stem-cell support is never silent, and 50 % above is a risk and no success."""
+        for changes in ({"stem_cell_support": True}, {}):
+            assert mibg(**changes).doses[-1].limit.kind == "limit"
+        above = mibg(total_dose="5 Gy", stem_cell_support=True)
+        assert above.doses[-1].dose_gy.value == pytest.approx(5) and above.doses[-1].limit.value_gy == 4
+        (finding,) = (item for item in plan_findings(plan=above) if item.code == "dose-above-limit")
+        assert finding.severity == "critical"
+
+    def test_one_activity_meter_is_behind_both_activities(self):
+        """4 Gy with a meter that is wrong by 3 % are wrong by 3 %, also by its part in the second activity."""
+        plan = mibg(activity={"value": "8.88 GBq", "u": "3 %"}, total_dose="4 Gy")
+        assert plan.doses[-1].dose_gy.relative_u == pytest.approx(0.03)
+
+    def test_how_far_the_second_goes_beyond_the_first_is_said(self):
+        """MBq in place of GBq makes a second activity of 1838 times the first: 4/0.002175 − 1."""
+        plan = mibg(activity="8.88 MBq")
+        (message,) = (item.message for item in plan.findings if item.code == "second-kinetics-assumed")
+        assert "1840 times" in message
 
     def test_half_life_and_residence_time_are_the_same_statement(self):
         alike = mibg(whole_body_half_life=None, whole_body_residence=f"{20 / 0.69314718} h")

@@ -82,7 +82,7 @@ def bsa_activity(*, height_cm: float, weight_kg: float, tumour_fraction: float, 
                                code="fraction-invalid")  # fmt: skip
     surface = body_surface_area_m2(height_cm=height_cm, weight_kg=weight_kg)
     reductions = load_yaml(SETTINGS)["bsa"]["shunt-reductions"]["value"]
-    factor = next((kept for above, kept in reversed(reductions) if shunt > above), 1.0)
+    factor = next((kept for least, kept in reversed(reductions) if shunt >= least), 1.0)
     offset = bsa_constants()[-1].value
     activity_gbq = (surface - offset + tumour_fraction) * factor
     return SurfaceActivity(max(activity_gbq, 0.0) * _MBQ_PER_GBQ, surface, factor)

@@ -83,6 +83,11 @@ class DtcInput(StudyPart):
                 f"a residence time of {self.specimen} needs the haematocrit, because only the part 1 - haematocrit of "
                 f"blood is {self.specimen}: add for example 'haematocrit: 0.42'"
             )
+        if self.haematocrit is not None and not 0 < self.haematocrit.value < 1:
+            raise ValueError(
+                f"a haematocrit of {self.haematocrit.value:g} is not possible: valid values are between 0 and 1, as "
+                "'haematocrit: 0.42'"
+            )
         return self
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from theradose.model.finding import Finding
+from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan
 from theradose.model.protocol import Therapy
 from theradose.nuclides import Constant
@@ -247,6 +248,8 @@ def _dose_findings(request: Level1Input, therapy: Therapy, organs: Sequence[Expe
         for limit in organ_limits(organ=organ, therapy=request.therapy, stated=stated)
         if limit.quantity != "absorbed-dose"
     }
+    if stated is not None:
+        yield from _limits_without_dose(stated, organs)
     if left_out:
         yield Finding(
             "limit-needs-kinetics",
@@ -254,3 +257,16 @@ def _dose_findings(request: Level1Input, therapy: Therapy, organs: Sequence[Expe
             "A biologically effective dose needs the kinetics of the patient: not compared with "
             f"{', '.join(sorted(left_out))}.",
         )
+
+
+def _limits_without_dose(stated: Sequence[Limit], organs: Sequence[ExpectedOrgan]) -> Iterator[Finding]:
+    regions = dict.fromkeys(organ.expected.organ for organ in organs)
+    for limit in stated:
+        if limit.organ not in regions:
+            yield Finding(
+                "limit-without-dose",
+                "warning",
+                f"The limit '{limit.name}' is compared with nothing, because the table holds no dose of "
+                f"'{limit.organ}': it holds {', '.join(regions)}.",
+                limit.organ,
+            )

@@ -142,7 +142,17 @@ def _blood_residence(
         f"The residence time of {specimen} counts for the part 1 − haematocrit of blood, as if cells held nothing."
     )
     per_ml = per_ml * (1 - given.haematocrit.from_source("haematocrit"))
-    return per_ml, items, (Finding("blood-from-plasma", "info", message, BLOOD),)
+    unusual = _unusual_haematocrit(given.haematocrit.value)
+    return per_ml, items, (Finding("blood-from-plasma", "info", message, BLOOD), *unusual)
+
+
+def _unusual_haematocrit(value: float) -> tuple[Finding, ...]:
+    record = load_yaml("radioiodine.yaml")["haematocrit-range"]
+    lowest, highest = record["value"]
+    if lowest <= value <= highest:
+        return ()
+    message = f"A haematocrit of {value:g} is outside {lowest:g} to {highest:g} ({record['source']}): check it."
+    return (Finding("haematocrit-unusual", "warning", message, BLOOD),)
 
 
 def _single_findings(given: DtcInput) -> list[Finding]:

@@ -21,6 +21,7 @@ from theradose.plan.planners import planners
 from theradose.plan.probability import compare_with_limit
 from theradose.plan.radioiodine.residence import (
     MeasuredResidence,
+    number,
     pair,
     shown,
     stated_limit,
@@ -91,7 +92,8 @@ def plan_mibg(request: MibgRequest) -> Plan:
     second = (
         None if reached else second_activity(first_activity_mbq=first, first_dose_gy=first_dose, total_dose_gy=total_gy)
     )
-    both = first if second is None else first + second.value
+    # One activity meter: what it is wrong by is the same part of both activities.
+    both = first if second is None else first * (1 + second.value / first.value)
     doses = (
         compare_with_limit(target=WHOLE_BODY, dose_gy=first_dose, limit=None, basis="first administration, measured"),
         compare_with_limit(
@@ -119,7 +121,7 @@ def plan_mibg(request: MibgRequest) -> Plan:
         ),
         findings=(
             *(() if request.whole_body is None else request.whole_body.findings),
-            *_findings(first_dose, second, total_gy),
+            *_findings(first, first_dose, second, total_gy),
             *unread_findings(constants),
         ),
         details={
@@ -139,7 +141,7 @@ def _limit(given: MibgInput) -> Limit:
     if given.stem_cell_support is not None:
         return limit_named(_LIMITS[given.stem_cell_support])
     assert given.total_dose is not None
-    return stated_limit(organ=WHOLE_BODY, kind="target", value_gy=given.total_dose, span="course", therapy=_THERAPY)
+    return stated_limit(organ=WHOLE_BODY, kind="limit", value_gy=given.total_dose, span="course", therapy=_THERAPY)
 
 
 def _goal_inputs(given: MibgInput) -> tuple[PlanInput, ...]:
@@ -158,9 +160,14 @@ def _summary(first_dose: Uncertain, second: Uncertain | None, total_gy: float) -
     return f"A second activity of {with_interval(second / _MBQ_PER_GBQ, 'GBq')} for {total_gy:g} Gy in all; {measured}."
 
 
-def _findings(first_dose: Uncertain, second: Uncertain | None, total_gy: float) -> tuple[Finding, ...]:
+def _findings(
+    first: Uncertain, first_dose: Uncertain, second: Uncertain | None, total_gy: float
+) -> tuple[Finding, ...]:
     if second is None:
         message = f"The first administration gave {first_dose.value:.3g} Gy of the {total_gy:g} Gy for both."
         return (Finding("total-dose-reached", "critical", message, WHOLE_BODY),)
-    message = "The second administration is taken to stay in the body as long as the first did."
+    message = (
+        "The second administration is taken to stay in the body as long as the first did, of which it is "
+        f"{number(second.value / first.value, 3)} times the activity."
+    )
     return (Finding("second-kinetics-assumed", "info", message, WHOLE_BODY),)

@@ -209,11 +209,13 @@ def _by_image(
 
 
 def _relative(image: TareImage, volumes: Sequence[PlannedVolume], administered_mbq: float) -> Volume:
-    """Spread what stays in the liver over all perfused volumes together: an image tells their shares by its counts."""
-    retained = 1 - sum(planned.volume.shunt.value for planned in volumes) / len(volumes)
+    """Spread what stays in the liver over all perfused volumes together: an image tells their shares by its counts.
+
+    The counts of a volume are those of the part 1 − L of what was given there.
+    """
     counts = {name: voxels.sum_of(np.maximum(image.values.data, 0.0)) for name, voxels in image.territories.items()}
-    total = sum(counts.values())
-    activities = [administered_mbq * retained * value / total for value in counts.values()]
+    given = sum(counts[planned.volume.name] / (1 - planned.volume.shunt.value) for planned in volumes)
+    activities = [administered_mbq * value / given for value in counts.values()]
     return relative_activity(
         counts=image.values, territories=tuple(image.territories.values()), activity_mbq=activities
     )
