@@ -22,8 +22,8 @@ from theradose.data import load_yaml
 from theradose.model.arrays import Array, frozen
 from theradose.model.cycles import Absence
 from theradose.model.limit import Limit
+from theradose.plan.cycles.cycle import Cycle, CycleDose
 from theradose.plan.cycles.history import mono_exponential_bed
-from theradose.plan.cycles.ledger import Cycle, CycleDose
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.probability import log_sigma
 from theradose.plan.prrt.planner import PrrtRequest, plan_prrt

@@ -10,12 +10,13 @@ from theradose.model.limit import Limit
 from theradose.model.result import Result
 from theradose.model.result_cycles import CyclesResult, LimitResult
 from theradose.plan.cycles.accumulation import Accumulation
-from theradose.plan.cycles.ledger import Cycle, build_ledger
-from theradose.plan.cycles.ledger_document import ledger_result
+from theradose.plan.cycles.between_cycles import patient_course
+from theradose.plan.cycles.cycle import Cycle
+from theradose.plan.cycles.document import ledger_result
+from theradose.plan.cycles.ledger import build_ledger
+from theradose.plan.cycles.limits import past_against
 from theradose.plan.limits import limit_named
 from theradose.plan.probability import probability_above
-from theradose.plan.prrt.limits import past_against
-from theradose.plan.prrt.planner import patient_course
 from theradose.workflow.case import Case
 from theradose.workflow.ledger import cycle_of_result, read_cycle
 from theradose.workflow.limit_files import limits_with_files

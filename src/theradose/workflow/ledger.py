@@ -11,8 +11,8 @@ from theradose.errors import StudyError
 from theradose.model.region import RegionKind
 from theradose.model.result import BudgetResult, RegionResult, Result
 from theradose.model.stated import Stated
+from theradose.plan.cycles.cycle import Cycle, CycleDose
 from theradose.plan.cycles.history import bed_by_half_life
-from theradose.plan.cycles.ledger import Cycle, CycleDose
 from theradose.report.document import read_result
 from theradose.store.runs import RESULT_DOCUMENT, run_folder
 from theradose.uncertainty import Uncertain

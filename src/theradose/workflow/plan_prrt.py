@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from theradose.errors import PlanError, StudyError
+from theradose.plan.cycles.cycle import Cycle
 from theradose.plan.cycles.history import stated_cycle
-from theradose.plan.cycles.ledger import Cycle
 from theradose.plan.inputs.prrt import CycleEntry, PrrtInput
 from theradose.plan.prrt.planner import PrrtRequest
 from theradose.workflow.ledger import read_cycle

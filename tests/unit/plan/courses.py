@@ -6,7 +6,8 @@ from theradose.model.cycles import CyclesChoice
 from theradose.model.limit import Limit
 from theradose.model.region import RegionKind
 from theradose.plan.cycles.between_cycles import Course, Spread, course_of
-from theradose.plan.cycles.ledger import Cycle, CycleDose, Ledger, build_ledger
+from theradose.plan.cycles.cycle import Cycle, CycleDose
+from theradose.plan.cycles.ledger import Ledger, build_ledger
 from theradose.uncertainty import Uncertain
 
 U = {"calibration:A": 0.03, "volume:{region}": 0.05, "fit:{region}": 0.06}

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from theradose.errors import PlanError
+from theradose.plan.cycles.cycle import Cycle
 from theradose.plan.cycles.forecast import forecast_region, predicted_per_activity
-from theradose.plan.cycles.ledger import Cycle
 from theradose.plan.inputs.prrt import FirstCycle
 from unit.plan.courses import KIDNEY, U, course, cycle, dose, ledger
 

@@ -143,7 +143,8 @@ def test_a_cycle_given_twice_is_refused_and_a_missing_one_is_a_finding():
 
 
 def test_bed_adds_up_and_is_carried_by_its_quadratic_factor():
-    from theradose.plan.cycles.ledger import Cycle, build_ledger
+    from theradose.plan.cycles.cycle import Cycle
+    from theradose.plan.cycles.ledger import build_ledger
     from unit.plan.courses import course
 
     known = Cycle(1, 7400.0, None, {KIDNEY: dose(KIDNEY, 5.0, bed_factor=0.02)})
@@ -152,7 +153,7 @@ def test_bed_adds_up_and_is_carried_by_its_quadratic_factor():
 
 
 def test_one_cycle_without_bed_leaves_no_sum_of_bed():
-    from theradose.plan.cycles.ledger import Cycle
+    from theradose.plan.cycles.cycle import Cycle
 
     known = Cycle(1, 7400.0, None, {KIDNEY: dose(KIDNEY, 5.0, bed_factor=0.02)})
     assert ledger(known, cycle(2, left_kidney=5.0)).cumulative(KIDNEY).bed_gy is None

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theradose.errors import PlanError
-from theradose.plan.cycles.ledger import Cycle
+from theradose.plan.cycles.cycle import Cycle
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.limits import limit_named
 from theradose.plan.prrt.planner import PrrtRequest, plan_prrt

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 
 from theradose.data import load_yaml
 from theradose.model.cycles import CyclesChoice, Trend
+from theradose.model.region import RegionKind
+from theradose.plan.cycles.cycle import Cycle
 from theradose.spatial.naming import paired_regions
 from theradose.uncertainty import Uncertain
 
@@ -170,3 +172,19 @@ def course_of(choice: CyclesChoice, *, doses_per_activity: Mapping[str, Mapping[
         level = [value / plain.trend_factor(region, cycle - first).value for cycle, value in values.items()]
         spreads[region] = unknown if region in lesions else own_spread(level, assumed=assumed)
     return Course(choice.trend, assumed, spreads, lesions, decline)
+
+
+def patient_course(cycles: Sequence[Cycle], choice: CyclesChoice) -> Course:
+    """Return trend and spread between the cycles of this patient.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    regions = dict.fromkeys(name for cycle in cycles for name in cycle.doses)
+    per_activity = {
+        region: {c.number: c.doses[region].dose_gy.value / c.activity_mbq for c in cycles if region in c.doses}
+        for region in regions
+    }
+    lesions = {name for cycle in cycles for name, dose in cycle.doses.items() if dose.kind is RegionKind.LESION}
+    return course_of(choice, doses_per_activity=per_activity, lesions=frozenset(lesions))

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 from theradose.errors import PlanError
 from theradose.plan.cycles.between_cycles import Course, between_source
-from theradose.plan.cycles.ledger import Cycle, Ledger, independent_relative_u
+from theradose.plan.cycles.cycle import Cycle
+from theradose.plan.cycles.ledger import Ledger, independent_relative_u
 from theradose.plan.inputs.prrt import FirstCycle
 from theradose.uncertainty import Uncertain, combine
 

@@ -15,7 +15,7 @@ from theradose.biology.tissue import Tissue, default_tissue
 from theradose.errors import PlanError
 from theradose.model.region import RegionKind
 from theradose.model.stated import Stated
-from theradose.plan.cycles.ledger import Cycle, CycleDose
+from theradose.plan.cycles.cycle import Cycle, CycleDose
 from theradose.plan.inputs.prrt import CycleEntry, RegionDose
 from theradose.spatial.naming import canonical_region
 from theradose.uncertainty import Uncertain

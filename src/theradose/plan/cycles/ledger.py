@@ -18,8 +18,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
 
 from theradose.data import load_yaml
 from theradose.errors import PlanError
@@ -27,56 +25,11 @@ from theradose.model.cycles import Absence
 from theradose.model.finding import Finding
 from theradose.model.region import RegionKind
 from theradose.plan.cycles.between_cycles import BETWEEN, Course
+from theradose.plan.cycles.cycle import Cycle, CycleDose
 from theradose.spatial.naming import paired_regions
 from theradose.uncertainty import Uncertain, combine
 
-Basis = Literal["measured", "assumed"]
 _CYCLE = "@"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CycleDose:
-    """The dose of one region in one cycle.
-
-    Attributes
-    ----------
-    dose_gy : Uncertain
-        Absorbed dose.
-    bed_gy : Uncertain or None
-        Biologically effective dose, where radiobiological parameters are known.
-    kind : RegionKind
-        Organ or lesion.
-    basis : {"measured", "assumed"}
-        Whether there was dosimetry.
-    carried_from : int or None
-        Cycle whose dose per activity was assumed.
-    """
-
-    dose_gy: Uncertain
-    bed_gy: Uncertain | None = None
-    kind: RegionKind = RegionKind.ORGAN
-    basis: Basis = "measured"
-    carried_from: int | None = None
-
-    @property
-    def quadratic_per_gy(self) -> Uncertain | None:
-        """Factor k of BED = D + k D² for the same time course, 1/Gy."""
-        return None if self.bed_gy is None else (self.bed_gy - self.dose_gy) / self.dose_gy**2
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Cycle:
-    """One cycle; `doses` by region is empty where there was no dosimetry."""
-
-    number: int
-    activity_mbq: float
-    start: datetime | None
-    doses: Mapping[str, CycleDose]
-
-    @property
-    def measured(self) -> bool:
-        """Whether there was dosimetry."""
-        return any(dose.basis == "measured" for dose in self.doses.values())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,21 +13,22 @@ from dataclasses import dataclass
 
 from theradose.data import load_yaml
 from theradose.errors import PlanError
-from theradose.model.cycles import CyclesChoice
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.plan import Plan, PlannedDose
 from theradose.model.region import RegionKind
 from theradose.plan.cycles.accumulation import Accumulation, accepted_activity, probability_of_any
-from theradose.plan.cycles.between_cycles import Course, course_of
+from theradose.plan.cycles.between_cycles import Course, patient_course
+from theradose.plan.cycles.cycle import Cycle
 from theradose.plan.cycles.forecast import forecast_region
-from theradose.plan.cycles.ledger import Cycle, Ledger, build_ledger
+from theradose.plan.cycles.ledger import Ledger, build_ledger
+from theradose.plan.cycles.limits import accumulations, cycles_possible
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.planners import planners
 from theradose.plan.probability import probability_above
 from theradose.plan.prrt.checks import history_findings
 from theradose.plan.prrt.label import LabelRule, label_rule
-from theradose.plan.prrt.limits import accumulations, cycles_possible, default_limits
+from theradose.plan.prrt.styles import default_limits
 from theradose.plan.prrt.text import Outcome, describe
 from theradose.uncertainty import Uncertain
 
@@ -96,22 +97,6 @@ def plan_prrt(request: PrrtRequest) -> Plan:
     findings += planned.findings
     doses = (*_cumulative_doses(planned), *_next_doses(planned, ledger, course))
     return describe(inputs, ledger, course, planned, doses, label, tuple(dict.fromkeys(findings)))
-
-
-def patient_course(cycles: Sequence[Cycle], choice: CyclesChoice) -> Course:
-    """Return trend and spread between the cycles of this patient.
-
-    References
-    ----------
-    [deWit2023]_
-    """
-    regions = dict.fromkeys(name for cycle in cycles for name in cycle.doses)
-    per_activity = {
-        region: {c.number: c.doses[region].dose_gy.value / c.activity_mbq for c in cycles if region in c.doses}
-        for region in regions
-    }
-    lesions = {name for cycle in cycles for name, dose in cycle.doses.items() if dose.kind is RegionKind.LESION}
-    return course_of(choice, doses_per_activity=per_activity, lesions=frozenset(lesions))
 
 
 def _plan_activity(

@@ -20,9 +20,10 @@ from theradose.model.plan import Formula, Plan, PlanInput, PlannedDose, PlanTabl
 from theradose.nuclides import Constant
 from theradose.plan.cycles.accumulation import Accumulation
 from theradose.plan.cycles.between_cycles import Course, Spread
+from theradose.plan.cycles.cycle import CycleDose
+from theradose.plan.cycles.document import ledger_result
 from theradose.plan.cycles.forecast import MBQ_PER_GBQ
-from theradose.plan.cycles.ledger import CycleDose, Ledger
-from theradose.plan.cycles.ledger_document import ledger_result
+from theradose.plan.cycles.ledger import Ledger
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.probability import interval, interval_coverage
 from theradose.plan.prrt.checks import trial_findings

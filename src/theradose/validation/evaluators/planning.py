@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from theradose.model.limit import Limit
 from theradose.model.stated import Stated
 from theradose.plan.cycles.between_cycles import Course, Spread
+from theradose.plan.cycles.cycle import Cycle, CycleDose
 from theradose.plan.cycles.history import bed_by_half_life
-from theradose.plan.cycles.ledger import Cycle, CycleDose, build_ledger
+from theradose.plan.cycles.ledger import build_ledger
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.prrt.planner import PrrtRequest, plan_prrt
 from theradose.uncertainty import Uncertain

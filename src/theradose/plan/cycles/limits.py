@@ -1,9 +1,9 @@
-"""Which limits bind a therapy in cycles, and how much they leave.
+"""What limits leave to the coming cycles of a patient.
 
 References
 ----------
 [deWit2023]_ The trials P-PRRT and ILUMINET.
-[Warfvinge2024]_ Who may go beyond the lower cap of ILUMINET.
+[Warfvinge2024]_ A cap with its tolerance.
 """
 
 from __future__ import annotations
@@ -19,28 +19,11 @@ from theradose.plan.cycles.accumulation import Accumulation, probability_of_any
 from theradose.plan.cycles.between_cycles import Course
 from theradose.plan.cycles.forecast import Forecast, forecast_region, predicted_per_activity
 from theradose.plan.cycles.ledger import Cumulative, Ledger
-from theradose.plan.inputs.prrt import FirstCycle, PrrtInput, RiskFactors
-from theradose.plan.limits import limit_named, parts_of
+from theradose.plan.inputs.prrt import FirstCycle
+from theradose.plan.limits import parts_of
 from theradose.uncertainty import Uncertain
 
 _FRACTION_GY = 2.0
-
-
-def default_limits(inputs: PrrtInput) -> tuple[tuple[Limit, ...], tuple[Finding, ...]]:
-    """Return the limits of the style where the input names none.
-
-    References
-    ----------
-    [deWit2023]_, [Warfvinge2024]_
-    """
-    data = load_yaml("cycles.yaml")
-    style = data["styles"][inputs.style]["value"]
-    findings: tuple[Finding, ...] = ()
-    name = style["limit"]
-    if "extended_limit" in style:
-        extended, findings = _beyond_lower_cap(inputs.risk_factors, age_below=style["age_below"])
-        name = style["extended_limit"] if extended else name
-    return tuple(limit_named(item) for item in (name, *data["beside"]["value"])), findings
 
 
 def regions_of_limit(organ: str, ledger: Ledger) -> tuple[str, ...]:
@@ -167,26 +150,6 @@ def cycles_possible(
         if over:
             return cycles - 1
     return most
-
-
-def _beyond_lower_cap(risk: RiskFactors, *, age_below: float) -> tuple[bool, tuple[Finding, ...]]:
-    stated = {
-        "age": None if risk.age is None else risk.age < age_below,
-        "renal_tolerance": None if risk.renal_tolerance is None else risk.renal_tolerance == "good",
-        "haematologic_tolerance": (
-            None if risk.haematologic_tolerance is None else risk.haematologic_tolerance == "good"
-        ),
-        "progression": None if risk.progression is None else not risk.progression,
-    }
-    silent = [name for name, favourable in stated.items() if favourable is None]
-    if silent and False not in stated.values():
-        finding = Finding(
-            "risk-factors-not-stated",
-            "info",
-            f"The lower cap is taken because {', '.join(silent)} of 'risk_factors' is not stated.",
-        )
-        return False, (finding,)
-    return all(stated.values()), ()
 
 
 def _predicts(record: FirstCycle, limit: Limit) -> bool:
