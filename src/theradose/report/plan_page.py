@@ -12,16 +12,16 @@ from theradose.model.finding import Finding, Severity
 from theradose.model.limit import Limit
 from theradose.model.plan import Plan, PlannedDose
 from theradose.model.result import Estimate
+from theradose.numbers import UNKNOWN, format_estimate, format_given, format_number, format_percent, words
 from theradose.plan.probability import interval, interval_coverage
 from theradose.provenance import package_version
 from theradose.report.alike import join_alike
 from theradose.report.content import BANNER
-from theradose.report.numbers import UNKNOWN, format_estimate, format_given, format_number, format_percent, words
 from theradose.report.typeset import typeset
 from theradose.uncertainty import Uncertain
+from theradose.units import MBQ_PER_GBQ
 
 _TEMPLATE = "plan.typ"
-_MBQ_PER_GBQ = 1000.0
 _SIGNATURES = ("medical physics expert, name and date", "physician, name and date")
 _SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 _QUANTITIES = {"absorbed-dose": "", "BED": "BED", "EQD2": "EQD2"}
@@ -81,7 +81,7 @@ def page_content(plan: Plan) -> dict[str, Any]:
 
 
 def _activity(activity_mbq: Uncertain, plan: Plan) -> dict[str, str]:
-    scale, unit = (_MBQ_PER_GBQ, "GBq") if activity_mbq.value >= _MBQ_PER_GBQ else (1.0, "MBq")
+    scale, unit = (MBQ_PER_GBQ, "GBq") if activity_mbq.value >= MBQ_PER_GBQ else (1.0, "MBq")
     activity = activity_mbq / scale
     if activity.contributions:
         value, known = _with_u(activity), f"{format_percent(interval_coverage())} interval {_interval(activity)} {unit}"

@@ -18,8 +18,8 @@ from theradose.dose.radioiodine.constants import radioiodine_constant, without_u
 from theradose.errors import PhysicsError
 from theradose.nuclides import Constant
 from theradose.uncertainty import Uncertain
+from theradose.units import MBQ_PER_GBQ
 
-_MBQ_PER_GBQ = 1e3
 _WEIGHT_EXPONENT = 2 / 3
 SINGLE_MEASUREMENT = "single-measurement:blood"
 """Source of what the method with one measurement of the whole body may be wrong by."""
@@ -154,7 +154,7 @@ def blood_dose(*, activity_mbq: Uncertain, per_activity: BloodDose) -> Uncertain
     ----------
     [Lassmann2008]_
     """
-    return activity_mbq * per_activity.total / _MBQ_PER_GBQ
+    return activity_mbq * per_activity.total / MBQ_PER_GBQ
 
 
 def activity_for_blood_dose(*, dose_gy: float, per_activity: BloodDose) -> Uncertain:
@@ -164,4 +164,4 @@ def activity_for_blood_dose(*, dose_gy: float, per_activity: BloodDose) -> Uncer
     ----------
     [Lassmann2008]_
     """
-    return dose_gy * _MBQ_PER_GBQ / per_activity.total
+    return dose_gy * MBQ_PER_GBQ / per_activity.total

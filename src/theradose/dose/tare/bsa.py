@@ -14,8 +14,8 @@ from theradose.data import load_yaml
 from theradose.dose.tare.products import SETTINGS
 from theradose.errors import PhysicsError
 from theradose.nuclides import Constant
+from theradose.units import MBQ_PER_GBQ
 
-_MBQ_PER_GBQ = 1e3
 _CM_PER_M = 100.0
 
 
@@ -85,7 +85,7 @@ def bsa_activity(*, height_cm: float, weight_kg: float, tumour_fraction: float, 
     factor = next((kept for least, kept in reversed(reductions) if shunt >= least), 1.0)
     offset = bsa_constants()[-1].value
     activity_gbq = (surface - offset + tumour_fraction) * factor
-    return SurfaceActivity(max(activity_gbq, 0.0) * _MBQ_PER_GBQ, surface, factor)
+    return SurfaceActivity(max(activity_gbq, 0.0) * MBQ_PER_GBQ, surface, factor)
 
 
 def bsa_constants() -> tuple[Constant, ...]:

@@ -6,8 +6,8 @@ from theradose.data import load_yaml
 from theradose.model.document import Estimate
 from theradose.model.result_cycles import CumulativeResult, CycleDoseResult, CycleResult, CyclesResult
 from theradose.plan.cycles.cycle import Cycle, CycleDose
-from theradose.plan.cycles.forecast import MBQ_PER_GBQ
 from theradose.plan.cycles.ledger import Ledger
+from theradose.units import MBQ_PER_GBQ
 
 
 def ledger_result(ledger: Ledger) -> CyclesResult:

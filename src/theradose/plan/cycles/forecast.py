@@ -22,8 +22,7 @@ from theradose.plan.cycles.cycle import Cycle
 from theradose.plan.cycles.ledger import Ledger, independent_relative_u
 from theradose.plan.inputs.prrt import FirstCycle
 from theradose.uncertainty import Uncertain, combine
-
-MBQ_PER_GBQ = 1000.0
+from theradose.units import MBQ_PER_GBQ
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,9 +28,9 @@ from theradose.plan.reference_ranges import (
 )
 from theradose.plan.therapies import require_therapy
 from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
+from theradose.units import MBQ_PER_GBQ
 
 MARROW = "red-marrow"
-MBQ_PER_GBQ = 1000.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,7 +26,6 @@ from theradose.plan.article56 import (
 )
 from theradose.plan.inputs.level1 import Level1Input
 from theradose.plan.level1.doses import (
-    MBQ_PER_GBQ,
     ExcessDose,
     ExpectedOrgan,
     administered,
@@ -48,6 +47,7 @@ from theradose.plan.limits import resolve_limits
 from theradose.plan.planners import planners
 from theradose.plan.reference_ranges import pooling_statement
 from theradose.plan.therapies import require_therapy
+from theradose.units import MBQ_PER_GBQ
 
 _STATUSES = ("verified", "choice", "unverified")
 

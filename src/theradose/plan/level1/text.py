@@ -14,10 +14,11 @@ from theradose.model.protocol import Therapy
 from theradose.model.stated import Stated
 from theradose.plan.article56 import Deviation
 from theradose.plan.inputs.level1 import Level1Input, Purpose, VerificationImage
-from theradose.plan.level1.doses import MBQ_PER_GBQ, ExcessDose, ExpectedOrgan
+from theradose.plan.level1.doses import ExcessDose, ExpectedOrgan
 from theradose.plan.probability import interval
 from theradose.plan.reference_ranges import PublishedRange, pooling_statement
 from theradose.uncertainty import Uncertain
+from theradose.units import MBQ_PER_GBQ
 
 _TITLES: dict[Purpose, str] = {
     "routine": "Expected organ doses",

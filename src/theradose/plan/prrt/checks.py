@@ -14,9 +14,9 @@ from theradose.model.finding import Finding
 from theradose.model.plan import PlannedDose
 from theradose.model.reference import ReferenceMethod
 from theradose.model.region import RegionKind
-from theradose.plan.cycles.forecast import MBQ_PER_GBQ
 from theradose.plan.cycles.ledger import Ledger
 from theradose.plan.reference_ranges import plausibility_findings
+from theradose.units import MBQ_PER_GBQ
 
 _MARROW: dict[str, ReferenceMethod] = {"red-marrow-by-blood": "blood", "red-marrow-by-image": "image"}
 

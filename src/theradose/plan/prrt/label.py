@@ -17,6 +17,7 @@ from theradose.model.protocol import Label, Statement
 from theradose.plan.article56 import article56_constant, label_deviation
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.therapies import require_therapy
+from theradose.units import MBQ_PER_GBQ
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def label_rule(inputs: PrrtInput) -> LabelRule:
     packaged = None if inputs.therapy is None else require_therapy(inputs.therapy).label
     activity = inputs.label_activity
     if activity is None and packaged is not None:
-        activity = packaged.activity_gbq * 1000.0
+        activity = packaged.activity_gbq * MBQ_PER_GBQ
     if inputs.cap is None:
         return LabelRule(activity, None, None, packaged)
     if activity is None:

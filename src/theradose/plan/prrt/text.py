@@ -22,13 +22,13 @@ from theradose.plan.cycles.accumulation import Accumulation
 from theradose.plan.cycles.between_cycles import Course, Spread
 from theradose.plan.cycles.cycle import CycleDose
 from theradose.plan.cycles.document import ledger_result
-from theradose.plan.cycles.forecast import MBQ_PER_GBQ
 from theradose.plan.cycles.ledger import Ledger
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.probability import interval, interval_coverage
 from theradose.plan.prrt.checks import trial_findings
 from theradose.plan.prrt.label import LabelRule, plan_level
 from theradose.uncertainty import Uncertain
+from theradose.units import MBQ_PER_GBQ
 
 _TITLE = "Next cycle under cumulative dose limits"
 

@@ -37,8 +37,8 @@ from theradose.plan.radioiodine.residence import (
 from theradose.plan.reference_ranges import plausibility_findings
 from theradose.quantify.whole_body import WHOLE_BODY
 from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
+from theradose.units import MBQ_PER_GBQ
 
-_MBQ_PER_GBQ = 1e3
 _NAME, _THERAPY, _LIMIT = "dtc", "i131-dtc", "blood-radioiodine"
 _FORMULAS = (
     Formula(
@@ -88,7 +88,7 @@ def plan_dtc(request: DtcRequest) -> Plan:
         residence_h=blood.whole_body_residence_h,
         weight_kg=given.weight.from_source("weight"),
     )
-    per_gbq = {BLOOD: blood.dose.total.value, WHOLE_BODY: whole_body_gy.value * _MBQ_PER_GBQ / activity.value}
+    per_gbq = {BLOOD: blood.dose.total.value, WHOLE_BODY: whole_body_gy.value * MBQ_PER_GBQ / activity.value}
     doses = (
         compare_with_limit(
             target=BLOOD,
@@ -172,19 +172,19 @@ def _within(even: Uncertain, given: DtcInput) -> tuple[Uncertain, tuple[Finding,
 
 def _summary(planned: Uncertain, even: Uncertain, limit: Limit, dose: BloodDose, given: DtcInput) -> str:
     best = (
-        f"{with_interval(even / _MBQ_PER_GBQ, 'GBq')} give the blood {limit.value_gy:g} Gy, at {dose.total.value:.3g} "
+        f"{with_interval(even / MBQ_PER_GBQ, 'GBq')} give the blood {limit.value_gy:g} Gy, at {dose.total.value:.3g} "
         f"Gy/GBq, {100 * dose.electron_share:.0f} % of it from electrons."
     )
     if given.exceedance is None:
         return best
-    kept = f"{number(planned.value / _MBQ_PER_GBQ)} GBq keep the dose to blood within {limit.value_gy:g} Gy"
+    kept = f"{number(planned.value / MBQ_PER_GBQ)} GBq keep the dose to blood within {limit.value_gy:g} Gy"
     return f"{kept} with a probability of {100 * (1 - given.exceedance):.3g} %; {best}"
 
 
 def _goal_inputs(given: DtcInput) -> tuple[PlanInput, ...]:
     items = [PlanInput("Method", given.method)]
     if given.activity is not None:
-        items.append(PlanInput("Stated activity", shown(given.activity, "GBq", 1 / _MBQ_PER_GBQ)))
+        items.append(PlanInput("Stated activity", shown(given.activity, "GBq", 1 / MBQ_PER_GBQ)))
     if given.exceedance is not None:
         items.append(PlanInput("Accepted probability of exceeding the limit", f"{100 * given.exceedance:g} %"))
     return tuple(items)
@@ -196,7 +196,7 @@ def _exceedance_table(even: Uncertain) -> tuple[PlanTable, ...]:
         return ()
     levels = load_yaml("radioiodine.yaml")["exceedance-levels"]["value"]
     rows = tuple(
-        (f"{100 * level:g} %", f"{number(even.value / _MBQ_PER_GBQ / upper_factor(even.relative_u, level))} GBq")
+        (f"{100 * level:g} %", f"{number(even.value / MBQ_PER_GBQ / upper_factor(even.relative_u, level))} GBq")
         for level in levels
     )
     return (PlanTable("Activity by probability of exceeding the limit", ("probability", "activity"), rows),)
@@ -249,6 +249,6 @@ def _course_table(given: DtcInput, dose: BloodDose, activity: Uncertain) -> tupl
     for ordinal, (given_mbq, blood, assumed) in enumerate((*course, this), start=1):
         name = f"{ordinal}" if ordinal <= len(course) else f"{ordinal} (planned)"
         rows.append(
-            (name, f"{number(given_mbq / _MBQ_PER_GBQ)} GBq", f"{blood.value:.3g} Gy", "assumed" if assumed else "")
+            (name, f"{number(given_mbq / MBQ_PER_GBQ)} GBq", f"{blood.value:.3g} Gy", "assumed" if assumed else "")
         )
     return (PlanTable("Sequence of administrations", ("administration", "activity", "blood", ""), tuple(rows)),)

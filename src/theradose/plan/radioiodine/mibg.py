@@ -33,8 +33,8 @@ from theradose.plan.radioiodine.residence import (
 from theradose.plan.radioiodine.whole_body import StatedWholeBody, whole_body_residence
 from theradose.quantify.whole_body import WHOLE_BODY
 from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
+from theradose.units import MBQ_PER_GBQ
 
-_MBQ_PER_GBQ = 1e3
 _NAME, _THERAPY = "mibg", "i131-mibg"
 _LIMITS = {True: "whole-body-mibg-with-support", False: "whole-body-mibg-without-support"}
 _FORMULAS = (
@@ -115,7 +115,7 @@ def plan_mibg(request: MibgRequest) -> Plan:
         constants=(*constants, load_nuclide(NUCLIDE).half_life_h),
         inputs=(
             PlanInput("Weight", shown(given.weight, "kg")),
-            PlanInput("First activity", shown(given.activity, "GBq", 1 / _MBQ_PER_GBQ)),
+            PlanInput("First activity", shown(given.activity, "GBq", 1 / MBQ_PER_GBQ)),
             stated,
             *_goal_inputs(given),
         ),
@@ -157,7 +157,7 @@ def _summary(first_dose: Uncertain, second: Uncertain | None, total_gy: float) -
     measured = f"the first administration gave the whole body {with_interval(first_dose, 'Gy')}"
     if second is None:
         return f"No second activity: {measured}, all of the {total_gy:g} Gy."
-    return f"A second activity of {with_interval(second / _MBQ_PER_GBQ, 'GBq')} for {total_gy:g} Gy in all; {measured}."
+    return f"A second activity of {with_interval(second / MBQ_PER_GBQ, 'GBq')} for {total_gy:g} Gy in all; {measured}."
 
 
 def _findings(

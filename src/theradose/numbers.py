@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-
-from theradose.model.result import Estimate
+from typing import Protocol
 
 UNKNOWN = "—"
 NOT_STATED = "not stated"
@@ -14,6 +13,18 @@ _GROUP = "\u202f"
 _GROUPED_FROM = 10_000
 _SCIENTIFIC_BELOW, _SCIENTIFIC_FROM = 1e-3, 1e7
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class Estimate(Protocol):
+    """A value with its k = 1 standard uncertainty; ``None`` where unknown."""
+
+    @property
+    def value(self) -> float | None:
+        """Best estimate."""
+
+    @property
+    def u(self) -> float | None:
+        """Standard uncertainty in the unit of the value."""
 
 
 def format_estimate(estimate: Estimate | None) -> str:

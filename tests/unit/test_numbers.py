@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theradose.model.result import Estimate
-from theradose.report.numbers import format_estimate, format_fixed, format_given, format_number, format_percent
+from theradose.numbers import format_estimate, format_fixed, format_given, format_number, format_percent
 
 
 @pytest.mark.parametrize(
