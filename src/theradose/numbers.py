@@ -92,6 +92,16 @@ def format_percent(fraction: float | None) -> str:
     return _fixed(percent, 1 if 0 < abs(percent) < 9.95 else 0) + " %"
 
 
+def format_given_percent(fraction: float | None) -> str:
+    """Return a stated fraction as per cent with all its digits, up to six: ``5 %``, ``12.5 %``."""
+    return UNKNOWN if fraction is None else f"{format_given(100.0 * fraction)} %"
+
+
+def format_deviation(fraction: float | None) -> str:
+    """Return a relative deviation with its sign: ``+4.2 %``, ``−12 %``."""
+    return ("+" if fraction is not None and fraction > 0 else "") + format_percent(fraction)
+
+
 def format_unit(value: float | None, unit: str) -> str:
     """Return a computed number with its unit, or ``not stated``."""
     return NOT_STATED if value is None else f"{format_number(value)} {unit}"

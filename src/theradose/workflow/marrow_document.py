@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from theradose.model.curve import CurveFit
+from theradose.model.document import pair_document
 from theradose.model.finding import Finding
 from theradose.nuclides import Nuclide
 from theradose.units import MBQ_PER_GBQ
-from theradose.workflow.document_parts import budget_document, constant_document, finite, pair_document
+from theradose.workflow.document_parts import budget_document, constant_document, finite
 from theradose.workflow.marrow import BLOOD_MODELS, BloodMarrow, constants_used
 from theradose.workflow.marrow_published import distribution
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from theradose.model.document import pair_document
 from theradose.model.plan import Plan, PlannedDose
 from theradose.plan.probability import interval, interval_coverage
 from theradose.provenance import software_versions
 from theradose.report.content import BANNER
 from theradose.uncertainty import Uncertain
-from theradose.workflow.document_parts import constant_document, pair_document
+from theradose.workflow.document_parts import constant_document
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def test_the_accepted_probability_is_that_of_exceeding_any_limit():
     assert planned.activity_mbq.value < worked_example(cycles_left=2).activity_mbq.value
     assert doses_of(planned, KIDNEY)[0].p_exceed == pytest.approx(0.05, abs=1e-9)
     assert planned.details["p_any"] == pytest.approx(0.05, abs=1e-9)
-    assert "at most 5 %" in planned.summary and "best estimate" in planned.summary
+    assert "at most 5.0 %" in planned.summary and "best estimate" in planned.summary
     assert not planned.activity_mbq.contributions and planned.accepted_probability == 0.05
 
 

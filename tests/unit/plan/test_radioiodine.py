@@ -125,7 +125,7 @@ def test_an_activity_planned_for_a_dose_is_neither_above_nor_below_it(mass_g, up
 class TestThyroid:
     def test_states_its_interval_and_its_sources(self):
         plan = thyroid(mass={"value": "25 g", "u": "15 %"})
-        assert re.search(r"374 MBq \(95 % interval \d+ to \d+ MBq\)", plan.summary)
+        assert re.search(r"374 MBq \(95 % interval \d+ – \d+ MBq\)", plan.summary)
         assert plan.doses[0].p_exceed == pytest.approx(0.5)
         assert {constant.status for constant in plan.constants} == {"unverified", "verified"}
         assert "constant-unverified" in codes(plan)
@@ -141,7 +141,7 @@ class TestThyroid:
         assert plan.doses[0].limit.value_gy == 350
         assert "target-from-range" in codes(plan)
         low, high = (row[1] for row in plan.tables[1].rows)
-        assert (low, high) == ("561 MBq", "748 MBq")
+        assert (low, high) == ("561 ± — MBq", "748 ± — MBq")
 
     def test_a_target_outside_the_range_of_the_disease_is_a_finding(self):
         assert "target-outside-range" in codes(thyroid(disease="goitre"))

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from theradose.data import load_yaml
 from theradose.model.cycles import CyclesChoice, Trend
 from theradose.model.region import RegionKind
+from theradose.numbers import format_given_percent
 from theradose.plan.cycles.cycle import Cycle
 from theradose.spatial.naming import paired_regions
 from theradose.uncertainty import Uncertain
@@ -139,7 +140,11 @@ def own_spread(per_activity: Sequence[float], *, assumed: Spread) -> Spread:
     squares = math.fsum((value / mean - 1) ** 2 for value in per_activity)
     degrees = rule["prior_degrees"]
     pooled = math.sqrt((degrees * assumed.relative_u**2 + squares) / (degrees + number - 1))
-    return Spread(pooled, f"scatter of {number} own cycles, pooled with {assumed.relative_u:.0%} assumed", "choice")
+    return Spread(
+        pooled,
+        f"scatter of {number} own cycles, pooled with {format_given_percent(assumed.relative_u)} assumed",
+        "choice",
+    )
 
 
 def course_of(choice: CyclesChoice, *, doses_per_activity: Mapping[str, Mapping[int, float]], lesions: frozenset[str],

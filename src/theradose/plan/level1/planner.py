@@ -15,6 +15,7 @@ from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan
 from theradose.model.protocol import Therapy
 from theradose.nuclides import Constant
+from theradose.numbers import format_deviation, format_given_percent, format_percent, words
 from theradose.plan.article56 import (
     Deviation,
     RequiredLevel,
@@ -39,7 +40,7 @@ from theradose.plan.level1.text import (
     excess_table,
     range_table,
     stated_inputs,
-    subject_words,
+    subject,
     summary_words,
     title_words,
 )
@@ -114,7 +115,7 @@ def plan_level1(request: Level1Input) -> Plan:
             *_verification_findings(request),
             *_dose_findings(request, therapy, organs),
         ),
-        subject=subject_words(request=request, therapy=therapy),
+        subject=subject(request=request, therapy=therapy),
         level=level.statement,
     )  # fmt: skip
 
@@ -142,7 +143,7 @@ def _constants(organs: Sequence[ExpectedOrgan], therapy: Therapy) -> Iterator[Co
         rows = organ.expected.rows
         mean = organ.expected.dose_per_activity_gy_gbq
         yield Constant(
-            f"dose per activity, {organ.target.replace('-', ' ')}",
+            f"dose per activity, {words(organ.target)}",
             float(f"{mean.value:.4g}"),
             "Gy/GBq",
             "; ".join(dict.fromkeys(row.source for row in rows)),
@@ -197,15 +198,16 @@ def _activity_findings(
         yield Finding(
             "activity-outside-tolerance",
             "warning",
-            f"The administered activity differs by {100 * intended.relative:+.1f} % from the intended one; level 1 of "
-            f"Article 56 holds within ±{100 * intended.tolerated:g} % (Konijnenberg2021).",
+            f"The administered activity differs by {format_deviation(intended.relative)} from the intended one; "
+            f"level 1 of Article 56 holds within ±{format_given_percent(intended.tolerated)} (Konijnenberg2021).",
         )
     if above_label is not None and not above_label.within:
         yield Finding(
             "activity-above-label",
             "warning",
-            f"The activity is {100 * above_label.relative:.0f} % above that of the label; more than "
-            f"{100 * above_label.tolerated:g} % is not standardised and asks for level 2 (Konijnenberg2021).",
+            f"The activity is {format_percent(above_label.relative)} above that of the label; more "
+            f"than {format_given_percent(above_label.tolerated)} is not standardised and "
+            "asks for level 2 (Konijnenberg2021).",
         )
     if therapy.label is not None and request.cycles > therapy.label.cycles:
         yield Finding(

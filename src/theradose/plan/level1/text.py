@@ -11,14 +11,14 @@ from collections.abc import Iterable, Sequence
 
 from theradose.model.plan import PlanInput, PlannedDose, PlanTable
 from theradose.model.protocol import Therapy
-from theradose.model.stated import Stated
+from theradose.numbers import format_deviation, format_given_percent, format_number, words
 from theradose.plan.article56 import Deviation
 from theradose.plan.inputs.level1 import Level1Input, Purpose, VerificationImage
 from theradose.plan.level1.doses import ExcessDose, ExpectedOrgan
-from theradose.plan.probability import interval
+from theradose.plan.probability import interval_coverage
 from theradose.plan.reference_ranges import PublishedRange, pooling_statement
+from theradose.plan.wording import activity_words, ends_words, stated_words, subject_words, with_interval, with_u
 from theradose.uncertainty import Uncertain
-from theradose.units import MBQ_PER_GBQ
 
 _TITLES: dict[Purpose, str] = {
     "routine": "Expected organ doses",
@@ -37,15 +37,14 @@ def title_words(*, purpose: Purpose) -> str:
     return _TITLES[purpose]
 
 
-def subject_words(*, request: Level1Input, therapy: Therapy) -> str:
+def subject(*, request: Level1Input, therapy: Therapy) -> str:
     """Return whose plan it is.
 
     References
     ----------
     [Konijnenberg2021]_
     """
-    patient = None if request.patient.id is None else f"patient {request.patient.id}"
-    return " · ".join(filter(None, (therapy.title, patient, f"cycle {request.cycle} of {request.cycles}")))
+    return subject_words(therapy.title, request.patient.id, f"cycle {request.cycle} of {request.cycles}")
 
 
 def summary_words(
@@ -57,13 +56,13 @@ def summary_words(
     ----------
     [Konijnenberg2021]_
     """
-    given = f"{_gbq(request.activity.value)} of {therapy.title}"
+    given = f"{activity_words(request.activity.value)} of {therapy.title}"
     what = "" if request.purpose == "routine" else _exposure_words(request)
     if not doses:
         return f"{what}{given} were given; the table holds no organ doses per activity of this therapy."
-    organ = doses[0].target.replace("-", " ")
+    organ = words(doses[0].target)
     first = {dose.basis: dose for dose in doses if dose.target == doses[0].target}
-    parts = [f"{_dose_words(dose.dose_gy)} in {basis}" for basis, dose in first.items()]
+    parts = [f"{with_interval(dose.dose_gy, 'Gy')} in {basis}" for basis, dose in first.items()]
     beyond = "" if not excess else f", {_excess_words(excess[0])}"
     return (
         f"{what}From {given} a patient like the published ones receives to the {organ} {' and '.join(parts)}{beyond}; "
@@ -72,14 +71,14 @@ def summary_words(
 
 
 def _exposure_words(request: Level1Input) -> str:
-    meant = "None was" if request.intended_activity is None else f"{_gbq(request.intended_activity)} were"
+    meant = "None was" if request.intended_activity is None else f"{activity_words(request.intended_activity)} were"
     return f"{meant} intended. What happened: {request.description.strip().rstrip('.')}. "
 
 
 def _excess_words(excess: ExcessDose) -> str:
     if excess.excess_gy.value >= 0:
-        return f"{_dose_words(excess.excess_gy)} of it beyond what was intended"
-    return f"{_dose_words(-excess.excess_gy)} less than what was intended"
+        return f"{with_interval(excess.excess_gy, 'Gy')} of it beyond what was intended"
+    return f"{with_interval(-excess.excess_gy, 'Gy')} less than what was intended"
 
 
 def _magnitude(quantity: Uncertain) -> Uncertain:
@@ -95,17 +94,17 @@ def stated_inputs(
     ----------
     [Konijnenberg2021]_
     """
-    compared = "" if intended is None else f" ({_percent(intended.relative)} of the intended)"
-    found = [PlanInput("administered activity", f"{_stated_gbq(request.activity)}{compared}")]
+    compared = "" if intended is None else f" ({format_deviation(intended.relative)} of the intended)"
+    found = [PlanInput("administered activity", f"{stated_words(request.activity, 'GBq', inside='MBq')}{compared}")]
     if request.intended_activity is not None:
-        found.append(PlanInput("intended activity", _gbq(request.intended_activity)))
+        found.append(PlanInput("intended activity", activity_words(request.intended_activity)))
     if label_mbq is not None and above_label is not None:
         source = "packaged label" if request.label_activity is None else "stated"
-        compared = f"{_gbq(label_mbq)} ({_percent(above_label.relative)} given)"
+        compared = f"{activity_words(label_mbq)} ({format_deviation(above_label.relative)} given)"
         found.append(PlanInput("activity of the label", compared, source))
     found.append(PlanInput("cycle", f"{request.cycle} of {request.cycles}"))
     if request.previous_activities:
-        found.append(PlanInput("earlier activities", ", ".join(map(_gbq, request.previous_activities))))
+        found.append(PlanInput("earlier activities", ", ".join(map(activity_words, request.previous_activities))))
     if request.cycles - 1 > len(request.previous_activities):
         other = "this one" if request.intended_activity is None else "intended"
         found.append(PlanInput("other cycles", f"activity as {other}", "assumed"))
@@ -128,14 +127,20 @@ def excess_table(*, excess: Sequence[ExcessDose]) -> PlanTable:
     """
     rows = tuple(
         (
-            item.target.replace("-", " "), *map(_with_u, (item.intended_gy, item.received_gy, item.excess_gy)),
-            _interval_words(_magnitude(item.excess_gy)),
+            words(item.target), *map(with_u, (item.intended_gy, item.received_gy, item.excess_gy)),
+            ends_words(_magnitude(item.excess_gy)),
         )
         for item in excess
     )  # fmt: skip
     return PlanTable(
         "Dose beyond what was intended",
-        ("organ", "intended, Gy", "received, Gy", "excess, Gy", "95 % interval of its size, Gy"),
+        (
+            "organ",
+            "intended, Gy",
+            "received, Gy",
+            "excess, Gy",
+            f"{format_given_percent(interval_coverage())} interval of its size, Gy",
+        ),
         rows,
         ("By the same published doses per activity: the spread between patients acts on all three alike.",),
     )
@@ -150,8 +155,8 @@ def range_table(*, organs: Iterable[ExpectedOrgan]) -> PlanTable:
     """
     rows = tuple(
         (
-            organ.target.replace("-", " "),
-            _with_u(organ.expected.dose_per_activity_gy_gbq),
+            words(organ.target),
+            with_u(organ.expected.dose_per_activity_gy_gbq),
             "one average" if organ.published.is_average else _span(organ.published),
             f"{len(organ.expected.rows)} of {len(organ.published.rows)}",
         )
@@ -174,39 +179,5 @@ def _verification_words(image: VerificationImage | None) -> str:
     return f"done{when}: {image.finding or 'finding not stated'}"
 
 
-def _digits(value: float, count: int) -> str:
-    """Return a number with its significant digits, zeros at the end included."""
-    return f"{value:#.{count}g}".rstrip(".")
-
-
 def _span(published: PublishedRange) -> str:
-    return f"{_digits(published.low_gy_gbq, 2)} – {_digits(published.high_gy_gbq, 2)}"
-
-
-def _percent(relative: float) -> str:
-    return f"{100 * relative:+.1f} %".replace("-", "−")
-
-
-def _gbq(activity_mbq: float) -> str:
-    return f"{activity_mbq / MBQ_PER_GBQ:.4g} GBq"
-
-
-def _stated_gbq(activity: Stated) -> str:
-    return _gbq(activity.value) + ("" if activity.u is None else f" ± {activity.u / MBQ_PER_GBQ:.2g} GBq")
-
-
-def _with_u(quantity: Uncertain) -> str:
-    if quantity.value == 0:
-        return "0"
-    u = _digits(quantity.u, 2) if quantity.contributions else "—"
-    return f"{_digits(quantity.value, 3)} ± {u}".replace("-", "−")
-
-
-def _interval_words(quantity: Uncertain) -> str:
-    ends = interval(quantity)
-    return "—" if ends is None else f"{_digits(ends[0], 2)} – {_digits(ends[1], 2)}"
-
-
-def _dose_words(dose_gy: Uncertain) -> str:
-    ends = _interval_words(dose_gy)
-    return f"{_digits(dose_gy.value, 3)} Gy ({'interval not stated' if ends == '—' else f'95 % interval {ends} Gy'})"
+    return f"{format_number(published.low_gy_gbq, digits=2)} – {format_number(published.high_gy_gbq, digits=2)}"

@@ -14,9 +14,11 @@ from theradose.data import load_yaml
 from theradose.errors import PlanError
 from theradose.model.finding import Finding
 from theradose.model.protocol import Label, Statement
+from theradose.numbers import format_deviation, format_given_percent, format_percent
 from theradose.plan.article56 import article56_constant, label_deviation
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.therapies import require_therapy
+from theradose.plan.wording import activity_words
 from theradose.units import MBQ_PER_GBQ
 
 
@@ -74,14 +76,15 @@ def plan_level(
     findings: tuple[Finding, ...] = ()
     if activity_mbq is not None and label.activity_mbq is not None:
         deviation = label_deviation(given_mbq=activity_mbq, label_mbq=label.activity_mbq)
-        text += f" The activity is {deviation.relative:+.0%} from that of the label ({label.activity_mbq:.4g} MBq)."
+        beside = f"that of the label ({activity_words(label.activity_mbq)})"
+        text += f" The activity is {format_deviation(deviation.relative)} from {beside}."
         if not deviation.within:
             findings = (
                 Finding(
                     "activity-above-label",
                     "warning",
-                    f"The activity is {deviation.relative:.0%} above that of the label, more than "
-                    f"{deviation.tolerated:.0%}: not standardised, level 2 or 3.",
+                    f"The activity is {format_percent(deviation.relative)} above that of the label, more than "
+                    f"{format_given_percent(deviation.tolerated)}: not standardised, level 2 or 3.",
                 ),
             )
     return Statement(text=text, source=record["source"], status=record["status"]), findings

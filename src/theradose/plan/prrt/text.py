@@ -14,19 +14,29 @@ from typing import Any
 
 from theradose.biology.tissue import default_tissue
 from theradose.data import load_yaml
-from theradose.model.document import Estimate
+from theradose.model.document import pair_document
 from theradose.model.finding import Finding
 from theradose.model.plan import Formula, Plan, PlanInput, PlannedDose, PlanTable
 from theradose.nuclides import Constant
+from theradose.numbers import (
+    NOT_STATED,
+    UNKNOWN,
+    format_deviation,
+    format_given_percent,
+    format_number,
+    format_percent,
+    words,
+)
 from theradose.plan.cycles.accumulation import Accumulation
 from theradose.plan.cycles.between_cycles import Course, Spread
 from theradose.plan.cycles.cycle import CycleDose
 from theradose.plan.cycles.document import ledger_result
 from theradose.plan.cycles.ledger import Ledger
 from theradose.plan.inputs.prrt import PrrtInput
-from theradose.plan.probability import interval, interval_coverage
 from theradose.plan.prrt.checks import trial_findings
 from theradose.plan.prrt.label import LabelRule, plan_level
+from theradose.plan.therapies import require_therapy
+from theradose.plan.wording import activity_number, activity_words, subject_words, with_interval, with_u
 from theradose.uncertainty import Uncertain
 from theradose.units import MBQ_PER_GBQ
 
@@ -106,7 +116,11 @@ def describe(
         findings=(*findings, *above, *trial_findings(doses, style=inputs.style)),
         tables=(_cycle_table(ledger), _sum_table(ledger), _left_table(planned)),
         details=_details(inputs, ledger, course, planned, label),
-        subject=" · ".join(part for part in (inputs.therapy, inputs.patient.id, f"cycle {ledger.next_number}") if part),
+        subject=subject_words(
+            None if inputs.therapy is None else require_therapy(inputs.therapy).title,
+            inputs.patient.id,
+            f"cycle {ledger.next_number}",
+        ),
         activity_meaning=f"Activity of cycle {ledger.next_number}",
         accepted_probability=None if activity is None else inputs.accepted_probability,
         level=level,
@@ -114,34 +128,26 @@ def describe(
 
 
 def _summary(inputs: PrrtInput, ledger: Ledger, planned: Outcome) -> str:
-    first = f"{planned.binding.region} ({planned.binding.limit.name}, {planned.binding.limit.value_gy:g} Gy "
-    first += f"{'BED' if planned.binding.limit.quantity == 'BED' else planned.binding.limit.quantity})"
+    limit = planned.binding.limit
+    quantity = "" if limit.quantity == "absorbed-dose" else f" {limit.quantity}"
+    first = f"the {words(planned.binding.region)} ({limit.name}, {limit.value_gy:g} Gy{quantity})"
     if planned.activity_mbq is None:
         return f"No further cycle fits: the first limit reached is that of {first}."
     total = planned.binding.total(planned.activity_mbq.value)
-    within = _interval_words(total, "Gy")
-    best = planned.best_mbq / MBQ_PER_GBQ
     estimate = (
         "" if planned.accepted_mbq is None
-        else f" By the best estimate the limit is met with {best.value:.4g} GBq ({_interval_words(best, 'GBq')})."
+        else f" By the best estimate the limit is met with {with_interval(planned.best_mbq / MBQ_PER_GBQ, 'GBq')}."
     )  # fmt: skip
     cycles = "it" if planned.coming == 1 else f"{planned.coming} such cycles"
     chance = (
         ""
         if planned.p_any is None
-        else f"; the probability that any limit is exceeded is at most {100 * planned.p_any:.2g} %"
+        else f"; the probability that any limit is exceeded is at most {format_percent(planned.p_any)}"
     )
     return (
-        f"Cycle {ledger.next_number} with {planned.activity_mbq.value / MBQ_PER_GBQ:.4g} GBq: after {cycles} the first "
-        f"limit, that of {first}, meets a cumulative dose of {total.value:.3g} Gy ({within}){chance}.{estimate}"
+        f"Cycle {ledger.next_number} with {activity_words(planned.activity_mbq.value)}: after {cycles} the first "
+        f"limit, that of {first}, meets a cumulative dose of {with_interval(total, 'Gy')}{chance}.{estimate}"
     )
-
-
-def _interval_words(quantity: Uncertain, unit: str) -> str:
-    ends = interval(quantity)
-    if ends is None:
-        return "interval not stated"
-    return f"{100 * interval_coverage():g} % interval {ends[0]:.3g} to {ends[1]:.3g} {unit}"
 
 
 def _formulas(planned: Outcome) -> tuple[Formula, ...]:
@@ -183,7 +189,7 @@ def _constants(inputs: PrrtInput, course: Course, planned: Outcome) -> tuple[Con
     for region in dict.fromkeys(item.region for item in planned.over):
         alike.setdefault(course.spread_of(region), []).append(region)
     found = [
-        Constant(f"spread between cycles, {', '.join(regions)}", s.relative_u, "1", s.source, s.status, "")
+        Constant(f"spread between cycles, {', '.join(map(words, regions))}", s.relative_u, "1", s.source, s.status, "")
         for s, regions in alike.items()
         if s.relative_u is not None
     ]
@@ -206,19 +212,20 @@ def _inputs(inputs: PrrtInput, ledger: Ledger) -> tuple[PlanInput, ...]:
     found += [
         PlanInput(
             f"cycle {cycle.number}",
-            f"{cycle.activity_mbq / MBQ_PER_GBQ:.4g} GBq",
+            activity_words(cycle.activity_mbq),
             "dosimetry" if cycle.measured else "activity alone, doses assumed",
         )
         for cycle in ledger.cycles
     ]
     if inputs.accepted_probability is not None:
-        found.append(PlanInput("accepted probability of exceeding a limit", f"{100 * inputs.accepted_probability:g} %"))
-    for region, trend in inputs.trend.items():
         found.append(
-            PlanInput(f"trend of {region}", f"{100 * trend.per_cycle:+.1f} % per cycle, u {_percent(trend.absolute_u)}")
+            PlanInput("accepted probability of exceeding a limit", format_percent(inputs.accepted_probability))
         )
+    for region, trend in inputs.trend.items():
+        u = NOT_STATED if trend.absolute_u is None else format_given_percent(trend.absolute_u)
+        found.append(PlanInput(f"trend of {words(region)}", f"{format_deviation(trend.per_cycle)} per cycle, u {u}"))
     for organ, absence in inputs.absent.items():
-        found.append(PlanInput(f"{organ} absent", f"from cycle {absence.from_cycle} on: {absence.reason}"))
+        found.append(PlanInput(f"{words(organ)} absent", f"from cycle {absence.from_cycle} on: {absence.reason}"))
     if inputs.first_cycle is not None:
         found.append(PlanInput("first cycle", "regression", inputs.first_cycle.source))
     return tuple(found)
@@ -226,17 +233,19 @@ def _inputs(inputs: PrrtInput, ledger: Ledger) -> tuple[PlanInput, ...]:
 
 def _cycle_table(ledger: Ledger) -> PlanTable:
     rows = [
-        (str(cycle.number), f"{cycle.activity_mbq / MBQ_PER_GBQ:.4g}",
+        (str(cycle.number), activity_number(cycle.activity_mbq),
          *(_cell(cycle.doses.get(region), region in ledger.absent) for region in ledger.regions))
         for cycle in ledger.cycles
     ]  # fmt: skip
-    return PlanTable("Dose by cycle, Gy", ("cycle", "GBq", *ledger.regions), tuple(rows), ("* assumed, not measured.",))
+    return PlanTable(
+        "Dose by cycle, Gy", ("cycle", "GBq", *map(words, ledger.regions)), tuple(rows), ("* assumed, not measured.",)
+    )
 
 
 def _cell(dose: CycleDose | None, absent: bool) -> str:
     if dose is None:
         return "absent" if absent else "not measured"
-    return _pair(dose.dose_gy) + (" *" if dose.basis == "assumed" else "")
+    return with_u(dose.dose_gy) + (" *" if dose.basis == "assumed" else "")
 
 
 def _sum_table(ledger: Ledger) -> PlanTable:
@@ -245,11 +254,11 @@ def _sum_table(ledger: Ledger) -> PlanTable:
         total = ledger.cumulative(region)
         rows.append(
             (
-                region,
-                _pair(total.dose_gy),
-                f"{total.u_all_shared:.2g}",
-                f"{total.u_all_independent:.2g}",
-                "—" if total.bed_gy is None else _pair(total.bed_gy),
+                words(region),
+                with_u(total.dose_gy),
+                format_number(total.u_all_shared, digits=2) if total.dose_gy.contributions else UNKNOWN,
+                format_number(total.u_all_independent, digits=2) if total.dose_gy.contributions else UNKNOWN,
+                with_u(total.bed_gy),
             )
         )
     return PlanTable(
@@ -262,27 +271,22 @@ def _sum_table(ledger: Ledger) -> PlanTable:
 
 def _left_table(planned: Outcome) -> PlanTable:
     """Return what the limits leave, by the best estimate and at the accepted probability."""
+    last = (planned.next_best_mbq.value, planned.next_accepted_mbq)
+    each = (planned.best_mbq.value, planned.accepted_mbq)
+    counted = activity_words(planned.counted_mbq)
     rows = [
-        ("next cycle if it is the last, GBq", _gbq(planned.next_best_mbq.value), _gbq(planned.next_accepted_mbq)),
-        (f"each of {planned.coming} cycles, GBq", _gbq(planned.best_mbq.value), _gbq(planned.accepted_mbq)),
-        (f"further cycles of {_gbq(planned.counted_mbq)} GBq", *(_count(planned, n) for n in ("best", "accepted"))),
+        ("next cycle if it is the last, GBq", *map(activity_number, last)),
+        (f"each of {planned.coming} cycles, GBq", *map(activity_number, each)),
+        (f"further cycles of {counted}", *(_count(planned, way) for way in ("best", "accepted"))),
     ]
     rows = rows[: 3 if planned.possible else 2]
     if "with_tolerance" in planned.possible:
-        rows.append(("the same up to the tolerance of the limit", _count(planned, "with_tolerance"), "—"))
+        rows.append(("the same up to the tolerance of the limit", _count(planned, "with_tolerance"), UNKNOWN))
     return PlanTable("What the limits leave", ("", "best estimate", "accepted probability"), tuple(rows))
 
 
-def _percent(relative: float | None) -> str:
-    return "not stated" if relative is None else f"{100 * relative:.1f} %"
-
-
 def _count(planned: Outcome, way: str) -> str:
-    return str(planned.possible[way]) if way in planned.possible else "—"
-
-
-def _gbq(activity_mbq: float | None) -> str:
-    return "—" if activity_mbq is None else f"{activity_mbq / MBQ_PER_GBQ:.4g}"
+    return str(planned.possible[way]) if way in planned.possible else UNKNOWN
 
 
 def _details(inputs: PrrtInput, ledger: Ledger, course: Course, planned: Outcome, label: LabelRule) -> dict[str, Any]:
@@ -292,13 +296,13 @@ def _details(inputs: PrrtInput, ledger: Ledger, course: Course, planned: Outcome
         "next_cycle": ledger.next_number,
         "cycles_planned": planned.coming,
         "binding": {"region": planned.binding.region, "limit": planned.binding.limit.name},
-        "best_activity_mbq": _estimate(planned.best_mbq),
+        "best_activity_mbq": pair_document(planned.best_mbq),
         "accepted_probability": inputs.accepted_probability,
         "accepted_activity_mbq": planned.accepted_mbq,
         "p_any": planned.p_any,
-        "maximum_next": {"best_mbq": _estimate(planned.next_best_mbq), "accepted_mbq": planned.next_accepted_mbq},
+        "maximum_next": {"best_mbq": pair_document(planned.next_best_mbq), "accepted_mbq": planned.next_accepted_mbq},
         "cycles_possible": {"activity_mbq": planned.counted_mbq or None, **planned.possible},
-        "dose_per_activity_gy_gbq": {item.region: _estimate(item.coming[0] * MBQ_PER_GBQ) for item in planned.over},
+        "dose_per_activity_gy_gbq": {item.region: pair_document(item.coming[0] * MBQ_PER_GBQ) for item in planned.over},
         "spread_between_cycles": {
             item.region: {"relative_u": spread.relative_u, "source": spread.source, "status": spread.status}
             for item in planned.over
@@ -312,11 +316,3 @@ def _details(inputs: PrrtInput, ledger: Ledger, course: Course, planned: Outcome
         },
         "cycles": ledger_result(ledger).model_dump(mode="json"),
     }
-
-
-def _pair(quantity: Uncertain) -> str:
-    return f"{quantity.value:.3g}" + (f" ± {quantity.u:.2g}" if quantity.contributions else "")
-
-
-def _estimate(quantity: Uncertain) -> dict[str, float | None]:
-    return Estimate.of(quantity).model_dump()

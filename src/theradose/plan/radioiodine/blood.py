@@ -19,13 +19,14 @@ from theradose.dose.radioiodine.blood import (
 from theradose.errors import PlanError
 from theradose.model.finding import Finding
 from theradose.model.plan import PlanInput
+from theradose.numbers import format_percent
 from theradose.plan.inputs.dtc import DtcInput
-from theradose.plan.radioiodine.residence import MeasuredResidence, shown
+from theradose.plan.radioiodine.residence import MeasuredResidence
 from theradose.plan.radioiodine.whole_body import StatedWholeBody, whole_body_residence
+from theradose.plan.wording import stated_words
 from theradose.uncertainty import Uncertain
 
 BLOOD = "blood"
-_ML_PER_L = 1e3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +95,7 @@ def blood_of(request: DtcRequest) -> PatientBlood:
     volume = None if given.blood_volume is None else given.blood_volume.from_source("volume:blood")
     inputs = [stated]
     if given.blood_volume is not None:
-        inputs.append(PlanInput("Volume of blood", shown(given.blood_volume, "L", 1 / _ML_PER_L)))
+        inputs.append(PlanInput("volume of blood", stated_words(given.blood_volume, "L", inside="mL")))
     findings = [*_of(request.whole_body), *_of(request.blood)]
     if given.method == "single-measurement":
         # The input refuses the method without a volume.
@@ -126,18 +127,20 @@ def _blood_residence(
     """Return the residence time per millilitre of whole blood."""
     given = request.given
     if request.blood is not None:
-        return request.blood.value, (PlanInput("Residence time of blood", request.blood.how, "samples"),), ()
+        return request.blood.value, (PlanInput("residence time of blood", request.blood.how, "samples"),), ()
     # The input refuses a residence time without a volume.
     assert given.blood_residence is not None and volume is not None
     per_ml = given.blood_residence.from_source("residence:blood") / volume
     specimen = given.specimen or BLOOD
-    items: tuple[PlanInput, ...] = (PlanInput(f"Residence time of {specimen}", shown(given.blood_residence, "h")),)
+    items: tuple[PlanInput, ...] = (
+        PlanInput(f"residence time of {specimen}", stated_words(given.blood_residence, "h")),
+    )
     if given.specimen is None:
         message = "The specimen is not stated and was taken as whole blood: state 'specimen', blood, plasma or serum."
         return per_ml, items, (Finding("specimen-assumed", "warning", message, BLOOD),)
     if given.haematocrit is None or given.specimen == "blood":
         return per_ml, items, ()
-    items = (*items, PlanInput("Haematocrit", shown(given.haematocrit, "1")))
+    items = (*items, PlanInput("haematocrit", stated_words(given.haematocrit, "%", inside="1")))
     message = (
         f"The residence time of {specimen} counts for the part 1 − haematocrit of blood, as if cells held nothing."
     )
@@ -160,7 +163,7 @@ def _single_findings(given: DtcInput) -> list[Finding]:
     deviation = constants["single-measurement-deviation"]["value"]
     message = (
         "No blood was measured: a share of the whole body is taken for it, with a mean absolute deviation of the blood "
-        f"dose of {deviation:.0%} ({constants['single-measurement-deviation']['source']})."
+        f"dose of {format_percent(deviation)} ({constants['single-measurement-deviation']['source']})."
     )
     findings = [Finding("blood-not-measured", "warning", message, BLOOD)]
     earliest, latest = constants["single-measurement-window"]["value"]

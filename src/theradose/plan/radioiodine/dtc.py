@@ -15,26 +15,25 @@ from theradose.dose.radioiodine.blood import BloodDose, activity_for_blood_dose,
 from theradose.dose.radioiodine.constants import NUCLIDE
 from theradose.dose.radioiodine.whole_body import whole_body_constants, whole_body_dose
 from theradose.errors import PlanError
+from theradose.model.document import pair_document
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan, PlanInput, PlannedDose, PlanTable
 from theradose.nuclides import load_nuclide
+from theradose.numbers import format_given_percent, format_number, format_percent
 from theradose.plan.inputs.dtc import DtcInput
 from theradose.plan.limits import limit_named
 from theradose.plan.planners import planners
 from theradose.plan.probability import compare_with_limit, upper_factor
 from theradose.plan.radioiodine.blood import BLOOD, DtcRequest, blood_of
 from theradose.plan.radioiodine.residence import (
-    number,
-    pair,
-    shown,
     stated_limit,
-    subject,
     therapy_level,
     unread_findings,
-    with_interval,
 )
 from theradose.plan.reference_ranges import plausibility_findings
+from theradose.plan.therapies import require_therapy
+from theradose.plan.wording import activity_words, stated_words, subject_words, with_interval, with_u
 from theradose.quantify.whole_body import WHOLE_BODY
 from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
 from theradose.units import MBQ_PER_GBQ
@@ -115,7 +114,7 @@ def plan_dtc(request: DtcRequest) -> Plan:
         doses=doses,
         formulas=(*_FORMULAS, *((_SINGLE,) if given.method == "single-measurement" else ())),
         constants=(*constants, load_nuclide(NUCLIDE).half_life_h),
-        inputs=(PlanInput("Weight", shown(given.weight, "kg")), *blood.inputs, *_goal_inputs(given)),
+        inputs=(PlanInput("weight", stated_words(given.weight, "kg")), *blood.inputs, *_goal_inputs(given)),
         findings=(
             *blood.findings,
             *_implausible(per_gbq),
@@ -125,14 +124,14 @@ def plan_dtc(request: DtcRequest) -> Plan:
         ),
         tables=(*_exceedance_table(even), *_course_table(given, blood.dose, activity)),
         details={
-            "dose_per_activity_gy_gbq": pair(blood.dose.total),
+            "dose_per_activity_gy_gbq": pair_document(blood.dose.total),
             "electron_share": blood.dose.electron_share,
-            "whole_body_residence_h": pair(blood.whole_body_residence_h),
-            "blood_residence_h": None if blood.blood_residence_h is None else pair(blood.blood_residence_h),
+            "whole_body_residence_h": pair_document(blood.whole_body_residence_h),
+            "blood_residence_h": None if blood.blood_residence_h is None else pair_document(blood.blood_residence_h),
             "method": given.method,
-            "limit_activity_mbq": pair(even),
+            "limit_activity_mbq": pair_document(even),
         },
-        subject=subject("131I for differentiated thyroid cancer", given.patient.id),
+        subject=subject_words(require_therapy(_THERAPY).title, given.patient.id),
         level=therapy_level(_THERAPY),
     )
 
@@ -172,21 +171,21 @@ def _within(even: Uncertain, given: DtcInput) -> tuple[Uncertain, tuple[Finding,
 
 def _summary(planned: Uncertain, even: Uncertain, limit: Limit, dose: BloodDose, given: DtcInput) -> str:
     best = (
-        f"{with_interval(even / MBQ_PER_GBQ, 'GBq')} give the blood {limit.value_gy:g} Gy, at {dose.total.value:.3g} "
-        f"Gy/GBq, {100 * dose.electron_share:.0f} % of it from electrons."
+        f"{with_interval(even / MBQ_PER_GBQ, 'GBq')} give the blood {limit.value_gy:g} Gy, at "
+        f"{format_number(dose.total.value)} Gy/GBq, {format_percent(dose.electron_share)} of it from electrons."
     )
     if given.exceedance is None:
         return best
-    kept = f"{number(planned.value / MBQ_PER_GBQ)} GBq keep the dose to blood within {limit.value_gy:g} Gy"
-    return f"{kept} with a probability of {100 * (1 - given.exceedance):.3g} %; {best}"
+    kept = f"{activity_words(planned.value)} keep the dose to blood within {limit.value_gy:g} Gy"
+    return f"{kept} with a probability of {format_given_percent(1 - given.exceedance)}; {best}"
 
 
 def _goal_inputs(given: DtcInput) -> tuple[PlanInput, ...]:
-    items = [PlanInput("Method", given.method)]
+    items = [PlanInput("method", given.method)]
     if given.activity is not None:
-        items.append(PlanInput("Stated activity", shown(given.activity, "GBq", 1 / MBQ_PER_GBQ)))
+        items.append(PlanInput("stated activity", stated_words(given.activity, "GBq", inside="MBq")))
     if given.exceedance is not None:
-        items.append(PlanInput("Accepted probability of exceeding the limit", f"{100 * given.exceedance:g} %"))
+        items.append(PlanInput("accepted probability of exceeding the limit", format_given_percent(given.exceedance)))
     return tuple(items)
 
 
@@ -196,7 +195,7 @@ def _exceedance_table(even: Uncertain) -> tuple[PlanTable, ...]:
         return ()
     levels = load_yaml("radioiodine.yaml")["exceedance-levels"]["value"]
     rows = tuple(
-        (f"{100 * level:g} %", f"{number(even.value / MBQ_PER_GBQ / upper_factor(even.relative_u, level))} GBq")
+        (format_given_percent(level), activity_words(even.value / upper_factor(even.relative_u, level)))
         for level in levels
     )
     return (PlanTable("Activity by probability of exceeding the limit", ("probability", "activity"), rows),)
@@ -248,7 +247,5 @@ def _course_table(given: DtcInput, dose: BloodDose, activity: Uncertain) -> tupl
     rows = []
     for ordinal, (given_mbq, blood, assumed) in enumerate((*course, this), start=1):
         name = f"{ordinal}" if ordinal <= len(course) else f"{ordinal} (planned)"
-        rows.append(
-            (name, f"{number(given_mbq / MBQ_PER_GBQ)} GBq", f"{blood.value:.3g} Gy", "assumed" if assumed else "")
-        )
+        rows.append((name, activity_words(given_mbq), with_u(blood, "Gy"), "assumed" if assumed else ""))
     return (PlanTable("Sequence of administrations", ("administration", "activity", "blood", ""), tuple(rows)),)

@@ -11,26 +11,25 @@ from dataclasses import dataclass
 
 from theradose.dose.radioiodine.constants import NUCLIDE
 from theradose.dose.radioiodine.whole_body import second_activity, whole_body_constants, whole_body_dose
+from theradose.model.document import pair_document
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan, PlanInput
 from theradose.nuclides import load_nuclide
+from theradose.numbers import format_number
 from theradose.plan.inputs.mibg import MibgInput
 from theradose.plan.limits import limit_named
 from theradose.plan.planners import planners
 from theradose.plan.probability import compare_with_limit
 from theradose.plan.radioiodine.residence import (
     MeasuredResidence,
-    number,
-    pair,
-    shown,
     stated_limit,
-    subject,
     therapy_level,
     unread_findings,
-    with_interval,
 )
 from theradose.plan.radioiodine.whole_body import StatedWholeBody, whole_body_residence
+from theradose.plan.therapies import require_therapy
+from theradose.plan.wording import stated_words, subject_words, with_interval
 from theradose.quantify.whole_body import WHOLE_BODY
 from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
 from theradose.units import MBQ_PER_GBQ
@@ -109,13 +108,13 @@ def plan_mibg(request: MibgRequest) -> Plan:
         title="131I-mIBG in two administrations",
         summary=_summary(first_dose, second, total_gy),
         activity_mbq=second,
-        activity_meaning="Second activity",
+        activity_meaning="Activity of the second administration",
         doses=doses,
         formulas=_FORMULAS,
         constants=(*constants, load_nuclide(NUCLIDE).half_life_h),
         inputs=(
-            PlanInput("Weight", shown(given.weight, "kg")),
-            PlanInput("First activity", shown(given.activity, "GBq", 1 / MBQ_PER_GBQ)),
+            PlanInput("weight", stated_words(given.weight, "kg")),
+            PlanInput("first activity", stated_words(given.activity, "GBq", inside="MBq")),
             stated,
             *_goal_inputs(given),
         ),
@@ -126,12 +125,12 @@ def plan_mibg(request: MibgRequest) -> Plan:
         ),
         details={
             "first_activity_per_weight_mbq_kg": first.value / weight.value,
-            "first_dose_gy": pair(first_dose),
+            "first_dose_gy": pair_document(first_dose),
             "total_dose_gy": total_gy,
-            "whole_body_residence_h": pair(residence),
-            "whole_body_tia_mbq_h": pair(first * residence),
+            "whole_body_residence_h": pair_document(residence),
+            "whole_body_tia_mbq_h": pair_document(first * residence),
         },
-        subject=subject("131I-mIBG", given.patient.id),
+        subject=subject_words(require_therapy(_THERAPY).title, given.patient.id),
         level=therapy_level(_THERAPY, child=given.child),
     )
 
@@ -147,9 +146,9 @@ def _limit(given: MibgInput) -> Limit:
 def _goal_inputs(given: MibgInput) -> tuple[PlanInput, ...]:
     items = []
     if given.total_dose is not None:
-        items.append(PlanInput("Total dose", f"{given.total_dose:g} Gy"))
+        items.append(PlanInput("total dose", f"{given.total_dose:g} Gy"))
     if given.stem_cell_support is not None:
-        items.append(PlanInput("Stem-cell support", "yes" if given.stem_cell_support else "no"))
+        items.append(PlanInput("stem-cell support", "yes" if given.stem_cell_support else "no"))
     return tuple(items)
 
 
@@ -164,10 +163,10 @@ def _findings(
     first: Uncertain, first_dose: Uncertain, second: Uncertain | None, total_gy: float
 ) -> tuple[Finding, ...]:
     if second is None:
-        message = f"The first administration gave {first_dose.value:.3g} Gy of the {total_gy:g} Gy for both."
+        message = f"The first administration gave {format_number(first_dose.value)} Gy of the {total_gy:g} Gy for both."
         return (Finding("total-dose-reached", "critical", message, WHOLE_BODY),)
     message = (
         "The second administration is taken to stay in the body as long as the first did, of which it is "
-        f"{number(second.value / first.value, 3)} times the activity."
+        f"{format_number(second.value / first.value)} times the activity."
     )
     return (Finding("second-kinetics-assumed", "info", message, WHOLE_BODY),)

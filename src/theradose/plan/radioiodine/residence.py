@@ -1,4 +1,4 @@
-"""What the planners of 131I have in common: limits of physics, constants nobody read, and how numbers are shown.
+"""What the planners of 131I have in common: limits of physics and of the user, levels, unread constants.
 
 References
 ----------
@@ -15,10 +15,8 @@ from theradose.errors import PlanError
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.protocol import Statement
-from theradose.model.stated import Stated
 from theradose.nuclides import Constant, load_nuclide
 from theradose.plan.article56 import required_level
-from theradose.plan.probability import interval, interval_coverage
 from theradose.plan.therapies import require_therapy
 from theradose.uncertainty import Uncertain
 
@@ -89,11 +87,6 @@ def therapy_level(therapy: str, *, child: bool = False) -> Statement:
     return required_level(therapy=require_therapy(therapy), child=child).statement
 
 
-def subject(therapy: str, patient: str | None) -> str:
-    """Return whose plan it is."""
-    return therapy if patient is None else f"{therapy}, patient {patient}"
-
-
 def stated_limit(*, organ: str, kind: str, value_gy: float, span: str, therapy: str) -> Limit:
     """Return a limit or target that the user states."""
     return Limit.model_validate(
@@ -110,29 +103,3 @@ def stated_limit(*, organ: str, kind: str, value_gy: float, span: str, therapy: 
             "status": "stated",
         }
     )
-
-
-def number(value: float, digits: int = 4) -> str:
-    """Return a number with `digits` significant digits and never as a power of ten."""
-    return f"{float(f'{value:.{digits}g}'):.10g}"
-
-
-def with_interval(quantity: Uncertain, unit: str) -> str:
-    """Return a number with its interval, or with the words that there is none."""
-    ends = interval(quantity)
-    if ends is None:
-        return f"{number(quantity.value)} {unit} (interval not stated)"
-    low, high = (number(end, 3) for end in ends)
-    return f"{number(quantity.value)} {unit} ({100 * interval_coverage():g} % interval {low} to {high} {unit})"
-
-
-def pair(quantity: Uncertain) -> dict[str, float | None]:
-    """Return value and standard uncertainty as JSON holds them; an uncertainty that nobody stated is ``None``."""
-    return {"value": quantity.value, "u": quantity.u if quantity.contributions else None}
-
-
-def shown(stated: Stated, unit: str, factor: float = 1.0) -> str:
-    """Return a stated quantity in `unit`, which is the unit used inside divided by `factor`."""
-    if stated.u is None:
-        return f"{number(stated.value * factor, 6)} {unit} (u not stated)"
-    return f"{number(stated.value * factor, 6)} ± {number(stated.u * factor, 3)} {unit}"

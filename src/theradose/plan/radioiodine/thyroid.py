@@ -20,25 +20,24 @@ from theradose.dose.radioiodine.thyroid import (
     thyroid_dose,
     thyroid_energy,
 )
+from theradose.model.document import pair_document
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan, PlanInput, PlannedDose, PlanTable
 from theradose.nuclides import load_nuclide
+from theradose.numbers import format_given, format_number
 from theradose.plan.inputs.thyroid import ThyroidInput
 from theradose.plan.limits import limit_named
 from theradose.plan.planners import planners
 from theradose.plan.probability import compare_with_limit
 from theradose.plan.radioiodine.residence import (
-    number,
-    pair,
-    shown,
     stated_limit,
-    subject,
     therapy_level,
     unread_findings,
-    with_interval,
 )
 from theradose.plan.radioiodine.uptake import ThyroidRequest, uptake_of
+from theradose.plan.therapies import require_therapy
+from theradose.plan.wording import stated_words, subject_words, with_interval, with_u
 from theradose.quantify.thyroid import THYROID
 from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
 from theradose.units import conversion_factor
@@ -113,21 +112,21 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
         title="Radioiodine therapy of benign thyroid disease",
         summary=_summary(gland, target, planned, stated, doses),
         activity_mbq=planned or stated,
-        activity_meaning="Activity stated" if planned is None else "Activity for the target dose",
+        activity_meaning="Stated activity" if planned is None else "Activity for the target dose",
         doses=tuple(doses),
         formulas=(_FORMULA, uptake.formula),
         constants=(*energy.constants, load_nuclide(NUCLIDE).half_life_h),
-        inputs=(PlanInput("Mass of the thyroid", shown(given.mass, "g")), *uptake.inputs, *_goal_inputs(given)),
+        inputs=(PlanInput("mass of the thyroid", stated_words(given.mass, "g")), *uptake.inputs, *_goal_inputs(given)),
         findings=(*uptake.findings, *aimed, *unread_findings(energy.constants)),
         tables=(_energy_table(gland, target, stated), *_target_table(gland, given)),
         details={
-            "residence_h": pair(uptake.residence_h),
+            "residence_h": pair_document(uptake.residence_h),
             "energy": energy.choice,
             "energy_gy_g_per_mbq_d": energy.gy_g_per_mbq_d,
             "marinelli_constant": 100 * math.log(2) / energy.gy_g_per_mbq_d,
             "target_gy": None if target is None else target.value_gy,
         },
-        subject=subject("131I for benign thyroid disease", given.patient.id),
+        subject=subject_words(require_therapy(_THERAPY).title, given.patient.id),
         level=therapy_level(_THERAPY),
     )
 
@@ -140,21 +139,21 @@ def _summary(
     doses: list[PlannedDose],
 ) -> str:
     days = gland.residence_h.value / _H_PER_D
-    about = f"a thyroid of {gland.mass_g.value:.4g} g whose uptake has the integral {days:.3g} d"
+    about = f"a thyroid of {format_given(gland.mass_g.value)} g whose uptake has the integral {format_number(days)} d"
     if planned is not None and target is not None:
         return f"{with_interval(planned, 'MBq')} for {target.value_gy:g} Gy to {about}."
     activity = 0.0 if stated is None else stated.value
-    return f"{number(activity)} MBq give {with_interval(doses[-1].dose_gy, 'Gy')} to {about}."
+    return f"{format_given(activity)} MBq give {with_interval(doses[-1].dose_gy, 'Gy')} to {about}."
 
 
 def _goal_inputs(given: ThyroidInput) -> tuple[PlanInput, ...]:
-    items = [PlanInput("Energy constant", given.energy)]
+    items = [PlanInput("energy constant", given.energy)]
     if given.target_dose is not None:
-        items.append(PlanInput("Target dose", f"{given.target_dose:g} Gy"))
+        items.append(PlanInput("target dose", f"{given.target_dose:g} Gy"))
     if given.disease is not None:
-        items.append(PlanInput("Disease", given.disease))
+        items.append(PlanInput("disease", given.disease))
     if given.activity is not None:
-        items.append(PlanInput("Stated activity", shown(given.activity, "MBq")))
+        items.append(PlanInput("stated activity", stated_words(given.activity, "MBq")))
     return tuple(items)
 
 
@@ -188,12 +187,12 @@ def _energy_table(gland: _Gland, target: Limit | None, stated: Uncertain | None)
     for choice in ENERGY_CHOICES:
         energy = gland.energy(choice)
         result = (
-            f"{number(gland.activity(target.value_gy, choice).value)} MBq"
+            with_u(gland.activity(target.value_gy, choice), "MBq")
             if target is not None
-            else f"{number(gland.dose(stated or 0.0, choice).value)} Gy"
+            else with_u(gland.dose(stated or 0.0, choice), "Gy")
         )
         status = "unverified" if any(item.status == "unverified" for item in energy.constants) else "verified"
-        rows.append((choice, f"{energy.gy_g_per_mbq_d:.4g}", result, status))
+        rows.append((choice, format_number(energy.gy_g_per_mbq_d, digits=4), result, status))
     return PlanTable(
         "By energy constant", ("constant", "E, Gy·g/(MBq·d)", "result", "status"), tuple(rows),
         ("olinda is the reference man's thyroid of 20 g, sphere the patient's mass",),
@@ -206,7 +205,7 @@ def _target_table(gland: _Gland, given: ThyroidInput) -> tuple[PlanTable, ...]:
         return ()
     published = limit_named(f"thyroid-{given.disease}")
     rows = tuple(
-        (f"{dose_gy:g} Gy", f"{number(gland.activity(dose_gy, given.energy).value)} MBq")
+        (f"{dose_gy:g} Gy", with_u(gland.activity(dose_gy, given.energy), "MBq"))
         for dose_gy in published.range_gy or ()
     )
     title = f"Range of target doses: {published.condition}"

@@ -25,14 +25,14 @@ from theradose.model.curve import TimeActivityCurve
 from theradose.model.finding import Finding
 from theradose.model.plan import Formula, PlanInput
 from theradose.nuclides import load_nuclide
+from theradose.numbers import format_given_percent, format_percent
 from theradose.plan.inputs.thyroid import ThyroidInput, UptakeModel
-from theradose.plan.radioiodine.residence import MeasuredResidence, check_half_life, check_residence, shown
+from theradose.plan.radioiodine.residence import MeasuredResidence, check_half_life, check_residence
+from theradose.plan.wording import stated_words
 from theradose.quantify.thyroid import THYROID
 from theradose.uncertainty import Uncertain
-from theradose.units import conversion_factor
 
 _ROUNDING = 1e-9
-_H_PER_D = conversion_factor("d", "h")
 _FORMS = {
     "mono": Formula(
         "∫RIU dt = U T/ln 2",
@@ -119,8 +119,8 @@ def _of_half_life(given: ThyroidInput) -> ThyroidUptake:
     # The input refuses one without the other.
     assert uptake is not None and half_life is not None
     inputs = (
-        PlanInput("Uptake", shown(uptake, "%", 100)),
-        PlanInput("Effective half-life", shown(half_life, "d", 1 / _H_PER_D)),
+        PlanInput("uptake", stated_words(uptake, "%", inside="1")),
+        PlanInput("effective half-life", stated_words(half_life, "d", inside="h")),
     )
     residence = residence_of_half_life(
         half_life_h=half_life.from_source(f"half-life:{THYROID}"), initial=uptake.from_source(f"uptake:{THYROID}")
@@ -134,23 +134,26 @@ def _of_model(model: UptakeModel) -> ThyroidUptake:
     rise = model.blood_rate.from_source("rate:blood")
     clearance = model.thyroid_rate.from_source(f"rate:{THYROID}")
     rates = (
-        PlanInput("Rate of the blood k_B", shown(model.blood_rate, "1/d", _H_PER_D)),
-        PlanInput("Rate of the thyroid k_T", shown(model.thyroid_rate, "1/d", _H_PER_D)),
+        PlanInput("rate of the blood k_B", stated_words(model.blood_rate, "1/d", inside="1/h")),
+        PlanInput("rate of the thyroid k_T", stated_words(model.thyroid_rate, "1/d", inside="1/h")),
     )
     if model.transfer_rate is None:
         assert model.uptake is not None
         form = UptakeOfFraction(model.uptake.from_source(f"uptake:{THYROID}"), rise, clearance)
         return ThyroidUptake(
-            form.residence_h, _FORMS["fraction"], (PlanInput("Uptake U", shown(model.uptake, "%", 100)), *rates)
+            form.residence_h,
+            _FORMS["fraction"],
+            (PlanInput("uptake U", stated_words(model.uptake, "%", inside="1")), *rates),
         )
     transfer = UptakeByTransfer(model.transfer_rate.from_source("rate:transfer"), rise, clearance)
     if transfer.uptake.value > 1:
         raise PlanError(
-            f"A transfer rate above the rate of the blood makes an uptake of {transfer.uptake.value:.0%}, more than "
-            "was given: check the rates and their units, or whether the number is the dimensionless 'uptake'.",
+            "A transfer rate above the rate of the blood makes an uptake of "
+            f"{format_percent(transfer.uptake.value)}, more than was given: check the rates and their units, or "
+            "whether the number is the dimensionless 'uptake'.",
             code="uptake-above-one",
         )
-    shown_rate = PlanInput("Rate of transfer k_t", shown(model.transfer_rate, "1/d", _H_PER_D))
+    shown_rate = PlanInput("rate of transfer k_t", stated_words(model.transfer_rate, "1/d", inside="1/h"))
     return ThyroidUptake(transfer.residence_h, _FORMS["transfer"], (shown_rate, *rates))
 
 
@@ -160,7 +163,7 @@ def _of_curve(request: ThyroidRequest) -> ThyroidUptake:
     if measured is None:
         curve, findings = curve_of_readings(given)
         measured = uptake_residence(curve, administered_mbq=Uncertain(1.0), given=given, findings=findings)
-    return ThyroidUptake(measured.value, _FORMS["fit"], (PlanInput("Uptake", measured.how, source),), measured.findings)
+    return ThyroidUptake(measured.value, _FORMS["fit"], (PlanInput("uptake", measured.how, source),), measured.findings)
 
 
 def curve_of_readings(given: ThyroidInput) -> tuple[TimeActivityCurve, tuple[Finding, ...]]:
@@ -176,7 +179,9 @@ def curve_of_readings(given: ThyroidInput) -> tuple[TimeActivityCurve, tuple[Fin
     unknown = [point.uptake.u is None for point in points]
     relative = given.measurement_u
     if relative is None and any(unknown):
-        message = f"The uncertainty of an uptake reading is not stated and assumed to be {assumed:.0%}."
+        message = (
+            f"The uncertainty of an uptake reading is not stated and assumed to be {format_given_percent(assumed)}."
+        )
         findings.append(Finding("measurement-u-assumed", "info", message, THYROID))
         relative = assumed
     u = np.where(unknown, (relative or 0.0) * present, u)
@@ -199,8 +204,8 @@ def check_uptake(uptake: Array, t_h: Array) -> None:
     above = np.flatnonzero(uptake > 1 + _ROUNDING)
     if len(above):
         raise PlanError(
-            f"The uptake at {t_h[above[0]]:.4g} h is {uptake[above[0]]:.0%} of what was given, physical decay taken "
-            "out: check the standard, the activity that was given, and whether decay is included.",
+            f"The uptake at {t_h[above[0]]:.4g} h is {format_percent(uptake[above[0]])} of what was given, "
+            "physical decay taken out: check the standard, the activity that was given, and whether decay is included.",
             code="uptake-above-one",
         )
 

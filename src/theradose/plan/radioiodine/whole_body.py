@@ -18,7 +18,8 @@ from theradose.model.plan import PlanInput
 from theradose.model.stated import Stated
 from theradose.nuclides import load_nuclide
 from theradose.plan.inputs.radioiodine import RetentionReading
-from theradose.plan.radioiodine.residence import MeasuredResidence, check_half_life, check_residence, shown
+from theradose.plan.radioiodine.residence import MeasuredResidence, check_half_life, check_residence
+from theradose.plan.wording import stated_words
 from theradose.quantify.whole_body import WHOLE_BODY
 from theradose.uncertainty import Uncertain
 
@@ -65,17 +66,17 @@ def whole_body_residence(given: StatedWholeBody) -> tuple[Uncertain, PlanInput]:
 def _residence(given: StatedWholeBody) -> tuple[Uncertain, PlanInput]:
     if given.residence is not None:
         residence = given.residence.from_source(f"residence:{WHOLE_BODY}")
-        return residence, PlanInput("Residence time of the whole body", shown(given.residence, "h"))
+        return residence, PlanInput("residence time of the whole body", stated_words(given.residence, "h"))
     if given.half_life is not None:
         check_half_life(given.half_life.value, of=_WORDS)
         half_life = given.half_life.from_source(f"half-life:{WHOLE_BODY}")
-        item = PlanInput("Effective half-life of the whole body", shown(given.half_life, "h"))
+        item = PlanInput("effective half-life of the whole body", stated_words(given.half_life, "h"))
         return residence_of_half_life(half_life_h=half_life), item
     if given.retention is not None:
         return _of_retention(given.retention)
     # The input refuses none at all.
     assert given.measured is not None
-    return given.measured.value, PlanInput("Residence time of the whole body", given.measured.how, "probe")
+    return given.measured.value, PlanInput("residence time of the whole body", given.measured.how, "probe")
 
 
 def _of_retention(reading: RetentionReading) -> tuple[Uncertain, PlanInput]:
@@ -84,6 +85,7 @@ def _of_retention(reading: RetentionReading) -> tuple[Uncertain, PlanInput]:
         decay = math.exp(-load_nuclide(NUCLIDE).decay_constant_per_h * reading.t)
     retained = reading.retained.from_source(f"retention:{WHOLE_BODY}") * decay
     item = PlanInput(
-        f"Retained in the whole body at {reading.t:g} h, decay {reading.decay}", shown(reading.retained, "%", 100)
+        f"retained in the whole body at {reading.t:g} h, decay {reading.decay}",
+        stated_words(reading.retained, "%", inside="1"),
     )
     return residence_of_retention(retained=retained, t_h=reading.t), item

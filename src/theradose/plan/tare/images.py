@@ -26,6 +26,7 @@ from theradose.dose.tare.voxel import (
 from theradose.model.finding import Finding
 from theradose.model.grid import Volume
 from theradose.model.plan import PlanTable
+from theradose.numbers import format_number, format_percent, words
 from theradose.plan.tare.request import TareImage, TareRequest
 from theradose.plan.tare.volumes import PlannedVolume
 from theradose.uncertainty import Uncertain
@@ -104,13 +105,17 @@ def coverage_findings(image: TareImage) -> tuple[Finding, ...]:
     findings = []
     outside = outside_share(counts=image.values, liver=image.liver, territories=used)
     if outside > smallest:
-        message = f"{outside:.1%} of the counts of the liver lie outside the perfused volumes and are not used."
+        message = (
+            f"{format_percent(outside)} of the counts of the liver lie outside the perfused volumes and are not used."
+        )
         findings.append(Finding("tare-counts-outside", "warning", message, "liver"))
     ones = Volume(np.ones(image.values.grid.shape, np.float32), image.values.grid)
     for name, voxels in image.tumours.items():
         outside = outside_share(counts=ones, liver=voxels, territories=used)
         if outside > smallest:
-            message = f"{outside:.1%} of the volume of '{name}' lie outside the perfused volumes and get no dose."
+            message = (
+                f"{format_percent(outside)} of the volume of '{name}' lie outside the perfused volumes and get no dose."
+            )
             findings.append(Finding("tare-tumour-outside", "warning", message, name))
     return tuple(findings)
 
@@ -119,9 +124,10 @@ def dvh_table(found: Sequence[CompartmentVoxels], title: str) -> PlanTable:
     """Return means and indices of the histograms."""
     names = list(found[0].indices)
     rows = tuple(
-        (item.label, f"{item.mean_gy:.4g}", *(f"{item.indices[name]:.4g}" for name in names)) for item in found
+        (words(item.label), *map(format_number, (item.mean_gy, *(item.indices[name] for name in names))))
+        for item in found
     )
-    columns = ("compartment", "mean (Gy)", *(f"{name.removesuffix('_gy').upper()} (Gy)" for name in names))
+    columns = ("compartment", "mean, Gy", *(f"{name.removesuffix('_gy').upper()}, Gy" for name in names))
     note = "Dx is the least dose of the hottest x % of the volume. The resolution of the image blurs these numbers."
     return PlanTable(title, columns, rows, (note,))
 

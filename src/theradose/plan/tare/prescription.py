@@ -15,6 +15,7 @@ from theradose.dose.tare.compartments import CERTAIN_ZERO
 from theradose.dose.tare.mean_dose import compartment_activity_mbq
 from theradose.dose.tare.products import Microspheres, uncertain_constant
 from theradose.errors import PlanError
+from theradose.numbers import format_percent
 from theradose.plan.inputs.tare import TareInput, TargetInput
 from theradose.plan.tare.request import TareRequest
 from theradose.plan.tare.volumes import PlannedVolume, target_names
@@ -143,7 +144,8 @@ def surface_activity(inputs: TareInput, spheres: Microspheres, volumes: Sequence
     rule = bsa_activity(height_cm=height, weight_kg=weight, tumour_fraction=fraction, shunt=shunt)
     if not rule.activity_mbq > 0:
         raise PlanError(
-            f"The rule by body surface area gives no activity at a lung shunt of {shunt:.1%}: use another method.",
+            f"The rule by body surface area gives no activity at a lung shunt of {format_percent(shunt)}: use "
+            "another method.",
             code="tare-bsa",
         )
     return Uncertain(rule.activity_mbq)

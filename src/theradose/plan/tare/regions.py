@@ -14,6 +14,7 @@ from theradose.dose.tare.compartments import CERTAIN_ZERO, total_of
 from theradose.dose.tare.mean_dose import compartment_dose_gy, lung_dose_gy
 from theradose.dose.tare.products import setting
 from theradose.model.finding import Finding
+from theradose.nuclides import Constant
 from theradose.plan.tare.limits import LESION, LUNGS, NORMAL, PERFUSED, WHOLE_NORMAL
 from theradose.plan.tare.request import TareRequest
 from theradose.plan.tare.volumes import PlannedVolume
@@ -37,6 +38,16 @@ class RegionOfPlan:
     label: str
     organ: str
     dose_gy: Uncertain
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LungMass:
+    """The mass of both lungs in g, where it comes from, and the findings and constants that come with it."""
+
+    mass_g: Uncertain
+    source: str
+    findings: tuple[Finding, ...] = ()
+    constants: tuple[Constant, ...] = ()
 
 
 def regions_of_plan(
@@ -87,8 +98,8 @@ def regions_of_plan(
     return (*regions, RegionOfPlan(LUNGS, LUNGS, total_of(lungs)))
 
 
-def lung_mass(request: TareRequest) -> tuple[Uncertain, str, tuple[Finding, ...]]:
-    """Return the mass of the lungs, where it comes from, and a finding where it is a reference value.
+def lung_mass(request: TareRequest) -> LungMass:
+    """Return the mass of the lungs, with a finding where it is a reference value.
 
     References
     ----------
@@ -96,14 +107,15 @@ def lung_mass(request: TareRequest) -> tuple[Uncertain, str, tuple[Finding, ...]
     """
     inputs, scout = request.inputs, request.scout
     if inputs.lung is not None and inputs.lung.mass is not None:
-        return inputs.lung.mass.from_source("mass:lungs"), "stated", ()
+        return LungMass(inputs.lung.mass.from_source("mass:lungs"), "stated")
     if scout is not None and scout.lungs is not None and inputs.scout is not None:
         mass = Uncertain.relative(scout.mass_g(scout.lungs), {"mass:lungs": inputs.scout.u_mass})
-        return mass, f"outline of the lungs with the density map ({scout.density.method})", ()
+        return LungMass(mass, f"outline of the lungs with the density map ({scout.density.method})")
     reference = setting("lung-mass", "mass of both lungs, reference")
     message = f"The mass of the lungs is not stated and was taken as {reference.value:g} g, a convention: measure it."
     finding = Finding("tare-lung-mass-reference", "warning", message, "lungs")
-    return Uncertain(reference.value, {}, frozenset({"mass:lungs"})), "reference", (finding,)
+    assumed = Uncertain(reference.value, {}, frozenset({"mass:lungs"}))
+    return LungMass(assumed, "reference", (finding,), (reference,))
 
 
 def _whole_normal(

@@ -1,4 +1,4 @@
-"""Formulas and tables of a plan of radioembolisation, as its reader sees them.
+"""The plan of a radioembolisation as what its reader sees: sentence, formulas, inputs and tables.
 
 References
 ----------
@@ -7,26 +7,27 @@ References
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from theradose.dose.tare.products import Microspheres
-from theradose.model.plan import Formula, PlanInput, PlanTable
-from theradose.model.stated import Stated
-from theradose.plan.inputs.tare import TareInput
-from theradose.plan.probability import interval, interval_coverage
-from theradose.plan.tare.checks import LimitCheck
+from theradose.dose.tare.bsa import bsa_constants
+from theradose.model.plan import Formula, Plan, PlanInput, PlanTable
+from theradose.nuclides import Constant
+from theradose.numbers import UNKNOWN, format_number, words
+from theradose.plan.article56 import required_level
+from theradose.plan.tare.checks import LimitCheck, binding_limit, planned_doses
+from theradose.plan.tare.document import plan_details
+from theradose.plan.tare.images import dvh_table
 from theradose.plan.tare.limits import LESION, LUNGS, NORMAL
-from theradose.plan.tare.regions import RegionOfPlan
-from theradose.plan.tare.volumes import PlannedVolume
-from theradose.uncertainty import Uncertain
+from theradose.plan.tare.outcome import Outcome
+from theradose.plan.tare.verification import verification_table
+from theradose.plan.therapies import require_therapy
+from theradose.plan.wording import stated_words, subject_words, with_interval, with_u
 
-_WHOLE_FROM = 100.0
 _WHERE = (
     "A activity prepared, D dose, M mass, CF energy of complete decay in J/GBq, L lung shunt, R residual, r "
     "concentration over that of normal liver, T tumour, N normal liver"
 )
-FORMULAS = {
+_FORMULAS = {
     "mono": Formula("A = D·M / (CF·(1 − L)·(1 − R))", _WHERE, "deWit2023, with the residual", "verified"),
     "compartments": Formula(
         "A = D_T·(M_N + M_T·r) / (CF·r·(1 − L)·(1 − R)); D_N = D_T/r",
@@ -53,68 +54,64 @@ FORMULAS = {
         "unverified",
     ),
 }
-LUNG_FORMULA = Formula(
+_LUNG_FORMULA = Formula(
     "D_L = CF·A·(1 − R)·L / M_L", "M_L mass of both lungs", "deWit2023, with the residual", "verified"
 )
 
 
-def shown(quantity: Uncertain | Stated | None, unit: str) -> str:
-    """Return a number with its uncertainty; an unknown uncertainty is a dash."""
-    if quantity is None:
-        return "—"
-    u = quantity.u if not isinstance(quantity, Uncertain) or quantity.contributions else None
-    if not u:
-        return f"{quantity.value:.4g} ± {'—' if u is None else '0'} {unit}".strip()
-    # Two significant digits of u decide those of the value.
-    decimals = max(1 - math.floor(math.log10(u)), 0)
-    return f"{quantity.value:.{decimals}f} ± {u:.{decimals}f} {unit}".strip()
-
-
-def subject_words(*, inputs: TareInput, spheres: Microspheres) -> str:
-    """Return whose plan it is.
+def describe(found: Outcome) -> Plan:
+    """Return the plan with its sentence, formulas, constants, inputs, tables and details.
 
     References
     ----------
     [deWit2023]_
     """
-    patient = None if inputs.patient.id is None else f"patient {inputs.patient.id}"
-    return " · ".join(filter(None, (f"{spheres.title}, {spheres.nuclide}", inputs.intent, patient)))
+    inputs, spheres = found.request.inputs, found.spheres
+    therapy = require_therapy(spheres.therapy)
+    methods = dict.fromkeys(other.method for other in found.alternatives)
+    return Plan(
+        planner="tare",
+        title=f"Radioembolisation with {spheres.title}, {inputs.intent}",
+        summary=_summary(found),
+        activity_mbq=found.total_mbq,
+        activity_meaning="Activity to prepare" if found.activity_is_planned else "Stated activity",
+        doses=planned_doses(found.checks, found.regions, one_compartment=found.sees_one_compartment),
+        formulas=(*(_FORMULAS[name] for name in methods), _LUNG_FORMULA),
+        constants=_constants(found),
+        inputs=_inputs(found),
+        findings=found.findings,
+        tables=_tables(found),
+        details=plan_details(found),
+        subject=subject_words(therapy.title, inputs.patient.id),
+        level=required_level(therapy=therapy).statement,
+    )
 
 
-def summary_words(*, total: Uncertain, method: str, regions: Sequence[RegionOfPlan], binding: LimitCheck | None) -> str:
-    """Return the result in one sentence with its interval.
+def _constants(found: Outcome) -> tuple[Constant, ...]:
+    used = dict.fromkeys((found.request.inputs.conversion, *(other.conversion for other in found.alternatives)))
+    rule = any(other.method == "bsa" for other in found.alternatives)
+    conversions = (found.spheres.conversion(name) for name in used)
+    return (*conversions, *found.lungs.constants, *(bsa_constants() if rule else ()))
 
-    References
-    ----------
-    [deWit2023]_
-    """
-    bound = "No limit binds."
+
+def _summary(found: Outcome) -> str:
+    bound, binding, total = "No limit binds.", binding_limit(found.checks), found.total_mbq
     if binding is not None and binding.activity_mbq is not None:
         bound = (
-            f"What binds is {binding.limit.value_gy:g} Gy to {binding.region.label}, at "
-            f"{_with_interval(binding.activity_mbq, 'MBq')}."
+            f"What binds is {binding.limit.value_gy:g} Gy to {words(binding.region.label)}, at "
+            f"{with_interval(binding.activity_mbq, 'MBq')}."
         )
-    named = [region for region in regions if region.organ in (LESION, NORMAL, LUNGS)]
-    doses = ", ".join(f"{region.label} {_with_interval(region.dose_gy, 'Gy')}" for region in named)
-    covered = f"{100 * interval_coverage():g} %"
-    return f"By '{method}', {_with_interval(total, 'MBq')} give: {doses} (in brackets {covered} intervals). {bound}"
+    named = [region for region in found.regions if region.organ in (LESION, NORMAL, LUNGS)]
+    doses = ", ".join(f"{words(region.label)} {with_interval(region.dose_gy, 'Gy')}" for region in named)
+    activity = with_interval(total, "MBq") if total.contributions else with_u(total, "MBq")
+    return f"By '{found.method}', {activity} give {doses}. {bound}"
 
 
-def _with_interval(quantity: Uncertain, unit: str) -> str:
-    ends = interval(quantity)
-    between = "interval not stated" if ends is None else f"{_number(ends[0])} – {_number(ends[1])}"
-    return f"{_number(quantity.value)} {unit} ({between})"
-
-
-def _number(value: float) -> str:
-    """Three digits, and all of those before the point."""
-    return f"{value:.3g}" if abs(value) < _WHOLE_FROM else f"{value:.0f}"
-
-
-def plan_inputs(inputs: TareInput, volumes: Sequence[PlannedVolume], product: str, lung: str) -> tuple[PlanInput, ...]:
+def _inputs(found: Outcome) -> tuple[PlanInput, ...]:
     """Return what was stated, as rows."""
+    inputs = found.request.inputs
     rows = [
-        PlanInput("product", product),
+        PlanInput("product", found.spheres.title),
         PlanInput("intent", inputs.intent + (", growth of the other lobe wanted" if inputs.lobectomy else "")),
         PlanInput("disease", inputs.disease or "not stated"),
         PlanInput("liver function", inputs.liver_function),
@@ -123,35 +120,62 @@ def plan_inputs(inputs: TareInput, volumes: Sequence[PlannedVolume], product: st
         PlanInput("scout image stands for the treatment", "yes" if inputs.scout_representative else "no"),
     ]
     if inputs.bilirubin is not None:
-        rows.append(PlanInput("total bilirubin", shown(inputs.bilirubin, "mg/dL")))
+        rows.append(PlanInput("total bilirubin", stated_words(inputs.bilirubin, "mg/dL")))
     if inputs.target is not None:
         rows.append(PlanInput(f"target, {inputs.target.compartment}", f"{inputs.target.dose:g} Gy"))
     if inputs.activity is not None:
         rows.append(PlanInput("activity", f"{inputs.activity:g} MBq"))
-    for planned in volumes:
+    for planned in found.volumes:
         volume, item = planned.volume, planned.stated
         from_image = "scout image" if planned.voxels else "stated"
         for part in volume.compartments:
             ratio = part.ratio.value
-            exact = not ratio.contributions and not ratio.not_stated
-            text = f"{shown(part.mass_g, 'g')}, concentration ratio {f'{ratio.value:g}' if exact else shown(ratio, '')}"
+            text = f"{with_u(part.mass_g, 'g')}, concentration ratio {with_u(ratio)}"
             rows.append(PlanInput(part.name, text, from_image))
         where = [item.catheter, {"ct": "volume from CT", "cone-beam-ct": "volume from cone-beam CT"}.get(
             item.volume_from or "", "")]  # fmt: skip
         if any(where):
             rows.append(PlanInput(f"catheter, {volume.name}", ", ".join(text for text in where if text)))
-        rows.append(PlanInput(f"lung shunt, {volume.name}", shown(volume.shunt * 100.0, "%")))
-        rows.append(PlanInput(f"residual, {volume.name}", shown(volume.residual * 100.0, "%")))
-    rows.append(PlanInput("mass of the lungs", lung))
+        rows.append(PlanInput(f"lung shunt, {volume.name}", with_u(volume.shunt * 100.0, "%")))
+        rows.append(PlanInput(f"residual, {volume.name}", with_u(volume.residual * 100.0, "%")))
+    rows.append(PlanInput("mass of the lungs", with_u(found.lungs.mass_g, "g"), found.lungs.source))
     return tuple(rows)
 
 
-def limits_table(checks: Sequence[LimitCheck]) -> PlanTable:
+def _tables(found: Outcome) -> tuple[PlanTable, ...]:
+    named = [region for region in found.regions if region.organ in (LESION, NORMAL, LUNGS)]
+    rows = tuple(
+        (
+            f"{other.method}, {other.conversion}" if other.method != "bsa" else other.method,
+            with_u(other.activity_mbq, "MBq"),
+            *(
+                format_number(region.dose_gy.value * other.activity_mbq.value / found.total_mbq.value)
+                for region in named
+            ),
+        )
+        for other in found.alternatives
+    )
+    columns = ("method, conversion", "activity", *(f"{words(region.label)}, Gy" for region in named))
+    note = "Doses are those of this plan's compartments and conversion at that activity."
+    tables = [_limits_table(found.checks), PlanTable("Activity by other methods", columns, rows, (note,))]
+    if len(found.volumes) > 1:
+        tables.insert(0, _volumes_table(found))
+    if found.voxels:
+        tables.append(dvh_table(found.voxels, "Voxels at the planned activity"))
+    verification = found.request.inputs.verification
+    if found.delivered and verification is not None:
+        tables.append(verification_table(found.delivered, verification.kind))
+        measured = [item.voxels for item in found.delivered if item.voxels is not None]
+        tables += [dvh_table(measured, "Voxels as delivered")] if measured else []
+    return tuple(tables)
+
+
+def _limits_table(checks: Sequence[LimitCheck]) -> PlanTable:
     """Return the activity at which each limit and target is reached."""
     rows = tuple(
         (
-            f"{check.region.label} {'≤' if check.is_limit else '≥'} {_range(check)} Gy",
-            shown(check.activity_mbq, "MBq"),
+            f"{words(check.region.label)} {'≤' if check.is_limit else '≥'} {_range(check)} Gy",
+            with_u(check.activity_mbq, "MBq"),
             check.limit.source,
         )
         for check in sorted(checks, key=lambda check: (not check.is_limit, check.region.label, check.limit.value_gy))
@@ -160,22 +184,22 @@ def limits_table(checks: Sequence[LimitCheck]) -> PlanTable:
     return PlanTable("Activity at each limit and target", ("limit or target", "activity", "source"), rows, (note,))
 
 
-def volumes_table(volumes: Sequence[PlannedVolume], activity_mbq: dict[str, Uncertain]) -> PlanTable:
+def _volumes_table(found: Outcome) -> PlanTable:
     """Return the perfused volumes with their vials."""
     rows = tuple(
         (
             planned.volume.name,
-            planned.stated.catheter or "—",
-            shown(activity_mbq[planned.volume.name], "MBq"),
-            shown(planned.volume.mass_g, "g"),
-            ", ".join(planned.all_names),
+            planned.stated.catheter or UNKNOWN,
+            with_u(found.needed_mbq[planned.volume.name], "MBq"),
+            with_u(planned.volume.mass_g, "g"),
+            ", ".join(map(words, planned.all_names)),
         )
-        for planned in volumes
+        for planned in found.volumes
     )
     return PlanTable("Perfused volumes", ("volume", "catheter", "activity", "mass", "compartments"), rows)
 
 
 def _range(check: LimitCheck) -> str:
     limit = check.limit
-    low_high = "" if limit.range_gy is None else f" ({limit.range_gy[0]:g}–{limit.range_gy[1]:g})"
+    low_high = "" if limit.range_gy is None else f" ({limit.range_gy[0]:g} – {limit.range_gy[1]:g})"
     return f"{limit.value_gy:g}{low_high}"

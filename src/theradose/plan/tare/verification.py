@@ -19,11 +19,12 @@ from theradose.errors import PlanError
 from theradose.model.finding import Finding
 from theradose.model.grid import Volume
 from theradose.model.plan import PlanTable
+from theradose.numbers import UNKNOWN, format_number, words
 from theradose.plan.inputs.tare import TareInput, VerificationInput
 from theradose.plan.tare.images import CompartmentVoxels, coverage_findings, voxel_doses
 from theradose.plan.tare.request import TareImage, TareRequest
-from theradose.plan.tare.text import shown
 from theradose.plan.tare.volumes import NORMAL_LIVER, PlannedVolume
+from theradose.plan.wording import with_u
 from theradose.uncertainty import Uncertain
 
 BREMSSTRAHLUNG = "90Y-bremsstrahlung"
@@ -101,12 +102,12 @@ def verification_table(found: Sequence[Delivered], kind: str) -> PlanTable:
     """Return planned and delivered doses side by side."""
     rows = tuple(
         (
-            item.label,
-            shown(item.planned_gy, "Gy"),
-            shown(item.delivered_gy, "Gy"),
-            f"{item.delivered_gy.value / item.planned_gy.value:.3f}"
+            words(item.label),
+            with_u(item.planned_gy, "Gy"),
+            with_u(item.delivered_gy, "Gy"),
+            format_number(item.delivered_gy.value / item.planned_gy.value)
             if item.planned_gy and item.planned_gy.value
-            else "—",
+            else UNKNOWN,
         )
         for item in found
     )

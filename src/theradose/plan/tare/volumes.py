@@ -23,6 +23,7 @@ from theradose.dose.tare.mean_dose import lung_shunt
 from theradose.dose.tare.voxel import VoxelCompartment, divide_territory
 from theradose.errors import PlanError
 from theradose.model.finding import Finding
+from theradose.numbers import format_percent
 from theradose.plan.inputs.tare import CompartmentInput, PerfusedVolumeInput, TargetInput
 from theradose.plan.tare.limits import PERFUSED
 from theradose.plan.tare.request import TareRequest
@@ -146,7 +147,9 @@ def _shunt(request: TareRequest) -> tuple[Uncertain, tuple[Finding, ...]]:
         )
     lungs, liver = (Uncertain(voxels.sum_of(scout.values.data)) for voxels in (scout.lungs, scout.liver))
     value = lung_shunt(lung_counts=lungs, liver_counts=liver).value
-    message = f"The lung shunt of {value:.2%} was taken from the counts of the scout image in lungs and liver."
+    message = (
+        f"The lung shunt of {format_percent(value)} was taken from the counts of the scout image in lungs and liver."
+    )
     return (
         Uncertain.relative(value, {"lung-shunt": inputs.scout.u_activity}),
         (Finding("tare-shunt-from-image", "info", message, "lungs"),),
