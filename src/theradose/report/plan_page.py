@@ -13,7 +13,7 @@ from theradose.model.limit import Limit
 from theradose.model.plan import Plan, PlannedDose
 from theradose.model.result import Estimate
 from theradose.numbers import UNKNOWN, format_estimate, format_given, format_number, format_percent, words
-from theradose.plan.probability import interval, interval_coverage
+from theradose.plan.probability import dose_interval, interval, interval_coverage
 from theradose.provenance import package_version
 from theradose.report.alike import join_alike
 from theradose.report.content import BANNER
@@ -84,7 +84,8 @@ def _activity(activity_mbq: Uncertain, plan: Plan) -> dict[str, str]:
     scale, unit = (MBQ_PER_GBQ, "GBq") if activity_mbq.value >= MBQ_PER_GBQ else (1.0, "MBq")
     activity = activity_mbq / scale
     if activity.contributions:
-        value, known = _with_u(activity), f"{format_percent(interval_coverage())} interval {_interval(activity)} {unit}"
+        covered = format_percent(interval_coverage())
+        value, known = _with_u(activity), f"{covered} interval {_ends(interval(activity))} {unit}"
     elif plan.accepted_probability is not None:
         accepted = format_percent(plan.accepted_probability)
         value, known = format_number(activity.value, digits=4), f"above a limit with {accepted} probability"
@@ -97,8 +98,7 @@ def _with_u(quantity: Uncertain) -> str:
     return format_estimate(Estimate(value=quantity.value, u=quantity.u if quantity.contributions else None))
 
 
-def _interval(quantity: Uncertain) -> str:
-    ends = interval(quantity)
+def _ends(ends: tuple[float, float] | None) -> str:
     return UNKNOWN if ends is None else " – ".join(map(format_number, ends))
 
 
@@ -118,7 +118,7 @@ def _dose_row(dose: PlannedDose, limits: dict[str, tuple[str, Limit]]) -> dict[s
         "target": words(dose.target),
         "basis": ", ".join(filter(None, (dose.basis, _QUANTITIES[dose.quantity]))),
         "dose": _with_u(dose.dose_gy),
-        "interval": _interval(dose.dose_gy),
+        "interval": _ends(dose_interval(dose)),
         "limit": "" if limit is None else ("≥ " if limit.kind == "target" else "") + format_given(limit.value_gy),
         "letter": "" if limit is None else limits[limit.name][0],
         "p": "" if limit is None else _probability(dose.p_exceed),
@@ -135,7 +135,7 @@ def _probability(p_exceed: float | None) -> str:
 
 def _bar(dose: PlannedDose, limit: Limit) -> dict[str, Any]:
     """Return dose and interval as parts of the limit, with the tone in which they are drawn."""
-    ends = interval(dose.dose_gy)
+    ends = dose_interval(dose)
     low, high = (dose.dose_gy.value, dose.dose_gy.value) if ends is None else ends
     if limit.kind == "target":
         tone = "good" if low >= limit.value_gy else "warning"

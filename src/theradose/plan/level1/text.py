@@ -203,7 +203,7 @@ def _with_u(quantity: Uncertain) -> str:
 
 
 def _interval_words(quantity: Uncertain) -> str:
-    ends = interval(quantity)
+    ends = interval(quantity, of_mean=True)
     return "—" if ends is None else f"{_digits(ends[0], 2)} – {_digits(ends[1], 2)}"
 
 

@@ -19,6 +19,7 @@ from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan, PlanInput, PlannedDose, PlanTable
 from theradose.nuclides import load_nuclide
+from theradose.plan.body import check_body
 from theradose.plan.inputs.dtc import DtcInput
 from theradose.plan.limits import limit_named
 from theradose.plan.planners import planners
@@ -77,7 +78,12 @@ def plan_dtc(request: DtcRequest) -> Plan:
     ----------
     [Lassmann2008]_, [Haenscheid2009]_
     """
-    given, blood = request.given, blood_of(request)
+    given = request.given
+    check_body(
+        weight_kg=given.weight.value,
+        blood_volume_ml=None if given.blood_volume is None else given.blood_volume.value,
+    )
+    blood = blood_of(request)
     limit = _limit(given)
     even = activity_for_blood_dose(dose_gy=limit.value_gy, per_activity=blood.dose)
     planned, cautioned = _within(even, given)
@@ -111,7 +117,7 @@ def plan_dtc(request: DtcRequest) -> Plan:
         summary=_summary(planned, even, limit, blood.dose, given),
         activity_mbq=planned,
         activity_meaning="Highest activity within the limit of the blood",
-        accepted_probability=given.exceedance,
+        accepted_probability=given.accepted_probability,
         doses=doses,
         formulas=(*_FORMULAS, *((_SINGLE,) if given.method == "single-measurement" else ())),
         constants=(*constants, load_nuclide(NUCLIDE).half_life_h),
@@ -153,18 +159,18 @@ def _limit(given: DtcInput) -> Limit:
 
 def _within(even: Uncertain, given: DtcInput) -> tuple[Uncertain, tuple[Finding, ...]]:
     """Return the highest activity, lower than that of the best estimate where a probability is asked for."""
-    if given.exceedance is not None:
+    if given.accepted_probability is not None:
         if not even.contributions:
             raise PlanError(
                 "An activity that exceeds the limit with a stated probability needs uncertainties: state 'u' of the "
                 "residence times, as in '{value: 31 h, u: 10 %}'.",
-                code="exceedance-without-u",
+                code="probability-without-u",
             )
-        return Uncertain(even.value / upper_factor(even.relative_u, given.exceedance)), ()
+        return Uncertain(even.value / upper_factor(even.relative_u, given.accepted_probability)), ()
     if given.activity is not None:
         return even, ()
     message = (
-        "At this activity the dose to blood is above the limit as probably as below: state 'exceedance' for one that "
+        "At this activity the dose to blood is above the limit as probably as below: state 'accepted_probability' for one that "
         "is above it with that probability only."
     )
     return even, (Finding("limit-at-best-estimate", "warning", message, BLOOD),)
@@ -175,18 +181,20 @@ def _summary(planned: Uncertain, even: Uncertain, limit: Limit, dose: BloodDose,
         f"{with_interval(even / MBQ_PER_GBQ, 'GBq')} give the blood {limit.value_gy:g} Gy, at {dose.total.value:.3g} "
         f"Gy/GBq, {100 * dose.electron_share:.0f} % of it from electrons."
     )
-    if given.exceedance is None:
+    if given.accepted_probability is None:
         return best
     kept = f"{number(planned.value / MBQ_PER_GBQ)} GBq keep the dose to blood within {limit.value_gy:g} Gy"
-    return f"{kept} with a probability of {100 * (1 - given.exceedance):.3g} %; {best}"
+    return f"{kept} with a probability of {100 * (1 - given.accepted_probability):.3g} %; {best}"
 
 
 def _goal_inputs(given: DtcInput) -> tuple[PlanInput, ...]:
     items = [PlanInput("Method", given.method)]
     if given.activity is not None:
         items.append(PlanInput("Stated activity", shown(given.activity, "GBq", 1 / MBQ_PER_GBQ)))
-    if given.exceedance is not None:
-        items.append(PlanInput("Accepted probability of exceeding the limit", f"{100 * given.exceedance:g} %"))
+    if given.accepted_probability is not None:
+        items.append(
+            PlanInput("Accepted probability of exceeding the limit", f"{100 * given.accepted_probability:g} %")
+        )
     return tuple(items)
 
 
