@@ -170,8 +170,8 @@ def _within(even: Uncertain, given: DtcInput) -> tuple[Uncertain, tuple[Finding,
     if given.activity is not None:
         return even, ()
     message = (
-        "At this activity the dose to blood is above the limit as probably as below: state 'accepted_probability' for one that "
-        "is above it with that probability only."
+        "At this activity the dose to blood is above the limit as probably as below: state 'accepted_probability' for "
+        "one that is above it with that probability only."
     )
     return even, (Finding("limit-at-best-estimate", "warning", message, BLOOD),)
 

@@ -173,8 +173,8 @@ def _findings(
         f"{number(second.value / first.value, 3)} times the activity."
     )
     even = (
-        f"With this activity the whole body gets more than {total_gy:g} Gy as probably as less: the interval of the dose "
-        "says by how much."
+        f"With this activity the whole body gets more than {total_gy:g} Gy as probably as less: the interval of the "
+        "dose says by how much."
     )
     return (
         Finding("second-kinetics-assumed", "info", message, WHOLE_BODY),
