@@ -239,14 +239,7 @@ def _span_gy_gbq(row: ReferenceDose) -> tuple[float, float]:
     average = _scaled(row, row.mean if row.mean is not None else row.median)
     if row.sd is None:
         return average, average
-    return interval(_median_of(average, _scaled(row, row.sd))) or (average, average)
-
-
-def _median_of(mean: float, sd: float) -> Uncertain:
-    """Return the median of a lognormal distribution with a mean and a standard deviation, with its relative spread."""
-    relative = sd / mean
-    median = mean / math.sqrt(1 + relative**2)
-    return Uncertain(median, {"patients": relative * median})
+    return interval(Uncertain(average, {"patients": _scaled(row, row.sd)}), of_mean=True) or (average, average)
 
 
 def _weighted(rows: Sequence[ReferenceDose], values: Sequence[float]) -> float:

@@ -39,22 +39,22 @@ def stated_words(stated: Stated, unit: str, *, inside: str | None = None) -> str
     return f"{format_given(value)}{PLUS_MINUS}{UNKNOWN if stated.u is None else '0'} {unit}".rstrip()
 
 
-def ends_words(quantity: Uncertain) -> str:
-    """Return both ends of the interval, ``4.1 – 5.0``; ``—`` where there is none."""
-    ends = interval(quantity)
+def ends_words(quantity: Uncertain, *, of_mean: bool = False) -> str:
+    """Return both ends of the interval, ``4.1 – 5.0``; ``—`` where there is none. `of_mean` as in :func:`interval`."""
+    ends = interval(quantity, of_mean=of_mean)
     return UNKNOWN if ends is None else " – ".join(map(format_number, ends))
 
 
-def interval_words(quantity: Uncertain, unit: str) -> str:
+def interval_words(quantity: Uncertain, unit: str, *, of_mean: bool = False) -> str:
     """Return ``95 % interval 4.1 – 5.0 Gy``, or that it is not stated."""
     if interval(quantity) is None:
         return "interval not stated"
-    return f"{format_given_percent(interval_coverage())} interval {ends_words(quantity)} {unit}"
+    return f"{format_given_percent(interval_coverage())} interval {ends_words(quantity, of_mean=of_mean)} {unit}"
 
 
-def with_interval(quantity: Uncertain, unit: str) -> str:
+def with_interval(quantity: Uncertain, unit: str, *, of_mean: bool = False) -> str:
     """Return ``4.53 Gy (95 % interval 4.1 – 5.0 Gy)``."""
-    return f"{format_number(quantity.value)} {unit} ({interval_words(quantity, unit)})"
+    return f"{format_number(quantity.value)} {unit} ({interval_words(quantity, unit, of_mean=of_mean)})"
 
 
 def activity_words(activity_mbq: float) -> str:

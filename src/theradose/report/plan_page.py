@@ -21,7 +21,7 @@ from theradose.numbers import (
     format_percent,
     words,
 )
-from theradose.plan.probability import interval, interval_coverage
+from theradose.plan.probability import dose_interval, interval_coverage
 from theradose.plan.wording import ends_words, interval_words, with_u
 from theradose.provenance import package_version
 from theradose.report.alike import join_alike
@@ -118,7 +118,7 @@ def _dose_row(dose: PlannedDose, limits: dict[str, tuple[str, Limit]]) -> dict[s
         "target": words(dose.target),
         "basis": ", ".join(filter(None, (dose.basis, _QUANTITIES[dose.quantity]))),
         "dose": format_estimate(Estimate.of(dose.dose_gy)),
-        "interval": ends_words(dose.dose_gy),
+        "interval": ends_words(dose.dose_gy, of_mean=dose.of_mean),
         "limit": "" if limit is None else ("≥ " if limit.kind == "target" else "") + format_given(limit.value_gy),
         "letter": "" if limit is None else limits[limit.name][0],
         "p": "" if limit is None else _probability(dose.p_exceed),
@@ -135,7 +135,7 @@ def _probability(p_exceed: float | None) -> str:
 
 def _bar(dose: PlannedDose, limit: Limit) -> dict[str, Any]:
     """Return dose and interval as parts of the limit, with the tone in which they are drawn."""
-    ends = interval(dose.dose_gy)
+    ends = dose_interval(dose)
     low, high = (dose.dose_gy.value, dose.dose_gy.value) if ends is None else ends
     if limit.kind == "target":
         tone = "good" if low >= limit.value_gy else "warning"

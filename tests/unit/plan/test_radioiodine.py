@@ -268,14 +268,14 @@ class TestDtc:
 
     @pytest.mark.parametrize("accepted", [0.05, 0.25])
     def test_an_accepted_probability_lowers_the_activity_to_that_probability(self, accepted):
-        plan = dtc(**self.UNCERTAIN, exceedance=f"{accepted}")
+        plan = dtc(**self.UNCERTAIN, accepted_probability=f"{accepted}")
         assert plan.doses[0].p_exceed == pytest.approx(accepted)
         assert plan.activity_mbq.value < dtc().activity_mbq.value
 
     def test_an_accepted_probability_needs_uncertainties(self):
         with pytest.raises(PlanError) as refused:
-            dtc(exceedance="10 %")
-        assert refused.value.code == "exceedance-without-u"
+            dtc(accepted_probability="10 %")
+        assert refused.value.code == "probability-without-u"
 
     def test_plasma_counts_for_its_part_of_the_blood(self):
         plasma = dtc(blood_residence="5 h", specimen="plasma", haematocrit="0.36")

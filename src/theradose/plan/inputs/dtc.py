@@ -47,7 +47,7 @@ class DtcInput(StudyPart):
     tracer: Tracer | None = None
     activity: StatedActivityMBq | None = None
     blood_limit: DoseGy | None = None
-    exceedance: Fraction | None = Field(default=None, gt=0, lt=1)
+    accepted_probability: Fraction | None = Field(default=None, gt=0, le=0.5)
     previous: tuple[PreviousAdministration, ...] = ()
 
     @model_validator(mode="after")

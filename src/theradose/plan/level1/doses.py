@@ -90,17 +90,18 @@ def administered(*, request: Level1Input) -> Uncertain:
 def course_activity(*, request: Level1Input) -> Uncertain:
     """Return the activity of all cycles in MBq: earlier ones as stated, otherwise and later ones as intended.
 
-    Where none was intended they count as this cycle's.
+    Where none was intended they count as this cycle's. One activity meter measures all of them, with the same relative
+    uncertainty.
 
     References
     ----------
     [Konijnenberg2021]_
     """
     given = administered(request=request)
-    other = given if request.intended_activity is None else Uncertain(request.intended_activity)
+    other = given.value if request.intended_activity is None else request.intended_activity
     before = request.previous_activities
     assumed = request.cycles - 1 - len(before)
-    return given + other * float(assumed) + math.fsum(before)
+    return given * ((given.value + assumed * other + math.fsum(before)) / given.value)
 
 
 def expected_doses(
@@ -145,7 +146,9 @@ def _dose(organ: ExpectedOrgan, activity_mbq: Uncertain) -> Uncertain:
 def _beside(target: str, dose_gy: Uncertain, basis: str, limits: Sequence[Limit]) -> list[PlannedDose]:
     """Return a dose beside each limit, or once without any."""
     shown: Sequence[Limit | None] = limits or [None]
-    return [compare_with_limit(target=target, dose_gy=dose_gy, limit=limit, basis=basis) for limit in shown]
+    return [
+        compare_with_limit(target=target, dose_gy=dose_gy, limit=limit, basis=basis, of_mean=True) for limit in shown
+    ]
 
 
 def organ_limits(*, organ: ExpectedOrgan, therapy: str, stated: tuple[Limit, ...] | None) -> tuple[Limit, ...]:

@@ -62,7 +62,7 @@ def summary_words(
         return f"{what}{given} were given; the table holds no organ doses per activity of this therapy."
     organ = words(doses[0].target)
     first = {dose.basis: dose for dose in doses if dose.target == doses[0].target}
-    parts = [f"{with_interval(dose.dose_gy, 'Gy')} in {basis}" for basis, dose in first.items()]
+    parts = [f"{with_interval(dose.dose_gy, 'Gy', of_mean=True)} in {basis}" for basis, dose in first.items()]
     beyond = "" if not excess else f", {_excess_words(excess[0])}"
     return (
         f"{what}From {given} a patient like the published ones receives to the {organ} {' and '.join(parts)}{beyond}; "
@@ -77,8 +77,8 @@ def _exposure_words(request: Level1Input) -> str:
 
 def _excess_words(excess: ExcessDose) -> str:
     if excess.excess_gy.value >= 0:
-        return f"{with_interval(excess.excess_gy, 'Gy')} of it beyond what was intended"
-    return f"{with_interval(-excess.excess_gy, 'Gy')} less than what was intended"
+        return f"{with_interval(excess.excess_gy, 'Gy', of_mean=True)} of it beyond what was intended"
+    return f"{with_interval(-excess.excess_gy, 'Gy', of_mean=True)} less than what was intended"
 
 
 def _magnitude(quantity: Uncertain) -> Uncertain:
@@ -128,7 +128,7 @@ def excess_table(*, excess: Sequence[ExcessDose]) -> PlanTable:
     rows = tuple(
         (
             words(item.target), *map(with_u, (item.intended_gy, item.received_gy, item.excess_gy)),
-            ends_words(_magnitude(item.excess_gy)),
+            ends_words(_magnitude(item.excess_gy), of_mean=True),
         )
         for item in excess
     )  # fmt: skip

@@ -21,6 +21,7 @@ from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan, PlanInput, PlannedDose, PlanTable
 from theradose.nuclides import load_nuclide
 from theradose.numbers import format_given_percent, format_number, format_percent
+from theradose.plan.body import check_body
 from theradose.plan.inputs.dtc import DtcInput
 from theradose.plan.limits import limit_named
 from theradose.plan.planners import planners
@@ -76,7 +77,12 @@ def plan_dtc(request: DtcRequest) -> Plan:
     ----------
     [Lassmann2008]_, [Haenscheid2009]_
     """
-    given, blood = request.given, blood_of(request)
+    given = request.given
+    check_body(
+        weight_kg=given.weight.value,
+        blood_volume_ml=None if given.blood_volume is None else given.blood_volume.value,
+    )
+    blood = blood_of(request)
     limit = _limit(given)
     even = activity_for_blood_dose(dose_gy=limit.value_gy, per_activity=blood.dose)
     planned, cautioned = _within(even, given)
@@ -110,7 +116,7 @@ def plan_dtc(request: DtcRequest) -> Plan:
         summary=_summary(planned, even, limit, blood.dose, given),
         activity_mbq=planned,
         activity_meaning="Highest activity within the limit of the blood",
-        accepted_probability=given.exceedance,
+        accepted_probability=given.accepted_probability,
         doses=doses,
         formulas=(*_FORMULAS, *((_SINGLE,) if given.method == "single-measurement" else ())),
         constants=(*constants, load_nuclide(NUCLIDE).half_life_h),
@@ -152,19 +158,19 @@ def _limit(given: DtcInput) -> Limit:
 
 def _within(even: Uncertain, given: DtcInput) -> tuple[Uncertain, tuple[Finding, ...]]:
     """Return the highest activity, lower than that of the best estimate where a probability is asked for."""
-    if given.exceedance is not None:
+    if given.accepted_probability is not None:
         if not even.contributions:
             raise PlanError(
                 "An activity that exceeds the limit with a stated probability needs uncertainties: state 'u' of the "
                 "residence times, as in '{value: 31 h, u: 10 %}'.",
-                code="exceedance-without-u",
+                code="probability-without-u",
             )
-        return Uncertain(even.value / upper_factor(even.relative_u, given.exceedance)), ()
+        return Uncertain(even.value / upper_factor(even.relative_u, given.accepted_probability)), ()
     if given.activity is not None:
         return even, ()
     message = (
-        "At this activity the dose to blood is above the limit as probably as below: state 'exceedance' for one that "
-        "is above it with that probability only."
+        "At this activity the dose to blood is above the limit as probably as below: state 'accepted_probability' for "
+        "one that is above it with that probability only."
     )
     return even, (Finding("limit-at-best-estimate", "warning", message, BLOOD),)
 
@@ -174,18 +180,20 @@ def _summary(planned: Uncertain, even: Uncertain, limit: Limit, dose: BloodDose,
         f"{with_interval(even / MBQ_PER_GBQ, 'GBq')} give the blood {limit.value_gy:g} Gy, at "
         f"{format_number(dose.total.value)} Gy/GBq, {format_percent(dose.electron_share)} of it from electrons."
     )
-    if given.exceedance is None:
+    if given.accepted_probability is None:
         return best
     kept = f"{activity_words(planned.value)} keep the dose to blood within {limit.value_gy:g} Gy"
-    return f"{kept} with a probability of {format_given_percent(1 - given.exceedance)}; {best}"
+    return f"{kept} with a probability of {format_given_percent(1 - given.accepted_probability)}; {best}"
 
 
 def _goal_inputs(given: DtcInput) -> tuple[PlanInput, ...]:
     items = [PlanInput("method", given.method)]
     if given.activity is not None:
         items.append(PlanInput("stated activity", stated_words(given.activity, "GBq", inside="MBq")))
-    if given.exceedance is not None:
-        items.append(PlanInput("accepted probability of exceeding the limit", format_given_percent(given.exceedance)))
+    if given.accepted_probability is not None:
+        items.append(
+            PlanInput("accepted probability of exceeding the limit", format_given_percent(given.accepted_probability))
+        )
     return tuple(items)
 
 

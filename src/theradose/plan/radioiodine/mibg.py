@@ -17,6 +17,7 @@ from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan, PlanInput
 from theradose.nuclides import load_nuclide
 from theradose.numbers import format_number
+from theradose.plan.body import check_body
 from theradose.plan.inputs.mibg import MibgInput
 from theradose.plan.limits import limit_named
 from theradose.plan.planners import planners
@@ -79,6 +80,7 @@ def plan_mibg(request: MibgRequest) -> Plan:
     [Gear2020]_
     """
     given = request.given
+    check_body(weight_kg=given.weight.value)
     residence, stated = whole_body_residence(
         StatedWholeBody(given.whole_body_residence, given.whole_body_half_life, measured=request.whole_body)
     )
@@ -169,4 +171,11 @@ def _findings(
         "The second administration is taken to stay in the body as long as the first did, of which it is "
         f"{format_number(second.value / first.value)} times the activity."
     )
-    return (Finding("second-kinetics-assumed", "info", message, WHOLE_BODY),)
+    even = (
+        f"With this activity the whole body gets more than {total_gy:g} Gy as probably as less: the interval of the "
+        "dose says by how much."
+    )
+    return (
+        Finding("second-kinetics-assumed", "info", message, WHOLE_BODY),
+        Finding("limit-at-best-estimate", "warning", even, WHOLE_BODY),
+    )

@@ -27,7 +27,7 @@ from theradose.model.plan import Formula, Plan, PlanInput, PlannedDose, PlanTabl
 from theradose.nuclides import load_nuclide
 from theradose.numbers import format_given, format_number
 from theradose.plan.inputs.thyroid import ThyroidInput
-from theradose.plan.limits import limit_named
+from theradose.plan.limits import limit_named, limits_for
 from theradose.plan.planners import planners
 from theradose.plan.probability import compare_with_limit
 from theradose.plan.radioiodine.residence import (
@@ -165,7 +165,7 @@ def _target(given: ThyroidInput) -> tuple[Limit | None, tuple[Finding, ...]]:
             organ=THYROID, kind="target", value_gy=given.target_dose, span="administration", therapy=_THERAPY
         )
     if given.disease is None:
-        return target, ()
+        return target, () if target is None else _unusual(target.value_gy)
     published = limit_named(f"thyroid-{given.disease}")
     lowest, highest = published.range_gy or (published.value_gy, published.value_gy)
     words = f"{lowest:g} to {highest:g} Gy for {published.condition} ({published.source})"
@@ -179,6 +179,18 @@ def _target(given: ThyroidInput) -> tuple[Limit | None, tuple[Finding, ...]]:
         return target, ()
     message = f"The target of {given.target_dose:g} Gy is outside the {words}."
     return target, (Finding("target-outside-range", "warning", message, THYROID),)
+
+
+def _unusual(target_gy: float) -> tuple[Finding, ...]:
+    """Return ``target-outside-range`` for a dose beyond the ranges of all diseases, where none is named."""
+    ends = [end for limit in limits_for(organ=THYROID, therapy=_THERAPY, kind="target") for end in limit.range_gy or ()]
+    if not ends or min(ends) <= target_gy <= max(ends):
+        return ()
+    message = (
+        f"The target of {target_gy:g} Gy is outside the published ones of all benign diseases, {min(ends):g} to "
+        f"{max(ends):g} Gy."
+    )
+    return (Finding("target-outside-range", "warning", message, THYROID),)
 
 
 def _energy_table(gland: _Gland, target: Limit | None, stated: Uncertain | None) -> PlanTable:

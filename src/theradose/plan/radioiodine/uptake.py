@@ -153,8 +153,8 @@ def _of_model(model: UptakeModel) -> ThyroidUptake:
             "whether the number is the dimensionless 'uptake'.",
             code="uptake-above-one",
         )
-    shown_rate = PlanInput("rate of transfer k_t", stated_words(model.transfer_rate, "1/d", inside="1/h"))
-    return ThyroidUptake(transfer.residence_h, _FORMS["transfer"], (shown_rate, *rates))
+    transfer_input = PlanInput("rate of transfer k_t", stated_words(model.transfer_rate, "1/d", inside="1/h"))
+    return ThyroidUptake(transfer.residence_h, _FORMS["transfer"], (transfer_input, *rates))
 
 
 def _of_curve(request: ThyroidRequest) -> ThyroidUptake:

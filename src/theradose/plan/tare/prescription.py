@@ -16,6 +16,7 @@ from theradose.dose.tare.mean_dose import compartment_activity_mbq
 from theradose.dose.tare.products import Microspheres, uncertain_constant
 from theradose.errors import PlanError
 from theradose.numbers import format_percent
+from theradose.plan.body import check_body
 from theradose.plan.inputs.tare import TareInput, TargetInput
 from theradose.plan.tare.request import TareRequest
 from theradose.plan.tare.volumes import PlannedVolume, target_names
@@ -141,6 +142,7 @@ def surface_activity(inputs: TareInput, spheres: Microspheres, volumes: Sequence
             code="tare-bsa",
         )
     shunt = max(planned.volume.shunt.value for planned in volumes)
+    check_body(weight_kg=weight, height_cm=height)
     rule = bsa_activity(height_cm=height, weight_kg=weight, tumour_fraction=fraction, shunt=shunt)
     if not rule.activity_mbq > 0:
         raise PlanError(
