@@ -26,7 +26,9 @@ def with_u(quantity: Uncertain | None, unit: str = "") -> str:
     if quantity.contributions:
         text = format_estimate(quantity)
     else:
-        text = format_number(quantity.value) + PLUS_MINUS + UNKNOWN if quantity.not_stated else exact_words(quantity.value)
+        text = (
+            format_number(quantity.value) + PLUS_MINUS + UNKNOWN if quantity.not_stated else exact_words(quantity.value)
+        )
     return f"{text} {unit}".rstrip()
 
 

@@ -81,10 +81,11 @@ def test_a_verification_returns_to_the_administration(files):
     verification = {"kind": "90Y-PET", "administered": "2 GBq", "administered_at": START, "image": image}
     result = planned(files, content() | {"verification": verification})
     rows = result.details["verification"]
-    assert [row["compartment"] for row in rows] == [item["compartment"] for item in result.details["dvh"]]
+    compartments = [item["compartment"] for item in result.details["dvh"]]
+    assert [row["compartment"] for row in rows] == [*compartments, "whole-normal-liver", "lungs"]
     # The vials were split 70 to 30, the image as its counts are: the sum over masses is what stayed in the liver.
     masses = {row.label: float(row.value.split()[0]) for row in result.inputs if " g, concentration" in row.value}
-    absorbed = sum(masses[row["compartment"]] * row["delivered_gy"]["value"] for row in rows)
+    absorbed = sum(masses[row["compartment"]] * row["delivered_gy"]["value"] for row in rows[: len(compartments)])
     shunt = next(float(row.value.split()[0]) / 100 for row in result.inputs if row.label == "lung shunt, right")
     assert absorbed == pytest.approx(49.67 * 2000 * (1 - shunt), rel=0.01)  # masses and shunt are printed rounded
 
@@ -123,7 +124,7 @@ lung: {shunt: 6 %}
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("shunt: 6 %", "shunt: 130 %", "lung.shunt: valid values are from 0 and at most 1"),
+        ("shunt: 6 %", "shunt: 130 %", "lung.shunt"),
         ("dose: 205 Gy", "dose: 205", "target.dose: '205' has no unit"),
         ("mass: 250 g", "mass: 250", "has no unit"),
         ("mass: 250 g", "mass: 0,25 kg", "comma"),

@@ -15,8 +15,8 @@ from theradose.dose.tare.mean_dose import compartment_dose_gy, lung_dose_gy
 from theradose.dose.tare.products import setting
 from theradose.model.finding import Finding
 from theradose.nuclides import Constant
-from theradose.plan.tare.masses import check_possible, lung_findings
 from theradose.plan.tare.limits import LESION, LUNGS, NORMAL, PERFUSED, WHOLE_NORMAL
+from theradose.plan.tare.masses import check_possible, lung_findings
 from theradose.plan.tare.request import TareRequest
 from theradose.plan.tare.volumes import PlannedVolume
 from theradose.uncertainty import Uncertain
