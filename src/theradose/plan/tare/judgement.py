@@ -16,7 +16,7 @@ from theradose.dose.tare.products import SETTINGS
 from theradose.model.finding import Finding
 from theradose.numbers import format_deviation, format_given_percent, format_number
 from theradose.plan.article56 import Deviation, activity_deviation
-from theradose.plan.inputs.tare import TareInput
+from theradose.plan.inputs.tare import TareInput, TargetInput
 from theradose.plan.tare.limits import LESION, LUNGS, NORMAL, PERFUSED, WHOLE_NORMAL
 from theradose.plan.tare.regions import RegionOfPlan, normal_label, prefix_of, whole_normal_mass
 from theradose.plan.tare.request import TareRequest
@@ -159,11 +159,11 @@ def _target_findings(
 ) -> Iterator[Finding]:
     tolerated = load_yaml(SETTINGS)["delivered-tolerance"]["value"]
     doses = {region.label: region.dose_gy.value for region in regions}
-    wanted = [(inputs.target, volumes)] if inputs.target is not None else []
+    wanted: list[tuple[TargetInput, Sequence[PlannedVolume]]] = []
+    if inputs.target is not None:
+        wanted.append((inputs.target, volumes))
     wanted += [(planned.stated.target, [planned]) for planned in volumes if planned.stated.target is not None]
     for target, among in wanted:
-        if target is None:
-            continue
         planned, names = target_names(among, target)
         label = names[0] if len(names) == 1 else prefix_of(planned, volumes) + PERFUSED
         dose = doses.get(label)
