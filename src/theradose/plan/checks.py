@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.plan import Plan, PlannedDose
+from theradose.plan.limits import external_beam_findings
 
 # An activity planned for a limit gives it but for the last digits.
 _ROUNDING = 1e-9
@@ -95,14 +96,7 @@ def _by_target(doses: tuple[PlannedDose, ...], *, stated: bool) -> dict[str, lis
 
 def _limit_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
     limits: dict[str, Limit] = {dose.limit.name: dose.limit for dose in doses if dose.limit is not None}
-    external = [name for name, limit in limits.items() if limit.origin == "EBRT"]
-    if external:
-        yield Finding(
-            "limit-from-external-beam",
-            "warning",
-            "Experience with external beams is behind the limit: dose rate and distribution of a radionuclide "
-            f"therapy differ ({', '.join(external)}).",
-        )
+    yield from external_beam_findings(limits.values())
     unread = [name for name, limit in limits.items() if limit.status == "unverified"]
     if unread:
         yield Finding(

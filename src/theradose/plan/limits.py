@@ -8,12 +8,14 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Literal
 
+from theradose.biology.tissue import EBRT, ebrt_caution
 from theradose.data import list_data, load_yaml
 from theradose.errors import PlanError
+from theradose.model.finding import Finding, Severity
 from theradose.model.limit import Limit, StatedLimit
 from theradose.spatial.naming import paired_regions
 
@@ -95,6 +97,20 @@ def resolve_limits(chosen: Sequence[str | StatedLimit], *, own: Mapping[str, Lim
     [deWit2023]_
     """
     return tuple(limit_named(item, own=own) if isinstance(item, str) else item.as_limit() for item in chosen)
+
+
+def external_beam_findings(limits: Iterable[Limit], *, severity: Severity = "warning") -> tuple[Finding, ...]:
+    """Return the caution that goes with limits of external beam radiotherapy, one for all of them.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    names = dict.fromkeys(limit.name for limit in limits if limit.origin == EBRT)
+    if not names:
+        return ()
+    message = f"The experience behind {', '.join(names)} {ebrt_caution()}."
+    return (Finding("limit-from-external-beam", severity, message),)
 
 
 def parts_of(organ: str) -> tuple[str, ...]:
