@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.plan import Plan, PlannedDose
+from theradose.nuclides import Constant
 from theradose.plan.limits import external_beam_findings
 
 # An activity planned for a limit gives it but for the last digits.
@@ -26,13 +27,13 @@ def plan_findings(*, plan: Plan) -> tuple[Finding, ...]:
     -------
     tuple of Finding
         ``dose-above-limit`` (critical), ``target-dose-not-reached``, ``probability-not-stated``,
-        ``uncertainty-incomplete``, ``limit-from-external-beam``, ``limit-unverified``.
+        ``uncertainty-incomplete``, ``limit-from-external-beam``, ``limit-unverified``, ``constant-unverified``.
 
     References
     ----------
     [JCGM101]_
     """
-    return (*_dose_findings(plan.doses), *_limit_findings(plan.doses))
+    return (*_dose_findings(plan.doses), *_limit_findings(plan.doses), *_constant_findings(plan.constants))
 
 
 def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
@@ -102,3 +103,9 @@ def _limit_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
         yield Finding(
             "limit-unverified", "warning", f"The source of the limit was not read by us: {', '.join(unread)}."
         )
+
+
+def _constant_findings(constants: tuple[Constant, ...]) -> Iterator[Finding]:
+    unread = dict.fromkeys(constant.name for constant in constants if constant.status == "unverified")
+    if unread:
+        yield Finding("constant-unverified", "warning", f"The source was not read by us: {'; '.join(unread)}.")

@@ -16,7 +16,7 @@ from theradose.biology.tissue import EBRT, ebrt_caution
 from theradose.data import list_data, load_yaml
 from theradose.errors import PlanError
 from theradose.model.finding import Finding, Severity
-from theradose.model.limit import Limit, StatedLimit
+from theradose.model.limit import Limit, Span, StatedLimit
 from theradose.spatial.naming import paired_regions
 
 _FOLDER = "limits"
@@ -97,6 +97,27 @@ def resolve_limits(chosen: Sequence[str | StatedLimit], *, own: Mapping[str, Lim
     [deWit2023]_
     """
     return tuple(limit_named(item, own=own) if isinstance(item, str) else item.as_limit() for item in chosen)
+
+
+def stated_limit(*, organ: str, kind: Literal["limit", "target"], value_gy: float, span: Span, therapy: str) -> Limit:
+    """Return an absorbed dose that the input of a planner states as limit or target.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    return Limit(
+        name=f"stated-{organ}",
+        organ=organ,
+        kind=kind,
+        quantity="absorbed-dose",
+        value_gy=value_gy,
+        span=span,
+        therapies=(therapy,),
+        origin="radionuclide-therapy",
+        source="stated by the user",
+        status="stated",
+    )
 
 
 def external_beam_findings(limits: Iterable[Limit], *, severity: Severity = "warning") -> tuple[Finding, ...]:
