@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from theradose.data import load_yaml
 from theradose.model.protocol import Label, Level, Statement, Therapy
 from theradose.nuclides import Constant
+from theradose.numbers import words
 
 _FILE = "article56.yaml"
 
@@ -42,11 +43,7 @@ def article56_constant(*, name: str) -> Constant:
     ----------
     [Konijnenberg2021]_
     """
-    record = load_yaml(_FILE)[name]
-    return Constant(
-        f"Article 56, {name.replace('_', ' ')}", float(record["value"]), "1", record["source"], record["status"],
-        record["edition"],
-    )  # fmt: skip
+    return Constant(f"Article 56, {words(name)}", **load_yaml(_FILE)[name])
 
 
 def activity_deviation(*, given_mbq: float, intended_mbq: float) -> Deviation:
