@@ -55,7 +55,7 @@ _STATUSES = ("verified", "choice", "unverified")
 
 @planners.register(
     "level1",
-    summary="expected organ doses from the activity and published doses, without images",
+    summary="Expected organ doses from the activity and published doses, without images",
     citation="Konijnenberg2021",
 )
 def plan_level1(request: Level1Input) -> Plan:

@@ -73,7 +73,7 @@ def plan_dtc(request: DtcRequest) -> Plan:
     ----------
     [Lassmann2008]_, [Haenscheid2009]_
     """
-    given = request.given
+    given = request.inputs
     check_body(
         weight_kg=given.weight.value,
         blood_volume_ml=None if given.blood_volume is None else given.blood_volume.value,

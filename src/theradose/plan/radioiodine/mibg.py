@@ -56,7 +56,7 @@ _FORMULAS = (
 class MibgRequest:
     """What the planner takes: the input, and what was fitted to the probe readings if it names them, h."""
 
-    given: MibgInput
+    inputs: MibgInput
     whole_body: MeasuredResidence | None = None
 
 
@@ -77,7 +77,7 @@ def plan_mibg(request: MibgRequest) -> Plan:
     ----------
     [Gear2020]_
     """
-    given = request.given
+    given = request.inputs
     check_body(weight_kg=given.weight.value)
     residence, stated = whole_body_residence(
         StatedWholeBody(given.whole_body_residence, given.whole_body_half_life, measured=request.whole_body)

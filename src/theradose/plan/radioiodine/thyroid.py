@@ -89,7 +89,7 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
     ----------
     [Haenscheid2013]_, [Stokkel2010]_
     """
-    given, uptake = request.given, uptake_of(request)
+    given, uptake = request.inputs, uptake_of(request)
     gland = _Gland(uptake.residence_h, given.mass.from_source(f"mass:{THYROID}"))
     energy = gland.energy(given.energy)
     target, aimed = _target(given)
