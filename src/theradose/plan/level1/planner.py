@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from theradose.model.document import pair_document
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan
@@ -181,10 +182,9 @@ def _details(
         "excess": [
             {
                 "target": item.target,
-                "intended_gy": item.intended_gy.value,
-                "received_gy": item.received_gy.value,
-                "excess_gy": item.excess_gy.value,
-                "u_excess_gy": item.excess_gy.u if item.excess_gy.contributions else None,
+                "intended_gy": pair_document(item.intended_gy),
+                "received_gy": pair_document(item.received_gy),
+                "excess_gy": pair_document(item.excess_gy),
             }
             for item in excess
         ],
