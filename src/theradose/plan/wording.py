@@ -25,10 +25,10 @@ def with_u(quantity: Uncertain | None, unit: str = "") -> str:
         return UNKNOWN
     if quantity.contributions:
         text = format_estimate(quantity)
+    elif quantity.not_stated:
+        text = format_number(quantity.value) + PLUS_MINUS + UNKNOWN
     else:
-        text = (
-            format_number(quantity.value) + PLUS_MINUS + UNKNOWN if quantity.not_stated else exact_words(quantity.value)
-        )
+        text = exact_words(quantity.value)
     return f"{text} {unit}".rstrip()
 
 

@@ -87,7 +87,7 @@ def planned_doses(
 ) -> tuple[PlannedDose, ...]:
     """Return each region beside all its limits, and beside the lowest of its targets.
 
-    Targets of a perfused volume as a whole are for plans that see one compartment; in others they stand in the table.
+    Targets of a perfused volume as a whole are for plans that see one compartment; else they are in the JSON document.
 
     References
     ----------

@@ -7,14 +7,12 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from theradose.model.plan import PlanTable
 from theradose.numbers import UNKNOWN, format_number, words
 from theradose.plan.tare.checks import LimitCheck, exceeded_at
 from theradose.plan.tare.images import dvh_table
 from theradose.plan.tare.judgement import Judgement
-from theradose.plan.tare.limits import LESION, LUNGS, NORMAL
+from theradose.plan.tare.limits import LESION, LUNGS, NORMAL, PERFUSED
 from theradose.plan.tare.outcome import Outcome
 from theradose.plan.tare.verification import Delivered
 from theradose.plan.wording import exact_words, with_u
@@ -36,7 +34,7 @@ def plan_tables(found: Outcome) -> tuple[PlanTable, ...]:
         return (_delivered_table(found), *dvh)
     dvh = [dvh_table(found.voxels, "Voxels at the planned activity")] if found.voxels else []
     others = [_alternatives_table(found)] if len(found.alternatives) > 1 else []
-    return (_vials_table(found), _limits_table(found.checks), *others, *dvh)
+    return (_vials_table(found), _limits_table(found), *others, *dvh)
 
 
 def kind_words(judgement: Judgement) -> str:
@@ -63,8 +61,14 @@ def _vials_table(found: Outcome) -> PlanTable:
     return PlanTable("Vials", columns, tuple(rows), (note,))
 
 
-def _limits_table(checks: Sequence[LimitCheck]) -> PlanTable:
+def _limits_table(found: Outcome) -> PlanTable:
     """Return the activity at which each limit and target is reached; what sources ask alike is one row."""
+    # Targets of a perfused volume as a whole are for plans that see one compartment.
+    checks = [
+        check
+        for check in found.checks
+        if check.is_limit or found.sees_one_compartment or check.region.organ != PERFUSED
+    ]
     ordered = sorted(checks, key=lambda check: (not check.is_limit, check.region.label, check.limit.value_gy))
     sources: dict[tuple[str, str], dict[str, None]] = {}
     for check in ordered:
@@ -76,24 +80,32 @@ def _limits_table(checks: Sequence[LimitCheck]) -> PlanTable:
 
 
 def _alternatives_table(found: Outcome) -> PlanTable:
-    named = [region for region in found.regions if region.organ in (LESION, NORMAL, LUNGS)]
+    """Return the activity by each method, and what it gives; a dose above a limit shows the limit."""
+    above = [
+        {check.region: check.limit.value_gy for check in exceeded_at(found.checks, other.activity_mbq.value)}
+        for other in found.alternatives
+    ]
+    shown = [
+        region
+        for region in found.regions
+        if region.organ in (LESION, NORMAL, LUNGS) or any(region in limits for limits in above)
+    ]
     # Without a stated uncertainty of the plan that of a conversion alone would look like all of it.
     known = bool(found.total_mbq.contributions)
-    rows = []
-    for other in found.alternatives:
-        scale = other.activity_mbq.value / found.total_mbq.value
-        above = exceeded_at(found.checks, other.activity_mbq.value)
-        rows.append((
-            other.method if other.method == "bsa" else f"{other.method}, {other.conversion}",
-            f"{_activity(other.activity_mbq, known=known)} MBq",
-            *(format_number(region.dose_gy.value * scale) for region in named),
-            ", ".join(f"{words(check.region.label)} > {check.limit.value_gy:g} Gy" for check in above) or "none",
-        ))  # fmt: skip
-    columns = (
-        "method, conversion", "activity", *(f"{words(region.label)}, Gy" for region in named), "limits exceeded"
-    )  # fmt: skip
+    rows = [("activity, MBq", *(_activity(other.activity_mbq, known=known) for other in found.alternatives))]
+    for region in shown:
+        doses = (
+            format_number(region.dose_gy.value * other.activity_mbq.value / found.total_mbq.value)
+            + (f" (limit {limits[region]:g})" if region in limits else "")
+            for other, limits in zip(found.alternatives, above, strict=True)
+        )
+        rows.append((f"{words(region.label)}, Gy", *doses))
+    names = (
+        other.method if other.method == "bsa" else f"{other.method}, {other.conversion}" for other in found.alternatives
+    )
     note = "Doses are those of this plan's compartments and conversion at that activity."
-    return PlanTable("Activity by other methods", columns, tuple(rows), (note,))
+    marked = ("The activity of a method with a limit in brackets is above it.",) if any(above) else ()
+    return PlanTable("Activity by other methods", ("method, conversion", *names), tuple(rows), (note, *marked))
 
 
 def _delivered_table(found: Outcome) -> PlanTable:
