@@ -110,6 +110,23 @@ def test_files_that_do_not_fit_are_refused(files, changes, words):
     assert "\n" not in str(refusal.value) and str(refusal.value).endswith(".")
 
 
+def test_a_refusal_of_an_image_names_the_image_of_the_plan(files):
+    image = {key: value for key, value in content()["scout"].items() if key != "agent"}
+    verification = {"kind": "90Y-PET", "administered": "2 GBq", "administered_at": START, "image": image}
+    with pytest.raises(TheradoseError) as refusal:
+        planned(files, content() | {"verification": verification})
+    assert "In 'verification'" in str(refusal.value)
+    assert "to the image of the plan ('verification.image')" in str(refusal.value)
+    assert "time point" not in str(refusal.value)
+
+
+def test_a_treatment_in_the_future_is_refused(files):
+    verification = {"kind": "stated", "administered": "2 GBq", "administered_at": "2999-03-02T10:00:00",
+                    "activities": {"tumour": "1 GBq"}}  # fmt: skip
+    with pytest.raises(PlanError, match="2999-03-02 10:00, which is still to come: correct 'administered_at'"):
+        planned(files, content() | {"verification": verification})
+
+
 STATED = """
 product: SIR-Spheres
 intent: bilobar
