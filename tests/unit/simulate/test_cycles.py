@@ -13,7 +13,7 @@ from unit.plan.courses import course
 
 PATIENTS = 500
 LIMIT = limit_named("kidneys-p-prrt")
-TREND = {"kidneys": {"per_cycle": "-6 %", "u": "2 %"}}
+TREND = {"kidneys": {"per_cycle": "-6 %", "absolute_u": "2 %"}}
 ONE_KIDNEY = {"lost_fraction": 1.0, "lost_from_cycle": [1]}
 
 
