@@ -20,6 +20,7 @@ from theradose.model.plan import Plan, PlannedDose
 from theradose.model.region import RegionKind
 from theradose.plan.accumulation import Accumulation, accepted_activity, probability_of_any
 from theradose.plan.between_cycles import Course, course_of
+from theradose.plan.cycle_names import canonical_choice, name_findings
 from theradose.plan.forecast import forecast_region
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.ledger import Cycle, Ledger, build_ledger
@@ -27,7 +28,7 @@ from theradose.plan.planners import planners
 from theradose.plan.probability import probability_above
 from theradose.plan.prrt_checks import history_findings
 from theradose.plan.prrt_label import LabelRule, label_rule
-from theradose.plan.prrt_limits import accumulations, cycles_possible, default_limits
+from theradose.plan.prrt_limits import accumulations, cycles_possible, default_limits, limits_that_bind
 from theradose.plan.prrt_text import Outcome, describe
 from theradose.uncertainty import Uncertain
 
@@ -73,13 +74,14 @@ def plan_prrt(request: PrrtRequest) -> Plan:
     Raises
     ------
     PlanError
-        ``nothing-measured``, ``no-limit``, ``cycles-left``, ``uncertainty-missing``, and those of the ledger.
+        ``nothing-measured``, ``no-limit``, ``cycles-left``, ``cycle-missing``, ``uncertainty-missing``, and those of
+        the ledger.
 
     References
     ----------
     [deWit2023]_, [Konijnenberg2021]_
     """
-    inputs = request.inputs
+    inputs = canonical_choice(request.inputs)
     course = patient_course(request.cycles, inputs)
     ledger = build_ledger(request.cycles, course=course, absent=inputs.absent)
     if not ledger.regions and inputs.first_cycle is None:
@@ -88,8 +90,16 @@ def plan_prrt(request: PrrtRequest) -> Plan:
             "with its source.",
             code="nothing-measured",
         )
+    if unknown := ledger.unknown_cycles:
+        raise PlanError(
+            f"Nothing is known of cycle {', '.join(map(str, unknown))}, whose dose would be missing from the sum: add "
+            f"it to 'history' by its activity, as {{cycle: {unknown[0]}, activity: 7.4 GBq}}.",
+            code="cycle-missing",
+        )
     limits, noticed = (request.limits, ()) if request.limits is not None else default_limits(inputs)
-    findings = [*request.findings, *ledger.findings, *noticed]
+    limits, unfit = limits_that_bind(limits, therapy=inputs.therapy)
+    findings = [*request.findings, *ledger.findings, *noticed, *unfit]
+    findings += name_findings(inputs, regions=ledger.regions)
     findings += history_findings(ledger, therapy=inputs.therapy)
     label = label_rule(inputs)
     planned = _plan_activity(inputs, ledger, limits, course, label)

@@ -167,8 +167,8 @@ def _formulas(planned: Outcome) -> tuple[Formula, ...]:
         found.append(
             Formula(
                 "P(D > D_lim) = Φ(ln(D/D_lim)/σ), σ² = ln(1 + u²/D²)",
-                "D best estimate (median) and u standard uncertainty of the sum; added over regions, the largest of "
-                "the limits of each: an upper bound for any of them",
+                "D best estimate (median) and u standard uncertainty of the sum; added over regions and over dose and "
+                "BED, of several limits on one sum the largest: an upper bound for any of them",
                 "JCGM101",
                 "choice",
             )

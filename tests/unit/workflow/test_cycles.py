@@ -6,7 +6,7 @@ import pytest
 
 from main_job import run_without_report
 from theradose.errors import PlanError, StudyError
-from theradose.workflow.ledger import cycle_of_result, read_cycle, with_sources
+from theradose.workflow.ledger import cycle_of_result, read_cycle_result, require_one_course, with_sources
 from tiny_study import write_tiny_study
 
 BOTH = {"left-kidney": ["1"], "right-kidney": ["2"]}
@@ -126,7 +126,7 @@ def test_another_earlier_result_is_another_run(first, tmp_path):
 
 
 def test_a_result_becomes_a_cycle(first):
-    cycle = read_cycle(first.folder)
+    cycle = cycle_of_result(read_cycle_result(first.folder))
     assert (cycle.number, cycle.activity_mbq) == (1, 2000.0)
     dose = cycle.doses[LEFT].dose_gy
     region = first.result.regions[0]

@@ -103,6 +103,14 @@ class PrrtInput(CyclesChoice):
     risk_factors: RiskFactors = RiskFactors()
     first_cycle: FirstCycle | None = None
 
+    @model_validator(mode="after")
+    def _cycles_of_the_style(self) -> PrrtInput:
+        if self.style == "iluminet" and self.cycles_left is not None:
+            raise ValueError(
+                "'cycles_left' belongs to the style p-prrt; iluminet counts the cycles itself: leave it out"
+            )
+        return self
+
     @field_validator("therapy")
     @classmethod
     def _known_therapy(cls, therapy: str | None) -> str | None:
