@@ -16,7 +16,15 @@ from theradose.plan.probability import interval, interval_coverage
 from theradose.provenance import package_version
 from theradose.report.alike import join_alike
 from theradose.report.content import BANNER
-from theradose.report.numbers import UNKNOWN, format_estimate, format_given, format_number, format_percent, words
+from theradose.report.numbers import (
+    UNKNOWN,
+    format_estimate,
+    format_given,
+    format_number,
+    format_percent,
+    format_probability,
+    words,
+)
 from theradose.report.typeset import typeset
 from theradose.uncertainty import Uncertain
 
@@ -25,7 +33,6 @@ _MBQ_PER_GBQ = 1000.0
 _SIGNATURES = ("medical physics expert, name and date", "physician, name and date")
 _SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 _QUANTITIES = {"absorbed-dose": "", "BED": "BED", "EQD2": "EQD2"}
-_TELLABLE = 1e-3
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -121,16 +128,9 @@ def _dose_row(dose: PlannedDose, limits: dict[str, tuple[str, Limit]]) -> dict[s
         "interval": _interval(dose.dose_gy),
         "limit": "" if limit is None else ("≥ " if limit.kind == "target" else "") + format_given(limit.value_gy),
         "letter": "" if limit is None else limits[limit.name][0],
-        "p": "" if limit is None else _probability(dose.p_exceed),
+        "p": "" if limit is None else format_probability(dose.p_exceed),
         "bar": None if limit is None else _bar(dose, limit),
     }
-
-
-def _probability(p_exceed: float | None) -> str:
-    """Return a probability; one that is too small to tell is not zero, and one close to 1 is not certain."""
-    if p_exceed is None:
-        return UNKNOWN
-    return "> 99.9 %" if p_exceed > 1 - _TELLABLE else "< 0.1 %" if p_exceed < _TELLABLE else format_percent(p_exceed)
 
 
 def _bar(dose: PlannedDose, limit: Limit) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from theradose.model.finding import Finding
 from theradose.model.region import RegionKind
 from theradose.model.result import BudgetResult, RegionResult, Result
 from theradose.model.stated import Stated
+from theradose.plan.forecast import MBQ_PER_GBQ
 from theradose.plan.history import bed_by_half_life
 from theradose.plan.ledger import Cycle, CycleDose
 from theradose.report.document import read_result
@@ -146,7 +147,7 @@ def _of_study(result: Result, what: str) -> str | None:
 
 
 def _shown(activity_mbq: float | None) -> str | None:
-    return f"{activity_mbq:.3g} MBq" if activity_mbq else None
+    return f"{activity_mbq / MBQ_PER_GBQ:.3g} GBq" if activity_mbq else None
 
 
 def _activity(administrations: Sequence[Mapping[str, Any]]) -> float:

@@ -164,3 +164,39 @@ def test_one_cycle_without_bed_leaves_no_sum_of_bed():
 def test_without_cycles_the_first_comes_next():
     assert ledger().next_number == 1
     assert ledger().regions == ()
+
+
+def test_a_lesion_whose_spread_nobody_states_is_told_of():
+    from theradose.plan.ledger import build_ledger
+    from unit.plan.courses import course
+
+    cycles = [cycle(1, lesion_1=40.0, left_kidney=5.0), cycle(2)]
+    silent = build_ledger(cycles, course=course(None), absent={})
+    assert "spread-not-stated" in codes(silent)
+    assert "spread-not-stated" not in codes(build_ledger(cycles, course=course(), absent={}))
+
+
+@pytest.mark.parametrize(("second", "found"), [("2026-03-01T10:00", False), ("2026-01-01T10:00", True), (None, False),
+                                               ("2026-01-01T10:00+01:00", False)])  # fmt: skip
+def test_a_cycle_that_starts_before_an_earlier_one_is_found(second, found):
+    """A time with a zone and one without cannot be compared."""
+    from datetime import datetime
+
+    from theradose.plan.ledger import Cycle
+
+    starts = ("2026-02-01T10:00", second)
+    cycles = [
+        Cycle(number, 7400.0, None if start is None else datetime.fromisoformat(start), {KIDNEY: dose(KIDNEY, 5.0)})
+        for number, start in enumerate(starts, 1)
+    ]
+    assert ("cycle-order" in codes(ledger(*cycles))) == found
+
+
+@given(doses=st.lists(GRAYS, min_size=2, max_size=6), missing=st.sets(st.integers(1, 5)))
+def test_the_uncertainty_by_the_rule_lies_between_both_extremes(doses, missing):
+    """For measured cycles, and for assumed ones without a trend: sources act in one direction there."""
+    cycles = [cycle(1, left_kidney=doses[0])]
+    cycles += [cycle(n, **({} if n in missing else {"left_kidney": gy})) for n, gy in enumerate(doses[1:], 2)]
+    total = ledger(*cycles).cumulative(KIDNEY)
+    assert total.u_all_independent <= total.dose_gy.u * (1 + 1e-12)
+    assert total.dose_gy.u <= total.u_all_shared * (1 + 1e-12)

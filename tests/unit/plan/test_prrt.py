@@ -247,3 +247,27 @@ def test_doses_without_any_uncertainty_have_no_probability():
     with pytest.raises(PlanError) as refusal:
         plan(exact, cycles_left=2, between_cycle_u=0.0, accepted_probability=0.1)
     assert refusal.value.code == "uncertainty-missing"
+
+
+def test_a_cycle_of_which_nothing_is_known_is_refused():
+    """Its dose is not zero; without its activity a plan would give it a second time."""
+    with pytest.raises(PlanError, match="cycle: 2, activity") as refusal:
+        plan(cycle(1, left_kidney=4.0), cycle(3, left_kidney=4.0), cycles_left=1)
+    assert refusal.value.code == "cycle-missing"
+
+
+def test_targets_and_limits_of_other_therapies_are_told_of():
+    target = limit(50.0, organ="left-kidney", kind="target", name="a-target")
+    planned = plan(
+        cycle(1, left_kidney=4.0), limits=(*PRRT_23, target, limit(30.0, therapies=("lu177-psma",))), cycles_left=1,
+        therapy="lu177-dotatate",
+    )  # fmt: skip
+    assert {"limit-not-evaluated", "limit-of-another-therapy"} <= codes(planned)
+    assert "a-target" not in {dose.limit.name for dose in planned.doses if dose.limit}
+
+
+def test_a_lost_kidney_may_be_named_in_any_way():
+    cycles = (cycle(1, left_kidney=4.0, right_kidney=9.0), cycle(2, left_kidney=4.0))
+    planned = plan(*cycles, absent={"Niere re": {"from_cycle": 2, "reason": "nephrectomy"}})
+    assert {dose.target for dose in planned.doses} == {KIDNEY}
+    assert "name-in-no-cycle" not in codes(planned)
