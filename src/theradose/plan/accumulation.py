@@ -97,6 +97,11 @@ class Accumulation:
         return bool(self._products.any())
 
     @property
+    def dose_without_u(self) -> bool:
+        """Whether a dose that was given is a number alone, without any uncertainty of its measurement."""
+        return any(name.partition(":")[0] == "dose" for name in self.past.not_stated)
+
+    @property
     def _terms(self) -> tuple[Uncertain, ...]:
         return (self.past, *self.coming, self.quadratic_per_gy)
 
@@ -141,15 +146,15 @@ def accepted_activity(accumulations: Sequence[Accumulation], *, probability: flo
     Raises
     ------
     PlanError
-        ``uncertainty-missing`` for a region without any stated uncertainty.
+        ``uncertainty-missing`` for a region without any stated uncertainty, or with a measured dose without one.
 
     References
     ----------
     [JCGM101]_
     """
-    if silent := sorted({item.region for item in accumulations if not item.uncertain}):
+    if silent := sorted({item.region for item in accumulations if not item.uncertain or item.dose_without_u}):
         raise PlanError(
-            f"The doses to {', '.join(silent)} have no stated uncertainty, so that no probability can be accepted: "
+            f"Doses to {', '.join(silent)} have no stated uncertainty, so that no probability can be accepted: "
             "state the u of the doses, or leave out 'accepted_probability'.",
             code="uncertainty-missing",
         )

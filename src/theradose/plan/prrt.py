@@ -26,7 +26,7 @@ from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.ledger import Cycle, Ledger, build_ledger
 from theradose.plan.planners import planners
 from theradose.plan.probability import probability_above
-from theradose.plan.prrt_checks import history_findings
+from theradose.plan.prrt_checks import activity_findings, history_findings, unused_findings
 from theradose.plan.prrt_label import LabelRule, label_rule
 from theradose.plan.prrt_limits import accumulations, cycles_possible, default_limits, limits_that_bind
 from theradose.plan.prrt_text import Outcome, describe
@@ -99,11 +99,14 @@ def plan_prrt(request: PrrtRequest) -> Plan:
     limits, noticed = (request.limits, ()) if request.limits is not None else default_limits(inputs)
     limits, unfit = limits_that_bind(limits, therapy=inputs.therapy)
     findings = [*request.findings, *ledger.findings, *noticed, *unfit]
-    findings += name_findings(inputs, regions=ledger.regions)
+    findings += (*name_findings(inputs, regions=ledger.regions), *unused_findings(inputs, ledger))
     findings += history_findings(ledger, therapy=inputs.therapy)
     label = label_rule(inputs)
     planned = _plan_activity(inputs, ledger, limits, course, label)
     findings += planned.findings
+    findings += activity_findings(
+        None if planned.activity_mbq is None else planned.activity_mbq.value, style=inputs.style
+    )
     doses = (*_cumulative_doses(planned), *_next_doses(planned, ledger, course))
     return describe(inputs, ledger, course, planned, doses, label, tuple(dict.fromkeys(findings)))
 

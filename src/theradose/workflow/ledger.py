@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from theradose.errors import StudyError
 from theradose.model.finding import Finding
@@ -102,7 +102,8 @@ def cycle_of_result(result: Result, *, number: int | None = None, activity_mbq: 
     Raises
     ------
     StudyError
-        ``cycle-number`` if neither says which cycle it is, ``cycle-activity`` without activity.
+        ``cycle-number`` if neither says which cycle it is, ``cycle-activity`` without activity,
+        ``cycle-dose-negative``.
     """
     study = result.study
     number = study.get("cycle") if number is None else number
@@ -116,6 +117,12 @@ def cycle_of_result(result: Result, *, number: int | None = None, activity_mbq: 
         raise StudyError(
             f"The result {result.run_id} has no administered activity: add 'activity: 7.4 GBq' beside it.",
             code="cycle-activity",
+        )
+    if negative := [region.name for region in result.regions if (region.dose_gy.value or 0.0) < 0]:
+        raise StudyError(
+            f"The result {result.run_id} has a dose below 0 to {', '.join(negative)}: correct the cycle before it is "
+            "added to others.",
+            code="cycle-dose-negative",
         )
     start = given[0].get("start") if given else None
     doses = {region.name: _region_dose(region) for region in result.regions
@@ -134,6 +141,11 @@ def with_sources(value: float, budget: Iterable[BudgetResult], *, source: str) -
     if not lines:
         return Uncertain(value, not_stated=frozenset({source}))
     return Uncertain.relative(value, {line.source: line.relative_u for line in lines})
+
+
+def stated_of(results: Sequence[Result], what: Literal["patient", "therapy", "nuclide"]) -> str | None:
+    """Return the id of the patient, the therapy or the nuclide that the first result to state one has."""
+    return next((found for result in results if (found := _of_study(result, what)) is not None), None)
 
 
 def _of_study(result: Result, what: str) -> str | None:

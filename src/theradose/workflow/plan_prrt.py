@@ -11,7 +11,14 @@ from theradose.plan.history import stated_cycle
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.ledger import Cycle
 from theradose.plan.prrt import PrrtRequest
-from theradose.workflow.ledger import cycle_of_result, read_cycle_result, require_one_course, restated_findings
+from theradose.plan.therapies import load_therapies
+from theradose.workflow.ledger import (
+    cycle_of_result,
+    read_cycle_result,
+    require_one_course,
+    restated_findings,
+    stated_of,
+)
 from theradose.workflow.limit_files import limits_with_files
 
 
@@ -38,4 +45,11 @@ def prrt_request(inputs: PrrtInput, folder: Path) -> PrrtRequest:
         except StudyError as error:
             raise PlanError(f"history[{position}]: {error}", code=error.code) from None
         findings += restated_findings(results[-1], number=given.cycle, activity_mbq=given.activity)
-    return PrrtRequest(inputs, tuple(cycles), limits, tuple(findings))
+    therapy, patient = stated_of(results, "therapy"), stated_of(results, "patient")
+    known = inputs.model_copy(
+        update={
+            "therapy": inputs.therapy or (therapy if therapy in load_therapies() else None),
+            "patient": inputs.patient.model_copy(update={"id": inputs.patient.id or patient}),
+        }
+    )
+    return PrrtRequest(known, tuple(cycles), limits, tuple(findings))

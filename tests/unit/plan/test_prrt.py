@@ -1,5 +1,7 @@
 """The planner of the next cycle."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -271,3 +273,34 @@ def test_a_lost_kidney_may_be_named_in_any_way():
     planned = plan(*cycles, absent={"Niere re": {"from_cycle": 2, "reason": "nephrectomy"}})
     assert {dose.target for dose in planned.doses} == {KIDNEY}
     assert "name-in-no-cycle" not in codes(planned)
+
+
+def test_without_a_therapy_nothing_is_compared_and_the_plan_says_so():
+    assert "therapy-not-stated" in codes(worked_example(cycles_left=2))
+    assert "therapy-not-stated" not in codes(worked_example(cycles_left=2, therapy="lu177-dotatate"))
+
+
+def test_an_activity_that_no_trial_gave_is_found():
+    """0.7 to 32.4 GBq per cycle were given (R1); a dose in the wrong unit asks for more."""
+    planned = plan(cycle(1, 7400.0, left_kidney=4e-3), cycles_left=2)
+    assert planned.activity_mbq.value > 32_400
+    assert "activity-outside-trial" in codes(planned)
+    assert "activity-outside-trial" not in codes(worked_example(cycles_left=2))
+
+
+def test_a_regression_beside_measured_doses_is_not_used_and_the_plan_says_so():
+    record = {**RECORD, "organ": "Nieren"}
+    assert "first-cycle-not-used" in codes(plan(cycle(1, left_kidney=4.0), cycles_left=2, first_cycle=record))
+    planned = plan(first_cycle=record, cycles_left=4)
+    assert planned.details["binding"]["region"] == "kidneys"
+    assert "first-cycle-not-used" not in codes(planned)
+
+
+def test_a_dose_without_its_uncertainty_has_no_accepted_probability():
+    """The spread between cycles alone would make it too small."""
+    bare = dose(KIDNEY, 5.0, {}).dose_gy.with_contribution(f"dose:{KIDNEY}", None)
+    known = Cycle(1, 7400.0, None, {KIDNEY: replace(dose(KIDNEY, 5.0), dose_gy=bare)})
+    with pytest.raises(PlanError) as refusal:
+        plan(known, cycles_left=2, accepted_probability=0.1)
+    assert refusal.value.code == "uncertainty-missing"
+    assert plan(known, cycles_left=2).activity_mbq is not None

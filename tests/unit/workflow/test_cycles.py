@@ -6,6 +6,7 @@ import pytest
 
 from main_job import run_without_report
 from theradose.errors import PlanError, StudyError
+from theradose.model.document import Estimate
 from theradose.workflow.ledger import cycle_of_result, read_cycle_result, require_one_course, with_sources
 from tiny_study import write_tiny_study
 
@@ -185,3 +186,10 @@ def test_another_number_or_activity_than_the_result_has_is_found(first, tmp_path
                                                      {"cycle": 1, "activity": "2 GBq"}])  # fmt: skip
     said = [finding.message for finding in result.findings if finding.code == "cycle-restated"]
     assert len(said) == 2 and "cycle 1" in said[0] and "2 GBq" in said[1] and "2.1 GBq" in said[1]
+
+
+def test_a_dose_below_zero_is_no_cycle(first):
+    wrong = first.result.regions[0].model_copy(update={"dose_gy": Estimate(value=-1.0, u=None)})
+    with pytest.raises(StudyError, match="below 0") as refusal:
+        cycle_of_result(first.result.model_copy(update={"regions": (wrong,)}))
+    assert refusal.value.code == "cycle-dose-negative"
