@@ -28,7 +28,7 @@ from theradose.plan.planners import planners
 from theradose.plan.probability import probability_above
 from theradose.plan.prrt_checks import activity_findings, history_findings, unused_findings
 from theradose.plan.prrt_label import LabelRule, label_rule
-from theradose.plan.prrt_limits import accumulations, cycles_possible, default_limits, limits_that_bind
+from theradose.plan.prrt_limits import accumulations, cycles_possible, default_limits, given_basis, limits_that_bind
 from theradose.plan.prrt_text import Outcome, describe
 from theradose.uncertainty import Uncertain
 
@@ -107,7 +107,7 @@ def plan_prrt(request: PrrtRequest) -> Plan:
     findings += activity_findings(
         None if planned.activity_mbq is None else planned.activity_mbq.value, style=inputs.style
     )
-    doses = (*_cumulative_doses(planned), *_next_doses(planned, ledger, course))
+    doses = (*_cumulative_doses(planned, ledger), *_next_doses(planned, ledger, course))
     return describe(inputs, ledger, course, planned, doses, label, tuple(dict.fromkeys(findings)))
 
 
@@ -214,7 +214,7 @@ def _cycles_left(inputs: PrrtInput, ledger: Ledger) -> int:
     return left
 
 
-def _cumulative_doses(planned: Outcome) -> list[PlannedDose]:
+def _cumulative_doses(planned: Outcome, ledger: Ledger) -> list[PlannedDose]:
     activity_mbq = 0.0 if planned.activity_mbq is None else planned.activity_mbq.value
     doses = []
     for item in planned.over:
@@ -226,10 +226,16 @@ def _cumulative_doses(planned: Outcome) -> list[PlannedDose]:
                 item.limit.quantity,
                 item.limit,
                 probability_above(total, item.limit.value_gy),
-                item.basis if planned.activity_mbq is not None else "cycles given, without a further one",
+                item.basis if planned.activity_mbq is not None else _basis_without_activity(item, ledger),
             )
         )
     return doses
+
+
+def _basis_without_activity(item: Accumulation, ledger: Ledger) -> str:
+    if item.limit.span != "course" or item.region not in ledger.regions:
+        return "without a further cycle"
+    return f"{given_basis(ledger, item.region)}; without a further one"
 
 
 def _next_doses(planned: Outcome, ledger: Ledger, course: Course) -> list[PlannedDose]:

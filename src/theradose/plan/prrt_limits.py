@@ -3,6 +3,7 @@
 References
 ----------
 [deWit2023]_ The trials P-PRRT and ILUMINET.
+[Gear2023]_ Cycles without dosimetry.
 [Warfvinge2024]_ Who may go beyond the lower cap of ILUMINET.
 """
 
@@ -159,7 +160,7 @@ def past_against(ledger: Ledger, limit: Limit) -> tuple[Accumulation, ...]:
         total = ledger.cumulative(region)
         latest = ledger.cycles[-1].doses.get(region)
         if limit.span == "course":
-            dose, bed, basis = total.dose_gy, total.bed_gy, _basis(total.assumed, _given(ledger, total), 0)
+            dose, bed, basis = total.dose_gy, total.bed_gy, given_basis(ledger, region)
         elif latest is not None:
             dose, bed, basis = latest.dose_gy, latest.bed_gy, f"cycle {ledger.cycles[-1].number} alone"
         else:
@@ -168,6 +169,17 @@ def past_against(ledger: Ledger, limit: Limit) -> tuple[Accumulation, ...]:
         if quantity is not None:
             found.append(Accumulation(region, limit, quantity, (), Uncertain(0.0), basis))
     return tuple(found)
+
+
+def given_basis(ledger: Ledger, region: str) -> str:
+    """Return which cycles the sum of a region counts, assumed ones marked, as ``2 cycles given, assumed: cycle 2``.
+
+    References
+    ----------
+    [Gear2023]_
+    """
+    total = ledger.cumulative(region)
+    return _basis(total.assumed, _given(ledger, total), 0)
 
 
 def cycles_possible(

@@ -29,6 +29,7 @@ from theradose.plan.prrt_checks import trial_findings
 from theradose.plan.prrt_label import LabelRule, plan_level
 from theradose.uncertainty import Uncertain
 
+_MARK = " *"
 _TITLE = "Next cycle under cumulative dose limits"
 
 
@@ -125,10 +126,12 @@ def _summary(inputs: PrrtInput, ledger: Ledger, planned: Outcome) -> str:
         else f" By the best estimate the limit is met with {best.value:.4g} GBq ({_interval_words(best, 'GBq')})."
     )  # fmt: skip
     cycles = "it" if planned.coming == 1 else f"{planned.coming} such cycles"
+    complete = not any(term.not_stated for item in planned.over for term in (item.past, *item.coming))
     chance = (
         ""
         if planned.p_any is None
         else f"; the probability that any limit is exceeded is at most {100 * planned.p_any:.2g} %"
+        + ("" if complete else ", by the uncertainties that are stated")
     )
     return (
         f"Cycle {ledger.next_number} with {planned.activity_mbq.value / MBQ_PER_GBQ:.4g} GBq: after {cycles} the first "
@@ -235,7 +238,7 @@ def _cycle_table(ledger: Ledger) -> PlanTable:
 def _cell(dose: CycleDose | None, absent: bool) -> str:
     if dose is None:
         return "absent" if absent else "not measured"
-    return _pair(dose.dose_gy) + (" *" if dose.basis == "assumed" else "")
+    return _pair(dose.dose_gy) + (_MARK if dose.basis == "assumed" else "")
 
 
 def _sum_table(ledger: Ledger) -> PlanTable:
@@ -245,7 +248,7 @@ def _sum_table(ledger: Ledger) -> PlanTable:
         rows.append(
             (
                 region,
-                _pair(total.dose_gy),
+                _pair(total.dose_gy) + (_MARK if total.assumed else ""),
                 f"{total.u_all_shared:.2g}",
                 f"{total.u_all_independent:.2g}",
                 "—" if total.bed_gy is None else _pair(total.bed_gy),
@@ -255,7 +258,10 @@ def _sum_table(ledger: Ledger) -> PlanTable:
         "Cumulative dose, Gy",
         ("region", "dose", "u, all shared", "u, all independent", "BED"),
         tuple(rows),
-        ("The stated u follows the rule which sources cycles share; beside it, if all were shared, and if none.",),
+        (
+            "* with assumed cycles. The stated u follows the rule which sources cycles share; beside it, if all were "
+            "shared, and if none.",
+        ),
     )
 
 

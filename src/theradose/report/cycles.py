@@ -132,7 +132,7 @@ def _cycle_table(ledger: CyclesResult) -> Table:
         notes.append(
             "* assumed, not measured: the dose per activity of the nearest measured cycle, with the stated trend."
         )
-    if any(_is_incomplete(dose) for dose in doses.values()):
+    if any(_is_incomplete(dose.not_stated) for dose in doses.values()):
         notes.append("† the uncertainty of what is assumed is larger: how much it varies is not stated.")
     return Table("Absorbed dose by cycle, Gy", (Column("Region"), *heads), tuple(rows), tuple(notes))
 
@@ -141,13 +141,13 @@ def _dose_cell(dose: CycleDoseResult | None, absent: bool) -> Cell:
     if dose is None:
         return Cell("absent" if absent else "not measured", "muted")
     assumed = dose.basis == _ASSUMED
-    mark = (_MARK if assumed else "") + (_INCOMPLETE if _is_incomplete(dose) else "")
+    mark = (_MARK if assumed else "") + (_INCOMPLETE if _is_incomplete(dose.not_stated) else "")
     return Cell(format_estimate(dose.dose_gy) + mark, "muted" if assumed else "")
 
 
-def _is_incomplete(dose: CycleDoseResult) -> bool:
+def _is_incomplete(not_stated: Sequence[str]) -> bool:
     """Return whether the step from another cycle or from a pair has an uncertainty that nobody states."""
-    return any(source.partition(":")[0] in _STEPS for source in dose.not_stated)
+    return any(source.partition(":")[0] in _STEPS for source in not_stated)
 
 
 def _cumulative_table(ledger: CyclesResult) -> Table:
@@ -163,7 +163,7 @@ def _cumulative_table(ledger: CyclesResult) -> Table:
 def _cumulative_row(total: CumulativeResult) -> Row:
     return row(
         Cell(words(total.region), strong=True),
-        format_estimate(total.dose_gy),
+        format_estimate(total.dose_gy) + (_INCOMPLETE if _is_incomplete(total.not_stated) else ""),
         format_number(total.u_all_shared_gy, digits=2),
         format_number(total.u_all_independent_gy, digits=2),
         format_estimate(total.bed_gy),

@@ -107,7 +107,7 @@ def test_an_assumed_cycle_is_marked_everywhere():
     planned = plan(cycle(1, left_kidney=4.0), cycle(2, 7400.0), cycles_left=2)
     (course, _) = doses_of(planned, KIDNEY)
     assert course.basis.endswith("assumed: cycle 2")
-    assert planned.tables[0].rows[1][2].endswith("*")
+    assert planned.tables[0].rows[1][2].endswith("*") and planned.tables[1].rows[0][1].endswith("*")
     assert planned.details["cycles"]["cycles"][1]["doses"][0]["basis"] == "assumed"
     assert "cycle-without-dosimetry" in codes(planned)
 
@@ -304,3 +304,16 @@ def test_a_dose_without_its_uncertainty_has_no_accepted_probability():
         plan(known, cycles_left=2, accepted_probability=0.1)
     assert refusal.value.code == "uncertainty-missing"
     assert plan(known, cycles_left=2).activity_mbq is not None
+
+
+def test_what_is_assumed_is_marked_without_a_further_cycle_too():
+    planned = plan(cycle(1, left_kidney=14.0), cycle(2), cycles_left=1)
+    assert planned.activity_mbq is None
+    assert [dose.basis for dose in planned.doses] == ["2 cycles given, assumed: cycle 2; without a further one"]
+
+
+def test_a_probability_by_some_of_the_sources_says_so():
+    bare = dose(KIDNEY, 5.0).dose_gy.with_contribution("s-value:kidneys", None)
+    known = Cycle(1, 7400.0, None, {KIDNEY: replace(dose(KIDNEY, 5.0), dose_gy=bare)})
+    assert "by the uncertainties that are stated" in plan(known, cycles_left=2).summary
+    assert "by the uncertainties that are stated" not in plan(cycle(1, left_kidney=5.0), cycles_left=2).summary
