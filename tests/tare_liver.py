@@ -9,7 +9,7 @@ import numpy as np
 from theradose.formats.nifti import write_nifti
 from theradose.model.grid import DensityMap, Grid, Volume
 from theradose.model.region import RegionVoxels
-from theradose.plan.tare_request import TareImage
+from theradose.plan.tare.request import TareImage
 
 GRID = Grid.axis_aligned((40, 40, 48), (4.0, 4.0, 4.0))
 LABELS = {"right": 1, "left": 2, "tumour-right": 3, "tumour-left": 4, "lungs": 5}

@@ -39,6 +39,9 @@ _KINDS: dict[str, dict[str, float]] = {
 UNITS = MappingProxyType({symbol: (kind, factor) for kind, table in _KINDS.items() for symbol, factor in table.items()})
 """Every known symbol with its kind and its factor to the unit used inside."""
 
+MBQ_PER_GBQ = 1e3
+"""A person thinks of therapies in GBq; inside an activity is in MBq and a dose per activity in Gy/MBq."""
+
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.*?)?\s*")
 _NEIGHBOURS = {
     "Sv": "Sv is a unit of effective or equivalent dose, never of absorbed dose",

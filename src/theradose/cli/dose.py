@@ -113,7 +113,7 @@ def dose_command(
 
 
 def _print_tables(finished: MapDose) -> None:
-    from theradose.report.numbers import format_number
+    from theradose.numbers import format_number
 
     document = finished.to_json()
     energies = [
@@ -128,7 +128,7 @@ def _print_tables(finished: MapDose) -> None:
 
 def _region_table(document: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     from theradose.model.result import Estimate
-    from theradose.report.numbers import format_number, format_sampled
+    from theradose.numbers import format_number, format_sampled
 
     headers = ["region", "mL", "g", "MBq·h", "Gy"]
     rows = [

@@ -43,7 +43,7 @@ def fit_command(
     as_json: JsonOption = False,
 ) -> None:
     """Fit and integrate the time-activity curves of a table."""
-    from theradose.report.numbers import format_estimate, format_percent
+    from theradose.numbers import format_estimate, format_percent
     from theradose.workflow.fit import curve_flags, fit_table
 
     names = None if models is None else [name.strip() for name in models.split(",")]

@@ -70,7 +70,7 @@ def doses_command(
     as_json: JsonOption = False,
 ) -> None:
     """Compute organ doses from time-integrated activities."""
-    from theradose.report.numbers import format_estimate
+    from theradose.numbers import format_estimate
     from theradose.workflow.document_parts import estimate
     from theradose.workflow.organ import OrganOptions, organ_report
 
@@ -183,7 +183,7 @@ def s_values_command(
 
 def _print_written(table: SValueTable, findings: tuple[Finding, ...], out: Path, *, as_json: bool) -> None:
     from theradose.model.result import Estimate
-    from theradose.report.numbers import format_sampled
+    from theradose.numbers import format_sampled
     from theradose.workflow.organ import written_document
 
     document = written_document(table, findings, out)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pydantic import BaseModel, ConfigDict
 
 from theradose.uncertainty import Uncertain
@@ -27,3 +29,11 @@ class Estimate(Part):
         uncertainty that nobody knows.
         """
         return cls(value=quantity.value, u=quantity.u if quantity.contributions else None)
+
+
+def pair_document(quantity: Uncertain | None) -> dict[str, float | None]:
+    """Return ``value`` and ``u`` of :meth:`Estimate.of` as a document; both ``None`` without a quantity."""
+    if quantity is None:
+        return {"value": None, "u": None}
+    pair = Estimate.of(quantity)
+    return {"value": pair.value, "u": None if pair.u is None or not math.isfinite(pair.u) else pair.u}

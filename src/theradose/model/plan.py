@@ -31,6 +31,9 @@ class PlannedDose:
         limit or without a stated uncertainty.
     basis : str
         What the dose counts (``this administration``, ``course of 4 cycles``, ``assumed: cycle 2``).
+    of_mean : bool
+        Whether the dose is the mean of published patients and its uncertainty their standard deviation; otherwise it is
+        the best estimate for this patient, the median.
     """
 
     target: str
@@ -39,6 +42,7 @@ class PlannedDose:
     limit: Limit | None = None
     p_exceed: float | None = None
     basis: str = ""
+    of_mean: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,12 @@ def _uncertainty(key: str, given: Any, value: float, unit: str) -> float:
         u = parse_quantity(given, unit)
     if u < 0:
         raise ValueError(f"a standard uncertainty is not negative, but '{text}' was given")
+    # A fraction near 0 may have an absolute uncertainty above its value.
+    if u > abs(value) and key != "absolute_u":
+        raise ValueError(
+            f"a standard uncertainty above the value leaves nothing known of it, but '{text}' was given: check whether "
+            "it is a percentage"
+        )
     return u
 
 

@@ -41,7 +41,7 @@ def _fraction(value: object) -> float | None:
         return None
     number = parse_quantity(value, "1")
     if not 0 <= number <= 1:
-        raise ValueError(f"a fraction lies between 0 and 1: write for example '{value} %'")
+        raise ValueError("a fraction lies between 0 and 1: write for example '6 %' or 0.06")
     return number
 
 

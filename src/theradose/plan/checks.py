@@ -46,12 +46,13 @@ def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
                 f"of {dose.limit.value_gy:g} Gy ({dose.limit.name}).",
                 dose.target,
             )
-        if dose.limit.kind == "target" and dose.dose_gy.value < dose.limit.value_gy:
+        lowest, words = _target(dose.limit)
+        if dose.limit.kind == "target" and dose.dose_gy.value < lowest:
             yield Finding(
                 "target-dose-not-reached",
                 "warning",
                 f"The best estimate of {dose.dose_gy.value:.3g} Gy ({dose.basis or dose.quantity}) is below the target "
-                f"of {dose.limit.value_gy:g} Gy ({dose.limit.name}).",
+                f"of {words} ({dose.limit.name}).",
                 dose.target,
             )
     for target, unknown in _by_target(doses, stated=False).items():
@@ -71,6 +72,14 @@ def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
             f"The interval and the probabilities leave out what nobody stated: {sources}.",
             target,
         )
+
+
+def _target(limit: Limit) -> tuple[float, str]:
+    """Return the least dose that a target asks for, and the target in words: a source may print a range."""
+    if limit.range_gy is None:
+        return limit.value_gy, f"{limit.value_gy:g} Gy"
+    lowest, highest = limit.range_gy
+    return lowest, f"{lowest:g} to {highest:g} Gy"
 
 
 def _by_target(doses: tuple[PlannedDose, ...], *, stated: bool) -> dict[str, list[PlannedDose]]:

@@ -1,7 +1,8 @@
 """Probability that a dose exceeds a limit, and the interval in which it lies.
 
 Doses are positive and their uncertainties are mostly of factors, so that the logarithm is taken as normal: the best
-estimate is the median, and the relative standard uncertainty c gives σ² = ln(1 + c²).
+estimate is the median, and the relative standard uncertainty c gives σ² = ln(1 + c²). Where the number is the mean of
+published patients and its uncertainty their standard deviation, the median lies below it by √(1 + c²).
 
 References
 ----------
@@ -29,7 +30,7 @@ def log_sigma(relative_u: float) -> float:
     return math.sqrt(math.log1p(relative_u**2))
 
 
-def probability_above(quantity: Uncertain, limit: float) -> float | None:
+def probability_above(quantity: Uncertain, limit: float, *, of_mean: bool = False) -> float | None:
     """Return the probability that the true value is above `limit`; ``None`` where no uncertainty is stated.
 
     Parameters
@@ -38,6 +39,8 @@ def probability_above(quantity: Uncertain, limit: float) -> float | None:
         Best estimate with its sources.
     limit : float
         In the same unit, positive.
+    of_mean : bool
+        Whether the estimate is a mean of patients, not the median.
 
     References
     ----------
@@ -45,7 +48,7 @@ def probability_above(quantity: Uncertain, limit: float) -> float | None:
     """
     if not quantity.contributions or quantity.value <= 0:
         return None
-    return NormalDist().cdf(math.log(quantity.value / limit) / log_sigma(quantity.relative_u))
+    return NormalDist().cdf(math.log(_median(quantity, of_mean) / limit) / log_sigma(quantity.relative_u))
 
 
 def upper_factor(relative_u: float, probability: float) -> float:
@@ -68,13 +71,15 @@ def interval_coverage() -> float:
     return float(load_yaml("plan.yaml")["interval_coverage"]["value"])
 
 
-def interval(quantity: Uncertain) -> tuple[float, float] | None:
+def interval(quantity: Uncertain, *, of_mean: bool = False) -> tuple[float, float] | None:
     """Return the central interval of a positive quantity, by convention of 95 %; ``None`` where none can be stated.
 
     Parameters
     ----------
     quantity : Uncertain
         Best estimate with its sources.
+    of_mean : bool
+        Whether the estimate is a mean of patients, not the median.
 
     Returns
     -------
@@ -88,11 +93,28 @@ def interval(quantity: Uncertain) -> tuple[float, float] | None:
     if not quantity.contributions or quantity.value <= 0:
         return None
     factor = upper_factor(quantity.relative_u, (1 - interval_coverage()) / 2)
-    return quantity.value / factor, quantity.value * factor
+    median = _median(quantity, of_mean)
+    return median / factor, median * factor
+
+
+def dose_interval(dose: PlannedDose) -> tuple[float, float] | None:
+    """Return the interval of a planned dose, Gy.
+
+    References
+    ----------
+    [JCGM101]_
+    """
+    return interval(dose.dose_gy, of_mean=dose.of_mean)
 
 
 def compare_with_limit(
-    *, target: str, dose_gy: Uncertain, limit: Limit | None, basis: str, quantity: DoseQuantity = "absorbed-dose"
+    *,
+    target: str,
+    dose_gy: Uncertain,
+    limit: Limit | None,
+    basis: str,
+    quantity: DoseQuantity = "absorbed-dose",
+    of_mean: bool = False,
 ) -> PlannedDose:
     """Return a dose beside a limit with the probability of exceeding it.
 
@@ -108,10 +130,16 @@ def compare_with_limit(
         What the dose counts.
     quantity : {"absorbed-dose", "BED", "EQD2"}
         What the dose is.
+    of_mean : bool
+        Whether it is a mean of patients, not the median.
 
     References
     ----------
     [JCGM101]_
     """
-    exceeded = None if limit is None else probability_above(dose_gy, limit.value_gy)
-    return PlannedDose(target, dose_gy, quantity, limit, exceeded, basis)
+    exceeded = None if limit is None else probability_above(dose_gy, limit.value_gy, of_mean=of_mean)
+    return PlannedDose(target, dose_gy, quantity, limit, exceeded, basis, of_mean)
+
+
+def _median(quantity: Uncertain, of_mean: bool) -> float:
+    return quantity.value / math.hypot(1.0, quantity.relative_u) if of_mean else quantity.value

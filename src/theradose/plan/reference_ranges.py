@@ -237,8 +237,9 @@ def _span_gy_gbq(row: ReferenceDose) -> tuple[float, float]:
     if row.range is not None:
         return _scaled(row, row.range[0]), _scaled(row, row.range[1])
     average = _scaled(row, row.mean if row.mean is not None else row.median)
-    ends = None if row.sd is None else interval(Uncertain(average, {"patients": _scaled(row, row.sd)}))
-    return ends or (average, average)
+    if row.sd is None:
+        return average, average
+    return interval(Uncertain(average, {"patients": _scaled(row, row.sd)}), of_mean=True) or (average, average)
 
 
 def _weighted(rows: Sequence[ReferenceDose], values: Sequence[float]) -> float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from theradose.model.result import ImageResult, Result
+from theradose.numbers import format_fixed, format_number, format_percent
 from theradose.report.alike import join_alike
 from theradose.report.blocks import Cell, Column, Row, Table, Tone, row
-from theradose.report.numbers import format_fixed, format_number, format_percent
 from theradose.report.summary import places_words, values_words
 
 _SHORT = 24

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from theradose.model.result import RegionResult, ResponseResult, Result
+from theradose.numbers import UNKNOWN, format_estimate, format_number, format_percent, words
 from theradose.report.blocks import Block, Cell, Column, Paragraph, Table, present, row, status_cell
 from theradose.report.inputs import ordered_regions
-from theradose.report.numbers import UNKNOWN, format_estimate, format_number, format_percent, words
 from theradose.report.summary import with_groups
 
 _MEANING = (

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from theradose.model.result import RegionResult, Result
+from theradose.numbers import (
+    NOT_STATED,
+    format_given,
+    format_number,
+    words,
+)
 from theradose.report.acquisition import evidence_table, image_table, planar_table, registration_table
 from theradose.report.biology import biology_section
 from theradose.report.blocks import (
@@ -27,12 +33,6 @@ from theradose.report.cycles import cycles_section, limit_tables
 from theradose.report.engines import engine_section
 from theradose.report.inputs import ReportImages
 from theradose.report.marrow import marrow_section
-from theradose.report.numbers import (
-    NOT_STATED,
-    format_given,
-    format_number,
-    words,
-)
 from theradose.report.published import published_table
 from theradose.report.readings import reading_blocks
 from theradose.report.region_tables import budget_table, dvh_table, fit_table, region_table

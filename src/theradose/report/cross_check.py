@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from theradose.model.result import Result
+from theradose.numbers import format_number
 from theradose.report.inputs import ReportImages
-from theradose.report.numbers import format_number
 from theradose.report.panels import (
     BAR_IN,
     DOSE_MAP,

@@ -15,7 +15,7 @@ from theradose.kinetics.evaluate import evaluate_fit, evaluate_tia
 from theradose.model.curve import CurveFit, TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.model.result import Estimate
-from theradose.report.numbers import format_estimate, format_fixed, format_number, format_percent
+from theradose.numbers import format_estimate, format_fixed, format_number, format_percent
 from theradose.report.style import (
     ACCENT,
     HAIRLINE,

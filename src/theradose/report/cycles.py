@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from theradose.model.document import Estimate
 from theradose.model.result import Result
 from theradose.model.result_cycles import CumulativeResult, CycleDoseResult, CyclesResult, LimitResult
-from theradose.report.blocks import Block, Cell, Column, Illustration, Paragraph, Row, Table, present, row
-from theradose.report.numbers import (
+from theradose.numbers import (
     UNKNOWN,
     format_estimate,
     format_given,
@@ -17,6 +16,7 @@ from theradose.report.numbers import (
     format_probability,
     words,
 )
+from theradose.report.blocks import Block, Cell, Column, Illustration, Paragraph, Row, Table, present, row
 from theradose.report.style import (
     ACCENT,
     HAIRLINE,

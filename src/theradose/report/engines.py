@@ -14,15 +14,15 @@ from theradose.model.result import (
     Result,
     StatisticsResult,
 )
-from theradose.report.blocks import Block, Cell, Column, Fact, Facts, Illustration, Paragraph, Table, present, row
-from theradose.report.inputs import ordered_regions
-from theradose.report.numbers import (
+from theradose.numbers import (
     format_estimate,
     format_fixed,
     format_number,
     format_percent,
     format_sampled,
 )
+from theradose.report.blocks import Block, Cell, Column, Fact, Facts, Illustration, Paragraph, Table, present, row
+from theradose.report.inputs import ordered_regions
 from theradose.report.summary import with_groups
 
 _STOPPED: dict[StoppedBy, str] = {

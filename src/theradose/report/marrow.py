@@ -7,8 +7,7 @@ from typing import Any
 
 from theradose.data import load_yaml
 from theradose.model.result import Estimate, Result
-from theradose.report.blocks import Block, Cell, Column, Illustration, Paragraph, Table, present, row
-from theradose.report.numbers import (
+from theradose.numbers import (
     NOT_STATED,
     UNKNOWN,
     format_estimate,
@@ -18,6 +17,7 @@ from theradose.report.numbers import (
     format_percent,
     words,
 )
+from theradose.report.blocks import Block, Cell, Column, Illustration, Paragraph, Table, present, row
 
 METHODS = ("image", "blood")
 """Keys of ``marrow`` in the result, in the order of the columns."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from theradose.model.arrays import Array
+from theradose.numbers import format_number
 from theradose.report.marrow_comparison import (
     CycleComparison,
     ExampleCurve,
@@ -16,7 +17,6 @@ from theradose.report.marrow_comparison import (
     ModelDoses,
     PairAgreement,
 )
-from theradose.report.numbers import format_number
 from theradose.report.style import ACCENT, HAIRLINE, INK, MUTED, PALETTE, WARNING
 
 if TYPE_CHECKING:

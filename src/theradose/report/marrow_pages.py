@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from theradose.model.arrays import Array
+from theradose.numbers import UNKNOWN, format_fixed, format_number
 from theradose.report.curves import FONTS
 from theradose.report.marrow_comparison import (
     Analysis,
@@ -29,7 +30,6 @@ from theradose.report.marrow_drawings import (
     draw_late,
     draw_scatter,
 )
-from theradose.report.numbers import UNKNOWN, format_fixed, format_number
 from theradose.report.style import INK, MUTED, WARNING, figure_style, new_figure
 from theradose.statistics.agreement import BlandAltman, Interval
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from theradose.model.arrays import Array
 from theradose.model.region import RegionKind
+from theradose.numbers import format_given
 from theradose.report.inputs import ReportImages
-from theradose.report.numbers import format_given
 from theradose.report.planes import View
 from theradose.report.scene import Scene
 from theradose.report.style import HAIRLINE, INK, MUTED, fading

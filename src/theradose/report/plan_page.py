@@ -8,28 +8,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from theradose.model.document import Estimate
 from theradose.model.finding import Finding, Severity
 from theradose.model.limit import Limit
 from theradose.model.plan import Plan, PlannedDose
-from theradose.model.result import Estimate
-from theradose.plan.probability import interval, interval_coverage
-from theradose.provenance import package_version
-from theradose.report.alike import join_alike
-from theradose.report.content import BANNER
-from theradose.report.numbers import (
-    UNKNOWN,
+from theradose.numbers import (
     format_estimate,
     format_given,
+    format_given_percent,
     format_number,
-    format_percent,
     format_probability,
     words,
 )
+from theradose.plan.probability import dose_interval, interval_coverage
+from theradose.plan.wording import ends_words, interval_words, with_u
+from theradose.provenance import package_version
+from theradose.report.alike import join_alike
+from theradose.report.content import BANNER
 from theradose.report.typeset import typeset
 from theradose.uncertainty import Uncertain
+from theradose.units import MBQ_PER_GBQ
 
 _TEMPLATE = "plan.typ"
-_MBQ_PER_GBQ = 1000.0
 _SIGNATURES = ("medical physics expert, name and date", "physician, name and date")
 _SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 _QUANTITIES = {"absorbed-dose": "", "BED": "BED", "EQD2": "EQD2"}
@@ -66,7 +66,7 @@ def page_content(plan: Plan) -> dict[str, Any]:
         "subject": plan.subject,
         "summary": plan.summary,
         "statement": BANNER,
-        "coverage": format_percent(interval_coverage()),
+        "coverage": format_given_percent(interval_coverage()),
         "result": None if plan.activity_mbq is None else _activity(plan.activity_mbq, plan),
         "level": None if plan.level is None else plan.level.model_dump(),
         "doses": [_dose_row(dose, limits) for dose in plan.doses],
@@ -88,25 +88,16 @@ def page_content(plan: Plan) -> dict[str, Any]:
 
 
 def _activity(activity_mbq: Uncertain, plan: Plan) -> dict[str, str]:
-    scale, unit = (_MBQ_PER_GBQ, "GBq") if activity_mbq.value >= _MBQ_PER_GBQ else (1.0, "MBq")
+    scale, unit = (MBQ_PER_GBQ, "GBq") if activity_mbq.value >= MBQ_PER_GBQ else (1.0, "MBq")
     activity = activity_mbq / scale
     if activity.contributions:
-        value, known = _with_u(activity), f"{format_percent(interval_coverage())} interval {_interval(activity)} {unit}"
+        value, known = with_u(activity), interval_words(activity, unit)
     elif plan.accepted_probability is not None:
-        accepted = format_percent(plan.accepted_probability)
+        accepted = format_given_percent(plan.accepted_probability)
         value, known = format_number(activity.value, digits=4), f"above a limit with {accepted} probability"
     else:
         value, known = format_given(activity.value), "uncertainty not stated"
     return {"label": plan.activity_meaning, "value": f"{value} {unit}", "interval": known}
-
-
-def _with_u(quantity: Uncertain) -> str:
-    return format_estimate(Estimate(value=quantity.value, u=quantity.u if quantity.contributions else None))
-
-
-def _interval(quantity: Uncertain) -> str:
-    ends = interval(quantity)
-    return UNKNOWN if ends is None else " – ".join(map(format_number, ends))
 
 
 def _lettered(doses: tuple[PlannedDose, ...]) -> dict[str, tuple[str, Limit]]:
@@ -124,8 +115,8 @@ def _dose_row(dose: PlannedDose, limits: dict[str, tuple[str, Limit]]) -> dict[s
     return {
         "target": words(dose.target),
         "basis": ", ".join(filter(None, (dose.basis, _QUANTITIES[dose.quantity]))),
-        "dose": _with_u(dose.dose_gy),
-        "interval": _interval(dose.dose_gy),
+        "dose": format_estimate(Estimate.of(dose.dose_gy)),
+        "interval": ends_words(dose.dose_gy, of_mean=dose.of_mean),
         "limit": "" if limit is None else ("≥ " if limit.kind == "target" else "") + format_given(limit.value_gy),
         "letter": "" if limit is None else limits[limit.name][0],
         "p": "" if limit is None else format_probability(dose.p_exceed),
@@ -135,7 +126,7 @@ def _dose_row(dose: PlannedDose, limits: dict[str, tuple[str, Limit]]) -> dict[s
 
 def _bar(dose: PlannedDose, limit: Limit) -> dict[str, Any]:
     """Return dose and interval as parts of the limit, with the tone in which they are drawn."""
-    ends = interval(dose.dose_gy)
+    ends = dose_interval(dose)
     low, high = (dose.dose_gy.value, dose.dose_gy.value) if ends is None else ends
     if limit.kind == "target":
         tone = "good" if low >= limit.value_gy else "warning"
@@ -156,7 +147,7 @@ def _limit_note(limit: Limit) -> dict[str, str]:
     elif limit.u_gy is not None:
         spread = f" ± {format_given(limit.u_gy)} Gy"
     what = " ".join(filter(None, (_QUANTITIES[limit.quantity], limit.kind, "per", limit.span)))
-    text = f"{words(limit.name)}: {what}{spread}" + (f"; {limit.condition}" if limit.condition else "")
+    text = f"{limit.name}: {what}{spread}" + (f"; {limit.condition}" if limit.condition else "")
     return {
         "text": text,
         "origin": "from external beams" if limit.origin == "EBRT" else "",

@@ -20,8 +20,8 @@ from theradose.model.result import (
     ThyroidResult,
     WholeBodyResult,
 )
+from theradose.numbers import format_estimate, format_percent
 from theradose.report.inputs import ReportCurves, ordered_regions
-from theradose.report.numbers import format_estimate, format_percent
 from theradose.report.style import (
     ACCENT,
     HAIRLINE,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from theradose.model.result import PublishedResult, Result
+from theradose.numbers import UNKNOWN, format_estimate, format_number
 from theradose.report.blocks import Cell, Column, Table, Tone, row
-from theradose.report.numbers import UNKNOWN, format_estimate, format_number
 
 _TONES: dict[str, Tone] = {"within": "good", "below": "warning", "above": "warning"}
 

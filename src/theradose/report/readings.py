@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from theradose.model.result import BudgetResult, Estimate, FitResult, Result, ThyroidResult, WholeBodyResult
+from theradose.numbers import UNKNOWN, format_estimate, format_fixed, format_percent
 from theradose.report.blocks import Block, Cell, Column, Row, Table, row
-from theradose.report.numbers import UNKNOWN, format_estimate, format_fixed, format_percent
 
 MARROW_METHODS = {"blood": "red marrow by blood", "image": "red marrow by image"}
 """How the methods of red marrow dosimetry are called in tables."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from theradose.model.region import OutlinedOn
 from theradose.model.result import DvhResult, RegionResult, Result
+from theradose.numbers import format_estimate, format_fixed, format_number, format_percent, words
 from theradose.report.blocks import Cell, Column, Table, row
 from theradose.report.inputs import ordered_regions
-from theradose.report.numbers import format_estimate, format_fixed, format_number, format_percent, words
 from theradose.report.readings import reading_models
 from theradose.report.summary import region_name, with_groups
 from theradose.uncertainty import SOURCE_GROUPS

@@ -14,8 +14,7 @@ from typing import Any
 from theradose.data import load_yaml
 from theradose.model.region import RegionKind
 from theradose.model.result import Estimate, RegionResult, ReportingItem, Result
-from theradose.report.inputs import ordered_regions
-from theradose.report.numbers import (
+from theradose.numbers import (
     NOT_STATED,
     format_estimate,
     format_fixed,
@@ -25,6 +24,7 @@ from theradose.report.numbers import (
     format_percent,
     format_unit,
 )
+from theradose.report.inputs import ordered_regions
 
 _LISTED = 4
 """Regions named in a value before the rest is only counted."""

@@ -10,8 +10,8 @@ import numpy as np
 from theradose.model.arrays import Array
 from theradose.model.region import RegionKind
 from theradose.model.result import RegionResult, Result
+from theradose.numbers import format_given
 from theradose.report.inputs import ReportImages, ordered_regions
-from theradose.report.numbers import format_given
 from theradose.report.planes import Display, body_window, limited
 
 BODY_HU = -400.0

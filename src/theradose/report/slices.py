@@ -9,8 +9,8 @@ import numpy as np
 from theradose.model.arrays import Array
 from theradose.model.region import RegionKind
 from theradose.model.result import RegionResult, Result
+from theradose.numbers import format_estimate, format_number
 from theradose.report.inputs import ReportImages
-from theradose.report.numbers import format_estimate, format_number
 from theradose.report.panels import (
     ACTIVITY_MAP,
     BAR_IN,

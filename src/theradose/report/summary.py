@@ -10,6 +10,15 @@ from typing import Any
 from theradose.model.finding import Severity
 from theradose.model.region import RegionKind
 from theradose.model.result import RegionResult, Result
+from theradose.numbers import (
+    NOT_STATED,
+    UNKNOWN,
+    format_estimate,
+    format_fixed,
+    format_given,
+    format_given_unit,
+    format_unit,
+)
 from theradose.report.alike import Alike, join_alike
 from theradose.report.blocks import (
     Block,
@@ -27,15 +36,6 @@ from theradose.report.blocks import (
     present,
 )
 from theradose.report.inputs import ordered_regions
-from theradose.report.numbers import (
-    NOT_STATED,
-    UNKNOWN,
-    format_estimate,
-    format_fixed,
-    format_given,
-    format_given_unit,
-    format_unit,
-)
 from theradose.report.readings import marrow_sites, reading_budget, reading_rows
 from theradose.report.reporting import administrations, duration_words, engine_words, study_value
 

@@ -22,17 +22,17 @@ from theradose.data import load_yaml
 from theradose.model.arrays import Array, frozen
 from theradose.model.cycles import Absence
 from theradose.model.limit import Limit
-from theradose.plan.history import mono_exponential_bed
+from theradose.plan.cycles.cycle import Cycle, CycleDose
+from theradose.plan.cycles.history import mono_exponential_bed
 from theradose.plan.inputs.prrt import PrrtInput
-from theradose.plan.ledger import Cycle, CycleDose
 from theradose.plan.probability import log_sigma
-from theradose.plan.prrt import PrrtRequest, plan_prrt
+from theradose.plan.prrt.planner import PrrtRequest, plan_prrt
 from theradose.uncertainty import Uncertain
+from theradose.units import MBQ_PER_GBQ
 
 KIDNEYS = ("left-kidney", "right-kidney")
 _FILE = "simulation/cycles.yaml"
 _STREAM = 7
-_MBQ_PER_GBQ = 1000.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +67,7 @@ class VirtualCourse:
         doses = {}
         for row, kidney in enumerate(KIDNEYS):
             if self.present(kidney, cycle):
-                true = self.per_activity_gy_gbq[row, cycle - 1] * activity_mbq / _MBQ_PER_GBQ
+                true = self.per_activity_gy_gbq[row, cycle - 1] * activity_mbq / MBQ_PER_GBQ
                 found = _with_sources(float(true * self.error[row, cycle - 1]), kidney, spec["measurement"]["value"])
                 doses[kidney] = CycleDose(found, _bed(found, kidney, spec["course"]["value"]))
         return Cycle(cycle, activity_mbq, None, doses)
@@ -75,7 +75,7 @@ class VirtualCourse:
     def delivered_gy(self, activities_mbq: list[float]) -> dict[str, float]:
         """Return the true dose of the kidneys that the patient still has at the end."""
         cycles = len(activities_mbq)
-        given = self.per_activity_gy_gbq[:, :cycles] @ np.array(activities_mbq) / _MBQ_PER_GBQ
+        given = self.per_activity_gy_gbq[:, :cycles] @ np.array(activities_mbq) / MBQ_PER_GBQ
         return {name: float(dose) for name, dose in zip(KIDNEYS, given, strict=True) if self.present(name, cycles)}
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from theradose.numbers import format_given, format_number
 from theradose.provenance import package_version, software_versions
 from theradose.report.blocks import Cell, Column, Fact, Row, Table, row
 from theradose.report.certificate import Certificate, write_certificate
-from theradose.report.numbers import format_given, format_number
 from theradose.validation.case import Case, group_names
 from theradose.validation.documents import stamped, write_document
 from theradose.validation.suite import CaseResult, SuiteResult

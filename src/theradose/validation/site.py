@@ -10,8 +10,8 @@ from theradose.errors import StudyError, TheradoseError
 from theradose.formats.calibration_record import read_calibration_record
 from theradose.model.calibration import CalibrationRecord
 from theradose.model.result import Estimate, FindingResult, RegionResult, Result
+from theradose.numbers import NOT_STATED
 from theradose.provenance import hash_file, hash_parameters
-from theradose.report.numbers import NOT_STATED
 from theradose.uncertainty import Uncertain
 from theradose.validation.documents import stamped, write_document
 from theradose.validation.site_certificate import write_site_certificate

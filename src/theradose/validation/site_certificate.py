@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from theradose.data import load_yaml
+from theradose.numbers import NOT_STATED, format_estimate, format_given
 from theradose.report.blocks import Cell, Column, Fact, Row, Table, row
 from theradose.report.certificate import Certificate, write_certificate
-from theradose.report.numbers import NOT_STATED, format_estimate, format_given
 from theradose.report.summary import remarks
 from theradose.validation.certificate import SIGNATURES, verdict_cell, versions_and_hash
 from theradose.validation.site_document import NOT_JUDGED, WHOLE_PHANTOM, Check, SiteValidation

@@ -34,6 +34,7 @@ from theradose.model.study import Study
 from theradose.nuclides import load_constant
 from theradose.provenance import software_versions
 from theradose.report.reporting import reporting_items
+from theradose.units import MBQ_PER_GBQ
 from theradose.workflow.assemble_readings import (
     constants_of_marrow,
     marrow_result,
@@ -51,8 +52,6 @@ from theradose.workflow.planar_document import planar_results
 from theradose.workflow.published import published_findings, published_results
 from theradose.workflow.readings import Readings
 from theradose.workflow.tia_maps import map_uncertainty
-
-_MBQ_PER_GBQ = 1000.0
 
 
 def assemble_result(
@@ -216,7 +215,7 @@ def _region(case: Case, outcome: RegionOutcome) -> RegionResult:
         density_g_per_ml=outcome.mass.density_g_per_ml,
         recovery=None if recovery is None else estimate(recovery),
         dose_gy=estimate(dose),
-        dose_per_activity_gy_gbq=estimate(dose * _MBQ_PER_GBQ / case.administered_mbq),
+        dose_per_activity_gy_gbq=estimate(dose * MBQ_PER_GBQ / case.administered_mbq),
         alpha_gy=_alpha(outcome.dose),
         **meaning_fields(outcome.meaning),
         dvh=_dvh(outcome.doses, estimate(map_uncertainty(case, tia)).u),
@@ -239,7 +238,7 @@ def _planar_only(case: Case, outcome: PlanarOnlyOutcome) -> RegionResult:
         density_g_per_ml=None,
         recovery=None,
         dose_gy=estimate(dose),
-        dose_per_activity_gy_gbq=estimate(dose * _MBQ_PER_GBQ / case.administered_mbq),
+        dose_per_activity_gy_gbq=estimate(dose * MBQ_PER_GBQ / case.administered_mbq),
         alpha_gy=_alpha(outcome.dose),
         **meaning_fields(outcome.meaning),
         dvh=None,

@@ -7,6 +7,7 @@ from typing import Any
 from theradose.dose.marrow import DEFAULT_METHOD
 from theradose.model.result import ConstantResult, Estimate, ThyroidResult, WholeBodyResult
 from theradose.nuclides import Nuclide
+from theradose.units import MBQ_PER_GBQ
 from theradose.workflow.case import Case
 from theradose.workflow.document_parts import (
     budget_lines,
@@ -21,7 +22,6 @@ from theradose.workflow.marrow_image import ImageMarrow
 from theradose.workflow.marrow_image_document import image_marrow_document
 from theradose.workflow.readings import Readings
 
-_MBQ_PER_GBQ = 1e3
 _UNKNOWN = Estimate(value=None, u=None)
 
 
@@ -49,7 +49,7 @@ def thyroid_result(case: Case, readings: Readings) -> ThyroidResult | None:
         dose_gy=_UNKNOWN if dose is None else estimate(dose.dose_gy),
         dose_per_activity_gy_gbq=_UNKNOWN
         if dose is None
-        else estimate(dose.dose_gy * _MBQ_PER_GBQ / case.administered_mbq),
+        else estimate(dose.dose_gy * MBQ_PER_GBQ / case.administered_mbq),
         budget=() if dose is None else budget_lines(dose.dose_gy),
         **integral_fields(case, thyroid.tia),
     )

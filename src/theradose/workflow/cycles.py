@@ -10,14 +10,15 @@ from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.result import Result
 from theradose.model.result_cycles import CyclesResult, LimitResult
-from theradose.plan.accumulation import Accumulation
-from theradose.plan.cycle_names import canonical_choice, name_findings
-from theradose.plan.ledger import Cycle, build_ledger
-from theradose.plan.ledger_document import ledger_result
+from theradose.plan.cycles.accumulation import Accumulation
+from theradose.plan.cycles.between_cycles import patient_course
+from theradose.plan.cycles.cycle import Cycle
+from theradose.plan.cycles.document import ledger_result
+from theradose.plan.cycles.ledger import build_ledger
+from theradose.plan.cycles.limits import limits_that_bind, not_evaluated, past_against
+from theradose.plan.cycles.names import canonical_choice, name_findings
 from theradose.plan.limits import limit_named
 from theradose.plan.probability import probability_above
-from theradose.plan.prrt import patient_course
-from theradose.plan.prrt_limits import limits_that_bind, not_evaluated, past_against
 from theradose.workflow.case import Case
 from theradose.workflow.ledger import cycle_of_result, read_cycle_result, require_one_course, restated_findings
 from theradose.workflow.limit_files import limits_with_files

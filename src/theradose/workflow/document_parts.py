@@ -82,14 +82,6 @@ def constant_result(constant: Constant) -> ConstantResult:
     )
 
 
-def pair_document(quantity: Uncertain | None) -> dict[str, float | None]:
-    """Return ``value`` and ``u`` of an :func:`estimate`, as a document; both ``None`` without a quantity."""
-    if quantity is None:
-        return {"value": None, "u": None}
-    pair = estimate(quantity)
-    return {"value": pair.value, "u": None if pair.u is None else finite(pair.u)}
-
-
 def _curve(curve: TimeActivityCurve) -> CurveResult:
     return CurveResult(
         t_h=tuple(curve.t_h.tolist()),

@@ -14,13 +14,13 @@ from theradose.dose.engines import INTERRUPTED, DoseRequest, Progress, Transport
 from theradose.dose.transported import map_mean, voxel_noise
 from theradose.errors import PhysicsError, StudyError
 from theradose.formats.nifti import is_nifti, write_nifti
+from theradose.model.document import pair_document
 from theradose.model.dose import DoseMap
 from theradose.model.finding import Finding
 from theradose.model.grid import Volume
 from theradose.model.region import RegionVoxels
 from theradose.nuclides import NuclearData, load_nuclide
 from theradose.provenance import hash_file, software_versions
-from theradose.workflow.document_parts import pair_document
 from theradose.workflow.engine_document import compared_region, engine_fields
 from theradose.workflow.map_files import check_material_names, read_density, read_map, read_materials
 

@@ -17,10 +17,11 @@ from theradose.kinetics.single_time_point import (
     single_time_point_methods,
 )
 from theradose.model.curve import CurveFit, TimeIntegratedActivity
+from theradose.model.document import pair_document
 from theradose.model.finding import Finding
 from theradose.nuclides import Nuclide, load_nuclide
 from theradose.report.curves import CurvePage, write_curve_pages, write_curve_summary
-from theradose.workflow.document_parts import finite, pair_document
+from theradose.workflow.document_parts import finite
 
 
 @dataclass(frozen=True, slots=True)

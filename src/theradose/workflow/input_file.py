@@ -15,6 +15,7 @@ from theradose.errors import TheradoseError
 from theradose.model.study import StudyPart
 
 Part = TypeVar("Part", bound=StudyPart)
+_MERGE = "<<"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,21 @@ class InputKind(Generic[Part]):
     begins: str
 
 
+class _StrictLoader(yaml.SafeLoader):
+    """A loader that refuses a key given twice, of which YAML readers silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen and key.value != _MERGE:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key '{key.value}' is given twice", key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def read_input(path: Path, kind: InputKind[Part]) -> Part:
     """Read and check a file.
 
@@ -53,7 +69,7 @@ def read_input(path: Path, kind: InputKind[Part]) -> Part:
     if not path.is_file():
         raise kind.error(f"There is no {kind.noun} file '{path}': {kind.missing}.", code=f"{kind.noun}-missing")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
     except (yaml.YAMLError, ValueError) as error:
         # PyYAML lets the error of an impossible date or of a wrong encoding through as it is.
         line = getattr(getattr(error, "problem_mark", None), "line", None)

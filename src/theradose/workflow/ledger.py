@@ -12,12 +12,12 @@ from theradose.model.finding import Finding
 from theradose.model.region import RegionKind
 from theradose.model.result import BudgetResult, RegionResult, Result
 from theradose.model.stated import Stated
-from theradose.plan.forecast import MBQ_PER_GBQ
-from theradose.plan.history import bed_by_half_life
-from theradose.plan.ledger import Cycle, CycleDose
+from theradose.plan.cycles.cycle import Cycle, CycleDose
+from theradose.plan.cycles.history import bed_by_half_life
 from theradose.report.document import read_result
 from theradose.store.runs import RESULT_DOCUMENT, run_folder
 from theradose.uncertainty import Uncertain
+from theradose.units import MBQ_PER_GBQ
 
 _KINDS = (RegionKind.ORGAN.value, RegionKind.LESION.value)
 _MARROW = {"blood": "red-marrow-by-blood", "image": "red-marrow-by-image"}

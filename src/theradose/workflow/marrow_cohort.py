@@ -25,6 +25,7 @@ from theradose.report.marrow_comparison import (
     TreatmentName,
 )
 from theradose.statistics.agreement import bland_altman, concordance, pearson, spearman
+from theradose.units import MBQ_PER_GBQ
 from theradose.workflow.marrow import BLOOD_MODELS, BloodMarrow
 from theradose.workflow.marrow_late import PHASES, PublishedFits, weighted_change
 from theradose.workflow.marrow_published import published_dose
@@ -35,7 +36,6 @@ Measured = BloodMarrow | VoiMarrow
 _NO_ACTIVITY = "The administered activity is not stated."
 _NOT_PHYSICAL = "A rate of the unbounded fit is not positive, or its area is not."
 _MGY_PER_GY = 1e3
-_MBQ_PER_GBQ = 1e3
 _FEWEST_PATIENTS = 3
 
 
@@ -263,7 +263,7 @@ def _published_dose(result: Measured, fit: UnweightedFit | None, nuclide: Nuclid
 
 def _per_activity(result: Measured) -> float | None:
     activity = result.treatment.activity_mbq
-    return None if activity is None else _MGY_PER_GY * _MBQ_PER_GBQ / activity
+    return None if activity is None else _MGY_PER_GY * MBQ_PER_GBQ / activity
 
 
 def _refusal(result: Measured, model: str) -> str:

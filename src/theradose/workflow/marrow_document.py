@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from theradose.model.curve import CurveFit
+from theradose.model.document import pair_document
 from theradose.model.finding import Finding
 from theradose.nuclides import Nuclide
-from theradose.workflow.document_parts import budget_document, constant_document, finite, pair_document
+from theradose.units import MBQ_PER_GBQ
+from theradose.workflow.document_parts import budget_document, constant_document, finite
 from theradose.workflow.marrow import BLOOD_MODELS, BloodMarrow, constants_used
 from theradose.workflow.marrow_published import distribution
-
-_MBQ_PER_GBQ = 1e3
 
 
 def blood_document(
@@ -82,8 +82,8 @@ def _cohort(results: Sequence[BloodMarrow]) -> dict[str, Any]:
         if activity is None:
             continue
         for fit in result.tia.fits:
-            doses.setdefault(fit.model, []).append(result.self_gy_of(fit) * _MBQ_PER_GBQ / activity)
-        doses["chosen"].append(result.dose.self_gy.value * _MBQ_PER_GBQ / activity)
+            doses.setdefault(fit.model, []).append(result.self_gy_of(fit) * MBQ_PER_GBQ / activity)
+        doses["chosen"].append(result.dose.self_gy.value * MBQ_PER_GBQ / activity)
     return {
         "treatments": len(results),
         "self_gy_per_gbq": {name: distribution(values) for name, values in doses.items() if values},

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from theradose.model.curve import CurveFit
+from theradose.model.document import pair_document
 from theradose.model.transform import Registration
-from theradose.workflow.document_parts import budget_document, constant_document, finite, pair_document
+from theradose.workflow.document_parts import budget_document, constant_document, finite
 from theradose.workflow.marrow_image import ImageMarrow
 
 

@@ -20,11 +20,11 @@ from theradose.dose.svalues import DEFAULT_SEX
 from theradose.kinetics.published import UnweightedFit
 from theradose.nuclides import Nuclide
 from theradose.uncertainty import Uncertain
+from theradose.units import MBQ_PER_GBQ
 from theradose.workflow.marrow import BLOOD_MODELS, BloodMarrow
 from theradose.workflow.marrow_late import early_samples, late_sample_time_h, published_fits, weighted_change
 
 _MGY_PER_GY = 1e3
-_MBQ_PER_GBQ = 1e3
 SOURCE = "10.1186/s40658-024-00615-5"
 ASSUMPTIONS = (
     "unweighted least squares without bounds",
@@ -100,7 +100,7 @@ def published_dose(result: BloodMarrow, fit: UnweightedFit | None, nuclide: Nucl
         specimen_tia_mbq_h_per_l=Uncertain(fit.area), specimen="blood", haematocrit=None, ratio=Uncertain(1.0)
     )
     request = MarrowRequest(concentration.marrow, nuclide, result.treatment.sex or DEFAULT_SEX)
-    return marrow_dose_by_s_value(request)[0].self_gy.value * _MGY_PER_GY * _MBQ_PER_GBQ / activity
+    return marrow_dose_by_s_value(request)[0].self_gy.value * _MGY_PER_GY * MBQ_PER_GBQ / activity
 
 
 def distribution(values: Sequence[float]) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def half_lives(fits: Sequence[UnweightedFit | None]) -> dict[str, Any]:
 
 def _our_doses(results: Sequence[BloodMarrow], model: str) -> list[float]:
     return [
-        result.self_gy_of(fit) * _MGY_PER_GY * _MBQ_PER_GBQ / result.treatment.activity_mbq
+        result.self_gy_of(fit) * _MGY_PER_GY * MBQ_PER_GBQ / result.treatment.activity_mbq
         for result in results
         for fit in result.tia.fits
         if fit.model == model and result.treatment.activity_mbq is not None

@@ -13,8 +13,8 @@ from theradose.model.curve import CurveFit, TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.model.samples import Treatment
 from theradose.uncertainty import Uncertain
+from theradose.units import MBQ_PER_GBQ
 
-_MBQ_PER_GBQ = 1e3
 Result = TypeVar("Result")
 
 
@@ -25,7 +25,7 @@ def self_gy_of_fit(dose: MarrowDose, tia: TimeIntegratedActivity, fit: CurveFit)
 
 def dose_per_activity(dose: MarrowDose, activity_mbq: Uncertain) -> Uncertain:
     """Return the known dose per administered activity, Gy/GBq."""
-    return dose.dose_gy * _MBQ_PER_GBQ / activity_mbq
+    return dose.dose_gy * MBQ_PER_GBQ / activity_mbq
 
 
 def result_flags(tia: TimeIntegratedActivity, findings: Sequence[Finding]) -> tuple[str, ...]:

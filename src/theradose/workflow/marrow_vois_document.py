@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from theradose.model.document import pair_document
 from theradose.nuclides import Nuclide
-from theradose.workflow.document_parts import budget_document, constant_document, finite, pair_document
+from theradose.workflow.document_parts import budget_document, constant_document, finite
 from theradose.workflow.marrow_vois import VoiMarrow
 
 

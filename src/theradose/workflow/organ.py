@@ -19,11 +19,12 @@ from theradose.formats.s_table import read_s_table
 from theradose.formats.s_table_csv import write_s_table
 from theradose.formats.s_table_statement import Stated
 from theradose.formats.tables_organs import read_organ_activities
+from theradose.model.document import pair_document
 from theradose.model.finding import Finding
 from theradose.model.s_values import SValueTable
 from theradose.nuclides import NuclearData, load_nuclide
 from theradose.uncertainty import Uncertain
-from theradose.workflow.document_parts import budget_document, constant_document, pair_document
+from theradose.workflow.document_parts import budget_document, constant_document
 from theradose.workflow.map_files import read_density, read_materials
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from theradose.model.document import pair_document
 from theradose.model.plan import Plan, PlannedDose
-from theradose.plan.probability import interval, interval_coverage
+from theradose.plan.probability import dose_interval, interval, interval_coverage
 from theradose.provenance import software_versions
 from theradose.report.content import BANNER
-from theradose.uncertainty import Uncertain
-from theradose.workflow.document_parts import constant_document, pair_document
+from theradose.workflow.document_parts import constant_document
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "summary": plan.summary,
         "statement": BANNER,
         "activity_mbq": pair_document(plan.activity_mbq),
-        "activity_interval_mbq": None if plan.activity_mbq is None else _interval(plan.activity_mbq),
+        "activity_interval_mbq": None if plan.activity_mbq is None else _ends(interval(plan.activity_mbq)),
         "activity_meaning": plan.activity_meaning,
         "accepted_probability": plan.accepted_probability,
         "interval_coverage": interval_coverage(),
@@ -39,8 +39,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _interval(quantity: Uncertain) -> list[float] | None:
-    ends = interval(quantity)
+def _ends(ends: tuple[float, float] | None) -> list[float] | None:
     return None if ends is None else list(ends)
 
 
@@ -50,7 +49,7 @@ def _dose(dose: PlannedDose) -> dict[str, Any]:
         "basis": dose.basis,
         "quantity": dose.quantity,
         "dose_gy": pair_document(dose.dose_gy),
-        "interval_gy": _interval(dose.dose_gy),
+        "interval_gy": _ends(dose_interval(dose)),
         "limit_gy": None if dose.limit is None else dose.limit.value_gy,
         "p_exceed": dose.p_exceed,
         "limit": None if dose.limit is None else dose.limit.model_dump(mode="json"),

@@ -7,10 +7,10 @@ from pathlib import Path
 from theradose.errors import PlanError, StudyError
 from theradose.model.finding import Finding
 from theradose.model.result import Result
-from theradose.plan.history import stated_cycle
+from theradose.plan.cycles.cycle import Cycle
+from theradose.plan.cycles.history import stated_cycle
 from theradose.plan.inputs.prrt import PrrtInput
-from theradose.plan.ledger import Cycle
-from theradose.plan.prrt import PrrtRequest
+from theradose.plan.prrt.planner import PrrtRequest
 from theradose.plan.therapies import load_therapies
 from theradose.workflow.ledger import (
     cycle_of_result,

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from theradose.acquire.blood import read_blood
 from theradose.acquire.uptake import read_uptake
-from theradose.dose.radioiodine import NUCLIDE
+from theradose.dose.radioiodine.constants import NUCLIDE
 from theradose.errors import PlanError
 from theradose.model.samples import BloodSeries
 from theradose.nuclides import load_nuclide
-from theradose.plan.blood import BLOOD, DtcRequest
 from theradose.plan.inputs.dtc import DtcInput
 from theradose.plan.inputs.mibg import MibgInput
 from theradose.plan.inputs.radioiodine import Tracer
 from theradose.plan.inputs.thyroid import ThyroidInput
-from theradose.plan.mibg import MibgRequest
-from theradose.plan.radioiodine import MeasuredResidence
-from theradose.plan.uptake import ThyroidRequest, check_uptake, uptake_residence
+from theradose.plan.radioiodine.blood import BLOOD, DtcRequest
+from theradose.plan.radioiodine.mibg import MibgRequest
+from theradose.plan.radioiodine.residence import MeasuredResidence
+from theradose.plan.radioiodine.uptake import ThyroidRequest, check_uptake, uptake_residence
 from theradose.quantify.samples import SampleOptions, early_area_findings, excess_findings, sample_curve
 from theradose.quantify.thyroid import UptakeOptions, uptake_curve
 from theradose.quantify.whole_body import WHOLE_BODY, ProbeOptions

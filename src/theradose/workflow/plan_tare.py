@@ -11,7 +11,7 @@ import numpy as np
 
 from theradose.acquire.load import load_ct, load_emission, load_map
 from theradose.acquire.regions import load_regions
-from theradose.dose.tare_products import load_product
+from theradose.dose.tare.products import load_product
 from theradose.errors import PlanError, TheradoseError
 from theradose.model.contour import ContourSet
 from theradose.model.finding import Finding
@@ -19,8 +19,8 @@ from theradose.model.grid import DensityMap, Grid, Volume
 from theradose.model.region import RegionVoxels, Segmentation
 from theradose.nuclides import load_nuclide
 from theradose.plan.inputs.tare import ImageInput, TareInput
-from theradose.plan.tare_request import TareImage, TareRequest
-from theradose.plan.tare_verification import BREMSSTRAHLUNG
+from theradose.plan.tare.request import TareImage, TareRequest
+from theradose.plan.tare.verification import BREMSSTRAHLUNG
 from theradose.quantify.activity import to_activity_map
 from theradose.spatial.density import density_map
 from theradose.spatial.naming import canonical_region

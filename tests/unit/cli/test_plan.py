@@ -55,6 +55,11 @@ def test_json_is_one_document(command, plan_file):
         ({"colour": "red"}, "this key is not known", "plan-invalid"),
         ({"intended_activty": "7.4 GBq"}, "did you mean 'intended_activity'?", "plan-invalid"),
         ({"verification_image": {"date": "2026-03-01"}}, "verification_image.done: it is needed", "plan-invalid"),
+        (
+            {"limits": [{"organ": "kidneys", "value": "20", "origin": "label", "source": "x"}]},
+            "'20' has no unit",
+            "plan-invalid",
+        ),
         ({"limits": ["kidneys-none"]}, "is not a limit known here", "limit-unknown"),
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from theradose.dose.blood import (
+from theradose.dose.radioiodine.blood import (
     SINGLE_MEASUREMENT,
     activity_for_blood_dose,
     blood_dose,
@@ -16,7 +16,7 @@ from theradose.dose.blood import (
     blood_dose_per_activity,
     residence_of_retention,
 )
-from theradose.dose.thyroid import (
+from theradose.dose.radioiodine.thyroid import (
     ENERGY_CHOICES,
     UptakeByTransfer,
     UptakeOfFraction,
@@ -24,7 +24,7 @@ from theradose.dose.thyroid import (
     thyroid_dose,
     thyroid_energy,
 )
-from theradose.dose.whole_body import (
+from theradose.dose.radioiodine.whole_body import (
     residence_of_half_life,
     second_activity,
     whole_body_activity,

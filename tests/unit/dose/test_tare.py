@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theradose.dose.tare import (
+from theradose.dose.tare.bsa import body_surface_area_m2, bsa_activity
+from theradose.dose.tare.compartments import ActivityRatio, Compartment, ConcentrationRatio, PerfusedVolume
+from theradose.dose.tare.mean_dose import (
     compartment_activity_mbq,
     compartment_dose_gy,
     lung_activity_mbq,
@@ -15,9 +17,7 @@ from theradose.dose.tare import (
     mono_activity_mbq,
     mono_dose_gy,
 )
-from theradose.dose.tare_bsa import body_surface_area_m2, bsa_activity
-from theradose.dose.tare_compartments import ActivityRatio, Compartment, ConcentrationRatio, PerfusedVolume
-from theradose.dose.tare_products import load_product, product_keys
+from theradose.dose.tare.products import load_product, product_keys
 from theradose.errors import PhysicsError
 from theradose.uncertainty import Uncertain, propagate_monte_carlo
 
@@ -126,7 +126,10 @@ def test_counts_give_the_shunt():
         lung_shunt(lung_counts=Uncertain(6), liver_counts=ZERO)
 
 
-@pytest.mark.parametrize(("shunt", "factor"), [(0.05, 1), (0.10, 1), (0.12, 0.8), (0.17, 0.6), (0.21, 0)])
+@pytest.mark.parametrize(
+    ("shunt", "factor"),
+    [(0.05, 1), (0.0999, 1), (0.10, 0.8), (0.12, 0.8), (0.15, 0.6), (0.17, 0.6), (0.20, 0), (0.21, 0)],
+)
 def test_the_surface_rule_is_reduced_for_the_shunt(shunt, factor):
     full = bsa_activity(height_cm=175, weight_kg=75, tumour_fraction=0.1, shunt=0.0).activity_mbq
     reduced = bsa_activity(height_cm=175, weight_kg=75, tumour_fraction=0.1, shunt=shunt)

@@ -33,6 +33,8 @@ def test_value_and_uncertainty_in_the_unit_used_inside(given, expected):
         ({"value": "25 g", "u": "2 mL"}, "unit of volume"),
         ({"value": "25 g", "u": "-2 g"}, "not negative"),
         ({"value": "25 g", "u": 2}, "no unit"),
+        ({"value": "25 g", "u": "900 %"}, "above the value"),
+        ({"value": "25 g", "u": "26 g"}, "above the value"),
         ({"amount": "25 g"}, "is written"),
     ],
 )
@@ -52,6 +54,12 @@ def test_the_uncertainty_of_a_number_without_dimension_says_which_it_is():
     assert Input(mass="1 g", share={"value": "60 %", "absolute_u": "5 %"}).share.u == pytest.approx(0.05)
     with pytest.raises(ValidationError, match="relative_u"):
         Input(mass="1 g", share={"value": "60 %", "u": "5 %"})
+
+
+def test_a_small_fraction_may_be_less_than_its_uncertainty():
+    assert Input(mass="1 g", share={"value": "0.5 %", "absolute_u": "1 %"}).share.u == pytest.approx(0.01)
+    with pytest.raises(ValidationError, match="above the value"):
+        Input(mass="1 g", share={"value": "5 %", "relative_u": 20})
 
 
 def test_an_uncertainty_that_nobody_stated_is_not_zero():

@@ -5,8 +5,9 @@ from __future__ import annotations
 from theradose.model.cycles import CyclesChoice
 from theradose.model.limit import Limit
 from theradose.model.region import RegionKind
-from theradose.plan.between_cycles import Course, Spread, course_of
-from theradose.plan.ledger import Cycle, CycleDose, Ledger, build_ledger
+from theradose.plan.cycles.between_cycles import Course, Spread, course_of
+from theradose.plan.cycles.cycle import Cycle, CycleDose
+from theradose.plan.cycles.ledger import Ledger, build_ledger
 from theradose.uncertainty import Uncertain
 
 U = {"calibration:A": 0.03, "volume:{region}": 0.05, "fit:{region}": 0.06}

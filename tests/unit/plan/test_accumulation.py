@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theradose.errors import PlanError
-from theradose.plan.accumulation import Accumulation, accepted_activity, probability_of_any
+from theradose.plan.cycles.accumulation import Accumulation, accepted_activity, probability_of_any
 from theradose.uncertainty import Uncertain
 from unit.plan.courses import limit
 

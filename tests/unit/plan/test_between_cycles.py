@@ -5,7 +5,7 @@ import math
 import pytest
 
 from theradose.model.cycles import CyclesChoice
-from theradose.plan.between_cycles import assumed_spread, course_of, own_spread
+from theradose.plan.cycles.between_cycles import assumed_spread, course_of, own_spread
 
 NO_LESIONS = frozenset()
 

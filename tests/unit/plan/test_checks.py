@@ -45,6 +45,14 @@ def test_a_target_that_is_not_reached():
     assert codes(Uncertain(25, {"fit": 1}), kind="target") == []
 
 
+def test_a_range_of_targets_is_reached_from_its_lower_end_on():
+    """The label of glass microspheres prints 80 to 150 Gy: 120 Gy lie within it."""
+    within = {"kind": "target", "value_gy": 150, "range_gy": (80, 150)}
+    assert codes(Uncertain(120, {"fit": 1}), **within) == []
+    (finding,) = plan_findings(plan=plan(Uncertain(70, {"fit": 1}), **within))
+    assert finding.code == "target-dose-not-reached" and "80 to 150 Gy" in finding.message
+
+
 def test_no_uncertainty_is_never_zero():
     assert plan(Uncertain(10)).doses[0].p_exceed is None
     assert codes(Uncertain(10)) == ["probability-not-stated"]

@@ -1,7 +1,7 @@
 """Names that a person states for the cycles of a patient."""
 
 from theradose.model.cycles import CyclesChoice
-from theradose.plan.cycle_names import canonical_choice, name_findings
+from theradose.plan.cycles.names import canonical_choice, name_findings
 
 GONE = {"from_cycle": 2, "reason": "nephrectomy"}
 

@@ -5,9 +5,9 @@ import math
 import pytest
 
 from theradose.errors import PlanError
-from theradose.plan.forecast import forecast_region, predicted_per_activity
+from theradose.plan.cycles.cycle import Cycle
+from theradose.plan.cycles.forecast import forecast_region, predicted_per_activity
 from theradose.plan.inputs.prrt import FirstCycle
-from theradose.plan.ledger import Cycle
 from unit.plan.courses import KIDNEY, U, course, cycle, dose, ledger
 
 RECORD = {"organ": "kidneys", "intercept": 0.2, "coefficients": {"gfr": 0.004, "bsa": -0.05},

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theradose.errors import PlanError
-from theradose.plan.ledger import source_of_cycle
+from theradose.plan.cycles.ledger import source_of_cycle
 from unit.plan.courses import KIDNEY, U, cycle, dose, ledger
 
 GRAYS = st.floats(0.1, 30.0)
@@ -83,7 +83,7 @@ def test_assumed_cycles_of_one_measured_one_are_correlated():
 
 
 def test_without_a_stated_spread_its_size_is_not_stated():
-    from theradose.plan.ledger import build_ledger
+    from theradose.plan.cycles.ledger import build_ledger
     from unit.plan.courses import course
 
     book = build_ledger([cycle(1, left_kidney=5.0), cycle(2)], course=course(None), absent={})
@@ -146,7 +146,8 @@ def test_a_cycle_given_twice_is_refused_and_a_missing_one_is_a_finding():
 
 
 def test_bed_adds_up_and_is_carried_by_its_quadratic_factor():
-    from theradose.plan.ledger import Cycle, build_ledger
+    from theradose.plan.cycles.cycle import Cycle
+    from theradose.plan.cycles.ledger import build_ledger
     from unit.plan.courses import course
 
     known = Cycle(1, 7400.0, None, {KIDNEY: dose(KIDNEY, 5.0, bed_factor=0.02)})
@@ -155,7 +156,7 @@ def test_bed_adds_up_and_is_carried_by_its_quadratic_factor():
 
 
 def test_one_cycle_without_bed_leaves_no_sum_of_bed():
-    from theradose.plan.ledger import Cycle
+    from theradose.plan.cycles.cycle import Cycle
 
     known = Cycle(1, 7400.0, None, {KIDNEY: dose(KIDNEY, 5.0, bed_factor=0.02)})
     assert ledger(known, cycle(2, left_kidney=5.0)).cumulative(KIDNEY).bed_gy is None
@@ -167,7 +168,7 @@ def test_without_cycles_the_first_comes_next():
 
 
 def test_a_lesion_whose_spread_nobody_states_is_told_of():
-    from theradose.plan.ledger import build_ledger
+    from theradose.plan.cycles.ledger import build_ledger
     from unit.plan.courses import course
 
     cycles = [cycle(1, lesion_1=40.0, left_kidney=5.0), cycle(2)]
@@ -182,7 +183,7 @@ def test_a_cycle_that_starts_before_an_earlier_one_is_found(second, found):
     """A time with a zone and one without cannot be compared."""
     from datetime import datetime
 
-    from theradose.plan.ledger import Cycle
+    from theradose.plan.cycles.cycle import Cycle
 
     starts = ("2026-02-01T10:00", second)
     cycles = [

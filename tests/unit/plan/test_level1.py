@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from theradose.errors import PlanError
 from theradose.plan.inputs.level1 import Level1Input
-from theradose.plan.level1 import plan_level1
+from theradose.plan.level1.planner import plan_level1
 from theradose.plan.reference_ranges import expected_dose
 
 ROUTINE = {"therapy": "lu177-dotatate", "intended_activity": "7.4 GBq", "activity": "7.4 GBq"}
@@ -83,6 +83,13 @@ def test_limits_of_the_site_replace_the_packaged_ones():
     assert {item.limit.value_gy for item in plan.doses if item.limit} == {20, 23}
     with pytest.raises(PlanError, match="valid names are"):
         planned(limits=["kidneys-none"])
+
+
+def test_a_limit_of_an_organ_without_dose_is_never_silent():
+    own = {"organ": "kidneyz", "value": "20 Gy", "origin": "radionuclide-therapy", "source": "board of the site"}
+    plan = planned(limits=[own, "heart-external-beam", "kidneys-p-prrt"])
+    found = [item.where for item in plan.findings if item.code == "limit-without-dose"]
+    assert found == ["kidneyz", "heart"]
 
 
 def test_a_good_administration_has_no_warning_of_its_own():

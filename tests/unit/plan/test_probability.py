@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theradose.plan.probability import probability_above, upper_factor
+from theradose.plan.probability import interval, probability_above, upper_factor
 from theradose.uncertainty import Uncertain
 
 
@@ -20,3 +20,11 @@ def test_without_a_stated_uncertainty_there_is_no_probability():
 def test_the_upper_factor_inverts_the_probability(u, probability, limit):
     best = limit / upper_factor(u, probability)
     assert probability_above(Uncertain(best, {"fit": u * best}), limit) == pytest.approx(probability, rel=1e-9)
+
+
+def test_a_mean_of_patients_is_above_their_median():
+    """Half of a lognormal population with mean 1 and standard deviation 1 lies below 1/√2."""
+    patients = Uncertain(1.0, {"patients": 1.0})
+    assert probability_above(patients, 0.5**0.5, of_mean=True) == pytest.approx(0.5)
+    low, high = interval(patients, of_mean=True)
+    assert low * high == pytest.approx(0.5)

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theradose.errors import PlanError
+from theradose.plan.cycles.cycle import Cycle
 from theradose.plan.inputs.prrt import PrrtInput
-from theradose.plan.ledger import Cycle
 from theradose.plan.limits import limit_named
-from theradose.plan.prrt import PrrtRequest, plan_prrt
+from theradose.plan.prrt.planner import PrrtRequest, plan_prrt
 from unit.plan.courses import KIDNEY, cycle, dose, limit
 
 PRRT_23 = (limit_named("kidneys-p-prrt"),)
@@ -61,7 +61,7 @@ def test_the_accepted_probability_is_that_of_exceeding_any_limit():
     assert planned.activity_mbq.value < worked_example(cycles_left=2).activity_mbq.value
     assert doses_of(planned, KIDNEY)[0].p_exceed == pytest.approx(0.05, abs=1e-9)
     assert planned.details["p_any"] == pytest.approx(0.05, abs=1e-9)
-    assert "at most 5 %" in planned.summary and "best estimate" in planned.summary
+    assert "at most 5.0 %" in planned.summary and "best estimate" in planned.summary
     assert not planned.activity_mbq.contributions and planned.accepted_probability == 0.05
 
 
@@ -317,3 +317,10 @@ def test_a_probability_by_some_of_the_sources_says_so():
     known = Cycle(1, 7400.0, None, {KIDNEY: replace(dose(KIDNEY, 5.0), dose_gy=bare)})
     assert "by the uncertainties that are stated" in plan(known, cycles_left=2).summary
     assert "by the uncertainties that are stated" not in plan(cycle(1, left_kidney=5.0), cycles_left=2).summary
+
+
+def test_a_kidney_that_was_not_measured_since_the_other_was_lost_is_told_of():
+    lost = {"absent": {"right-kidney": {"from_cycle": 2, "reason": "nephrectomy"}}}
+    both = cycle(1, left_kidney=4.0, right_kidney=4.0)
+    assert "partner-lost" in codes(plan(both, cycle(2), cycles_left=2, **lost))
+    assert "partner-lost" not in codes(plan(both, cycle(2, left_kidney=5.0), cycles_left=2, **lost))

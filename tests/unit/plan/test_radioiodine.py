@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from theradose.errors import PlanError
-from theradose.plan.blood import DtcRequest
 from theradose.plan.checks import plan_findings
-from theradose.plan.dtc import plan_dtc
 from theradose.plan.inputs.dtc import DtcInput
 from theradose.plan.inputs.mibg import MibgInput
 from theradose.plan.inputs.thyroid import ThyroidInput
-from theradose.plan.mibg import MibgRequest, plan_mibg
-from theradose.plan.thyroid import plan_thyroid
-from theradose.plan.uptake import ThyroidRequest
+from theradose.plan.radioiodine.blood import DtcRequest
+from theradose.plan.radioiodine.dtc import plan_dtc
+from theradose.plan.radioiodine.mibg import MibgRequest, plan_mibg
+from theradose.plan.radioiodine.thyroid import plan_thyroid
+from theradose.plan.radioiodine.uptake import ThyroidRequest
 
 THYROID = {"mass": "25 g", "target_dose": "200 Gy", "uptake": "60 %", "effective_half_life": "5.5 d"}
 DTC = {
@@ -125,7 +125,7 @@ def test_an_activity_planned_for_a_dose_is_neither_above_nor_below_it(mass_g, up
 class TestThyroid:
     def test_states_its_interval_and_its_sources(self):
         plan = thyroid(mass={"value": "25 g", "u": "15 %"})
-        assert re.search(r"374 MBq \(95 % interval \d+ to \d+ MBq\)", plan.summary)
+        assert re.search(r"374 MBq \(95 % interval \d+ – \d+ MBq\)", plan.summary)
         assert plan.doses[0].p_exceed == pytest.approx(0.5)
         assert {constant.status for constant in plan.constants} == {"unverified", "verified"}
         assert "constant-unverified" in codes(plan)
@@ -141,7 +141,7 @@ class TestThyroid:
         assert plan.doses[0].limit.value_gy == 350
         assert "target-from-range" in codes(plan)
         low, high = (row[1] for row in plan.tables[1].rows)
-        assert (low, high) == ("561 MBq", "748 MBq")
+        assert (low, high) == ("561 ± — MBq", "748 ± — MBq")
 
     def test_a_target_outside_the_range_of_the_disease_is_a_finding(self):
         assert "target-outside-range" in codes(thyroid(disease="goitre"))
@@ -268,14 +268,14 @@ class TestDtc:
 
     @pytest.mark.parametrize("accepted", [0.05, 0.25])
     def test_an_accepted_probability_lowers_the_activity_to_that_probability(self, accepted):
-        plan = dtc(**self.UNCERTAIN, exceedance=f"{accepted}")
+        plan = dtc(**self.UNCERTAIN, accepted_probability=f"{accepted}")
         assert plan.doses[0].p_exceed == pytest.approx(accepted)
         assert plan.activity_mbq.value < dtc().activity_mbq.value
 
     def test_an_accepted_probability_needs_uncertainties(self):
         with pytest.raises(PlanError) as refused:
-            dtc(exceedance="10 %")
-        assert refused.value.code == "exceedance-without-u"
+            dtc(accepted_probability="10 %")
+        assert refused.value.code == "probability-without-u"
 
     def test_plasma_counts_for_its_part_of_the_blood(self):
         plasma = dtc(blood_residence="5 h", specimen="plasma", haematocrit="0.36")
@@ -359,6 +359,15 @@ class TestDtc:
         with pytest.raises(ValidationError, match=re.escape(words)):
             dtc(**changes)
 
+    @pytest.mark.parametrize("haematocrit", [0, 1])
+    def test_blood_of_cells_or_of_plasma_alone_is_refused(self, haematocrit):
+        with pytest.raises(ValidationError, match="haematocrit"):
+            dtc(specimen="plasma", haematocrit=haematocrit)
+
+    @pytest.mark.parametrize(("haematocrit", "said"), [(0.42, False), (0.2, False), (0.7, True), (0.1, True)])
+    def test_an_unusual_haematocrit_is_said(self, haematocrit, said):
+        assert ("haematocrit-unusual" in codes(dtc(specimen="plasma", haematocrit=haematocrit))) == said
+
 
 class TestMibg:
     def test_worked_example(self):
@@ -373,6 +382,26 @@ class TestMibg:
         without = mibg(total_dose=None, stem_cell_support=False)
         assert without.activity_mbq is None and "total-dose-reached" in codes(without)
         assert without.doses[-1].limit.value_gy == 2
+
+    def test_the_whole_body_has_a_limit_and_no_target(self):
+        """More than 4 Gy with stem-cell support is never silent, and 50 % above is a risk and no success."""
+        for changes in ({"stem_cell_support": True}, {}):
+            assert mibg(**changes).doses[-1].limit.kind == "limit"
+        above = mibg(total_dose="5 Gy", stem_cell_support=True)
+        assert above.doses[-1].dose_gy.value == pytest.approx(5) and above.doses[-1].limit.value_gy == 4
+        (finding,) = (item for item in plan_findings(plan=above) if item.code == "dose-above-limit")
+        assert finding.severity == "critical"
+
+    def test_one_activity_meter_is_behind_both_activities(self):
+        """4 Gy with a meter that is wrong by 3 % are wrong by 3 %, also by its part in the second activity."""
+        plan = mibg(activity={"value": "8.88 GBq", "u": "3 %"}, total_dose="4 Gy")
+        assert plan.doses[-1].dose_gy.relative_u == pytest.approx(0.03)
+
+    def test_how_far_the_second_goes_beyond_the_first_is_said(self):
+        """MBq in place of GBq makes a second activity of 1838 times the first: 4/0.002175 − 1."""
+        plan = mibg(activity="8.88 MBq")
+        (message,) = (item.message for item in plan.findings if item.code == "second-kinetics-assumed")
+        assert "1840 times" in message
 
     def test_half_life_and_residence_time_are_the_same_statement(self):
         alike = mibg(whole_body_half_life=None, whole_body_residence=f"{20 / 0.69314718} h")

@@ -80,6 +80,17 @@ def test_what_is_not_published_is_not_judged():
     assert plausibility_findings(therapy=DOTATATE, organ="heart", dose_per_activity_gy_gbq=100.0) == ()
 
 
+def test_a_mean_and_a_deviation_become_the_interval_of_that_lognormal_distribution():
+    """Liver 0.27 ± 0.05: independent, scipy's quantiles of the distribution whose mean and deviation these are."""
+    from scipy.stats import lognorm
+
+    sigma = math.sqrt(math.log(1 + (0.05 / 0.27) ** 2))
+    distribution = lognorm(sigma, scale=0.27 * math.exp(-(sigma**2) / 2))
+    assert (distribution.mean(), distribution.std()) == pytest.approx((0.27, 0.05))
+    known = published_range(therapy=DOTATATE, organ="liver")
+    assert (known.low_gy_gbq, known.high_gy_gbq) == pytest.approx(tuple(distribution.ppf([0.025, 0.975])))
+
+
 @given(share=st.floats(0.0, 1.0))
 def test_nothing_is_said_within_the_range(share):
     known = published_range(therapy=DOTATATE, organ="kidneys")

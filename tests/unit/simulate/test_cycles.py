@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from theradose.plan.cycles.ledger import build_ledger
 from theradose.plan.inputs.prrt import PrrtInput
-from theradose.plan.ledger import build_ledger
 from theradose.plan.limits import limit_named
 from theradose.simulate.cycles import KIDNEYS, draw_courses, plan_course
 from unit.plan.courses import course
@@ -62,6 +62,17 @@ def test_a_cap_of_the_biologically_effective_dose_is_met_too():
         beds = dict(zip(KIDNEYS, (doses + k * doses**2).sum(axis=1), strict=True))
         above.append(max(bed for kidney, bed in beds.items() if patient.present(kidney, 4)) > cap.value_gy)
     assert float(np.mean(above)) == pytest.approx(alpha, abs=2 * margin(alpha))
+
+
+@pytest.mark.parametrize(
+    ("told", "changes", "kept"),
+    [({}, {}, True), ({}, {"per_cycle": 0.05}, False), (TREND, {"per_cycle": 0.0}, False)],
+)
+def test_the_probability_rests_on_what_the_planner_is_told(told, changes, kept):
+    """Doses that fall untold keep it; doses that rise untold, or a fall that is told and none, do not."""
+    alpha = 0.2
+    above = share_above(alpha, {**ONE_KIDNEY, **changes}, trend=told)
+    assert (above <= alpha + margin(alpha)) == kept
 
 
 def test_the_last_planned_cycle_uses_what_is_left():

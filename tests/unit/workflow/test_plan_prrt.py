@@ -104,5 +104,5 @@ def test_patient_and_therapy_are_those_of_the_results(tmp_path):
     run = run_without_report(study)
     limits = [{"organ": "kidneys", "value": "500 Gy", "origin": "radionuclide-therapy", "source": "test"}]
     planned = plan(tmp_path, history=[str(run.folder)], limits=limits)
-    assert planned.subject == "lu177-dotatate · P7 · cycle 2"
+    assert planned.subject == "177Lu-DOTATATE · patient P7 · cycle 2"
     assert refused(tmp_path, history=[str(run.folder)], patient={"id": "P8"}).code == "cycle-of-another-patient"

@@ -66,6 +66,7 @@ def test_each_missing_value_is_asked_for_by_name(tmp_path, old, new, key, code):
         (COMPLETE.replace("[{id: tp1", "[{id: tp1}, {id: tp1"), "must be unique"),
         ("- 1\n", "holds no study"),
         ("a: [", "not valid YAML at line"),
+        (COMPLETE + "patient: {id: P2}\npatient: {id: P3}\n", "the key 'patient' is given twice"),
     ],
 )
 def test_bad_values_are_refused_in_one_sentence(tmp_path, text, message):

@@ -47,7 +47,7 @@ class DtcInput(StudyPart):
     tracer: Tracer | None = None
     activity: StatedActivityMBq | None = None
     blood_limit: DoseGy | None = None
-    exceedance: Fraction | None = Field(default=None, gt=0, lt=1)
+    accepted_probability: Fraction | None = Field(default=None, gt=0, le=0.5)
     previous: tuple[PreviousAdministration, ...] = ()
 
     @model_validator(mode="after")
@@ -82,6 +82,11 @@ class DtcInput(StudyPart):
             raise ValueError(
                 f"a residence time of {self.specimen} needs the haematocrit, because only the part 1 - haematocrit of "
                 f"blood is {self.specimen}: add for example 'haematocrit: 0.42'"
+            )
+        if self.haematocrit is not None and not 0 < self.haematocrit.value < 1:
+            raise ValueError(
+                f"a haematocrit of {self.haematocrit.value:g} is not possible: valid values are between 0 and 1, as "
+                "'haematocrit: 0.42'"
             )
         return self
 

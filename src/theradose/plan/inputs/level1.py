@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from theradose.errors import StudyError
-from theradose.model.limit import StatedLimit
+from theradose.model.limit import LimitChoice
 from theradose.model.stated import StatedActivityMBq
 from theradose.model.study import ActivityMBq, Patient, StudyPart
 from theradose.plan.therapies import require_therapy
@@ -67,7 +67,7 @@ class Level1Input(StudyPart):
     label_activity: ActivityMBq | None = None
     off_label: bool = False
     child: bool = False
-    limits: tuple[str | StatedLimit, ...] = ()
+    limits: tuple[LimitChoice, ...] = ()
     verification_image: VerificationImage | None = None
     purpose: Purpose = "routine"
     description: str = ""

@@ -99,7 +99,7 @@ class PrrtInput(CyclesChoice):
     style: Style = "p-prrt"
     limits: tuple[LimitChoice, ...] | None = None
     cycles_left: int | None = Field(default=None, ge=1, le=20)
-    accepted_probability: Annotated[Fraction, Field(gt=0, lt=1)] | None = None
+    accepted_probability: Annotated[Fraction, Field(gt=0, le=0.5)] | None = None
     activity: ActivityMBq | None = None
     label_activity: ActivityMBq | None = None
     cap: Literal["label", "standardised"] | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from theradose.dose.thyroid import EnergyChoice
+from theradose.dose.radioiodine.thyroid import EnergyChoice
 from theradose.model.stated import (
     StatedActivityMBq,
     StatedFraction,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from theradose.dose.local import local_dose_constant
 from theradose.nuclides import load_nuclide
+from theradose.units import MBQ_PER_GBQ
 from theradose.validation.evaluator import evaluator
 
-_MBQ_PER_GBQ = 1000.0
 _G_PER_KG = 1000.0
 
 
@@ -20,4 +20,4 @@ def dose_constant(*, nuclide: str, mass_g: float | None = None) -> float:
 def energy_per_activity(*, nuclide: str) -> float:
     """Return the electron energy of the complete decay, J/GBq."""
     decay = load_nuclide(nuclide).decay_constant_per_h
-    return dose_constant(nuclide=nuclide) * _MBQ_PER_GBQ / _G_PER_KG / decay
+    return dose_constant(nuclide=nuclide) * MBQ_PER_GBQ / _G_PER_KG / decay

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 from theradose.model.limit import Limit
 from theradose.model.stated import Stated
-from theradose.plan.between_cycles import Course, Spread
-from theradose.plan.history import bed_by_half_life
+from theradose.plan.cycles.between_cycles import Course, Spread
+from theradose.plan.cycles.cycle import Cycle, CycleDose
+from theradose.plan.cycles.history import bed_by_half_life
+from theradose.plan.cycles.ledger import build_ledger
 from theradose.plan.inputs.prrt import PrrtInput
-from theradose.plan.ledger import Cycle, CycleDose, build_ledger
-from theradose.plan.prrt import PrrtRequest, plan_prrt
+from theradose.plan.prrt.planner import PrrtRequest, plan_prrt
 from theradose.uncertainty import Uncertain
+from theradose.units import MBQ_PER_GBQ
 from theradose.validation.evaluator import evaluator
 
 _KIDNEY = "left-kidney"
-_MBQ_PER_GBQ = 1000.0
 
 
 @evaluator("prrt-activity")
@@ -24,7 +25,7 @@ def prrt_activity(
 ) -> float:
     """Return the activity of the next cycle in GBq."""
     cycles = tuple(
-        Cycle(number, dose / dose_per_activity_gy_gbq * _MBQ_PER_GBQ, None, {_KIDNEY: CycleDose(Uncertain(dose))})
+        Cycle(number, dose / dose_per_activity_gy_gbq * MBQ_PER_GBQ, None, {_KIDNEY: CycleDose(Uncertain(dose))})
         for number, dose in enumerate(given_gy, 1)
     )
     limit = Limit(
@@ -32,7 +33,7 @@ def prrt_activity(
         status="stated",
     )  # fmt: skip
     activity = plan_prrt(PrrtRequest(PrrtInput(cycles_left=cycles_left), cycles, (limit,))).activity_mbq
-    return float("nan") if activity is None else activity.value / _MBQ_PER_GBQ
+    return float("nan") if activity is None else activity.value / MBQ_PER_GBQ
 
 
 @evaluator("cumulative-bed")

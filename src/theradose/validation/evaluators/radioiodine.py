@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 
-from theradose.dose.blood import BloodDose, activity_for_blood_dose, blood_dose_per_activity
-from theradose.dose.radioiodine import NUCLIDE
+from theradose.dose.radioiodine.blood import BloodDose, activity_for_blood_dose, blood_dose_per_activity
+from theradose.dose.radioiodine.constants import NUCLIDE
+from theradose.dose.radioiodine.thyroid import EnergyChoice, thyroid_activity, thyroid_energy
+from theradose.dose.radioiodine.whole_body import (
+    residence_of_half_life,
+    second_activity,
+    whole_body_dose,
+    whole_body_s_value,
+)
 from theradose.dose.svalues import Sex, load_organ_factors
-from theradose.dose.thyroid import EnergyChoice, thyroid_activity, thyroid_energy
-from theradose.dose.whole_body import residence_of_half_life, second_activity, whole_body_dose, whole_body_s_value
 from theradose.model.s_values import TOTAL_BODY
 from theradose.plan.limits import limit_named
 from theradose.uncertainty import Uncertain
-from theradose.units import conversion_factor
+from theradose.units import MBQ_PER_GBQ, conversion_factor
 from theradose.validation.evaluator import evaluator
 
-_MBQ_PER_GBQ = 1e3
 _ML_PER_L = 1e3
 _H_PER_D = conversion_factor("d", "h")
 
@@ -45,7 +49,7 @@ def blood_highest_activity(*, whole_body_h: float, blood_h: float, blood_volume_
     """Return the activity that gives the blood its limit, GBq."""
     dose = _blood(whole_body_h, blood_h, blood_volume_l, weight_kg)
     limit = limit_named("blood-radioiodine")
-    return activity_for_blood_dose(dose_gy=limit.value_gy, per_activity=dose).value / _MBQ_PER_GBQ
+    return activity_for_blood_dose(dose_gy=limit.value_gy, per_activity=dose).value / MBQ_PER_GBQ
 
 
 @evaluator("thyroid-activity")
@@ -101,13 +105,13 @@ def two_administrations(
     *, number: str, weight_kg: float, activity_gbq: float, half_life_h: float, total_gy: float
 ) -> float:
     """Return a number of the worked example: MBq·h, Gy, or GBq."""
-    activity, weight = Uncertain(activity_gbq * _MBQ_PER_GBQ), Uncertain(weight_kg)
+    activity, weight = Uncertain(activity_gbq * MBQ_PER_GBQ), Uncertain(weight_kg)
     residence = residence_of_half_life(half_life_h=Uncertain(half_life_h))
     first = whole_body_dose(activity_mbq=activity, residence_h=residence, weight_kg=weight)
     second = second_activity(first_activity_mbq=activity, first_dose_gy=first, total_dose_gy=total_gy)
     numbers = {
         "time-integrated activity": (activity * residence).value,
         "first dose": first.value,
-        "second activity": second.value / _MBQ_PER_GBQ,
+        "second activity": second.value / MBQ_PER_GBQ,
     }
     return numbers[number]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from theradose.dose.tare import compartment_activity_mbq, compartment_dose_gy, lung_dose_gy, mono_activity_mbq
-from theradose.dose.tare_bsa import body_surface_area_m2, bsa_activity
-from theradose.dose.tare_compartments import CERTAIN_ONE, CERTAIN_ZERO, Compartment, ConcentrationRatio, PerfusedVolume
-from theradose.dose.tare_products import energy_of_complete_decay, load_product
+from theradose.dose.tare.bsa import body_surface_area_m2, bsa_activity
+from theradose.dose.tare.compartments import CERTAIN_ONE, CERTAIN_ZERO, Compartment, ConcentrationRatio, PerfusedVolume
+from theradose.dose.tare.mean_dose import compartment_activity_mbq, compartment_dose_gy, lung_dose_gy, mono_activity_mbq
+from theradose.dose.tare.products import energy_of_complete_decay, load_product
 from theradose.uncertainty import Uncertain
+from theradose.units import MBQ_PER_GBQ
 from theradose.validation.evaluator import evaluator
 
-_MBQ_PER_GBQ = 1e3
 _TUMOUR, _NORMAL = "tumour", "normal liver"
 
 
@@ -31,7 +31,7 @@ def tare_one_compartment(*, product: str, conversion: str, dose_gy: float, mass_
         shunt=Uncertain(shunt),
         residual=CERTAIN_ZERO,
     )
-    return activity.value / _MBQ_PER_GBQ
+    return activity.value / MBQ_PER_GBQ
 
 
 @evaluator("tare-two-compartments")
@@ -64,7 +64,7 @@ def tare_two_compartments(
             mass_g=Uncertain(1e3),
             conversion=conversion,
         ).value
-    return activity.value / _MBQ_PER_GBQ
+    return activity.value / MBQ_PER_GBQ
 
 
 @evaluator("tare-surface")
@@ -73,4 +73,4 @@ def tare_surface(*, number: str, height_cm: float, weight_kg: float, tumour_frac
     if number == "surface":
         return body_surface_area_m2(height_cm=height_cm, weight_kg=weight_kg)
     rule = bsa_activity(height_cm=height_cm, weight_kg=weight_kg, tumour_fraction=tumour_fraction, shunt=0.0)
-    return rule.activity_mbq / _MBQ_PER_GBQ
+    return rule.activity_mbq / MBQ_PER_GBQ

@@ -1,0 +1,1 @@
+"""The course of a patient over cycles: what was given, what the coming cycles give, and what limits leave."""

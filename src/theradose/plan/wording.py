@@ -1,0 +1,76 @@
+"""Quantities, intervals and subjects in the words of a plan: every planner shows them alike.
+
+Digits follow the uncertainty (:mod:`theradose.numbers`); an uncertainty that nobody stated is a dash, and a number that
+is exact, as an activity once it is decided, stands alone.
+
+References
+----------
+[JCGM101]_ The interval.
+"""
+
+from __future__ import annotations
+
+from theradose.model.stated import Stated
+from theradose.numbers import PLUS_MINUS, UNKNOWN, format_estimate, format_given, format_given_percent, format_number
+from theradose.plan.probability import interval, interval_coverage
+from theradose.uncertainty import Uncertain
+from theradose.units import MBQ_PER_GBQ, conversion_factor
+
+_DIGITS_OF_ACTIVITY = 4
+
+
+def with_u(quantity: Uncertain | None, unit: str = "") -> str:
+    """Return ``4.53 ± 0.21 Gy``; ``—`` for ``None``."""
+    if quantity is None:
+        return UNKNOWN
+    if quantity.contributions:
+        text = format_estimate(quantity)
+    else:
+        text = format_number(quantity.value) + PLUS_MINUS + UNKNOWN if quantity.not_stated else _exact(quantity.value)
+    return f"{text} {unit}".rstrip()
+
+
+def stated_words(stated: Stated, unit: str, *, inside: str | None = None) -> str:
+    """Return a stated quantity with all its digits, in `unit`; `inside` is the unit in which it is held, if another."""
+    factor = 1.0 if inside is None else conversion_factor(inside, unit)
+    value = stated.value * factor
+    if stated.u:
+        return f"{format_estimate(Stated(value, stated.u * factor))} {unit}".rstrip()
+    return f"{format_given(value)}{PLUS_MINUS}{UNKNOWN if stated.u is None else '0'} {unit}".rstrip()
+
+
+def ends_words(quantity: Uncertain, *, of_mean: bool = False) -> str:
+    """Return both ends of the interval, ``4.1 – 5.0``; ``—`` where there is none. `of_mean` as in :func:`interval`."""
+    ends = interval(quantity, of_mean=of_mean)
+    return UNKNOWN if ends is None else " – ".join(map(format_number, ends))
+
+
+def interval_words(quantity: Uncertain, unit: str, *, of_mean: bool = False) -> str:
+    """Return ``95 % interval 4.1 – 5.0 Gy``, or that it is not stated."""
+    if interval(quantity) is None:
+        return "interval not stated"
+    return f"{format_given_percent(interval_coverage())} interval {ends_words(quantity, of_mean=of_mean)} {unit}"
+
+
+def with_interval(quantity: Uncertain, unit: str, *, of_mean: bool = False) -> str:
+    """Return ``4.53 Gy (95 % interval 4.1 – 5.0 Gy)``."""
+    return f"{format_number(quantity.value)} {unit} ({interval_words(quantity, unit, of_mean=of_mean)})"
+
+
+def activity_words(activity_mbq: float) -> str:
+    """Return an activity as ``7.4 GBq``."""
+    return f"{activity_number(activity_mbq)} GBq"
+
+
+def activity_number(activity_mbq: float | None) -> str:
+    """Return the number of GBq of an activity; ``—`` for ``None``."""
+    return UNKNOWN if activity_mbq is None else _exact(activity_mbq / MBQ_PER_GBQ)
+
+
+def subject_words(therapy: str | None, patient: str | None, *more: str) -> str:
+    """Return whose plan it is: title of the therapy, patient, and what else tells the plan apart."""
+    return " · ".join(filter(None, (therapy, patient and f"patient {patient}", *more)))
+
+
+def _exact(value: float) -> str:
+    return format_given(float(f"{value:.{_DIGITS_OF_ACTIVITY}g}"))
