@@ -79,7 +79,8 @@ def format_given(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return UNKNOWN
     if value and _is_scientific(abs(value)):
-        return format_number(value, digits=6)
+        significant = f"{abs(value):.5e}".partition("e")[0].rstrip("0").replace(".", "")
+        return format_number(value, digits=len(significant))
     return _fixed(value, max(0, len(f"{value:.6g}".partition(".")[2])))
 
 

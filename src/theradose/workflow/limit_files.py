@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from theradose.errors import PlanError
 from theradose.model.limit import Limit, StatedLimit
-from theradose.plan.limits import resolve_limits, stated_limit
+from theradose.plan.limits import limit_as_stated, resolve_limits
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -53,7 +53,7 @@ def read_limits(path: Path) -> tuple[Limit, ...]:
         )
     try:
         return tuple(
-            stated_limit(StatedLimit.model_validate({"name": name, **(fields or {})}))
+            limit_as_stated(StatedLimit.model_validate({"name": name, **(fields or {})}))
             for name, fields in content.items()
         )
     except (ValidationError, TypeError) as error:

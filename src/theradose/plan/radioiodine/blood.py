@@ -35,7 +35,7 @@ class DtcRequest:
 
     Attributes
     ----------
-    given : DtcInput
+    inputs : DtcInput
         What was stated.
     whole_body : MeasuredResidence or None
         By a probe, h.
@@ -43,7 +43,7 @@ class DtcRequest:
         By samples, h/mL of whole blood.
     """
 
-    given: DtcInput
+    inputs: DtcInput
     whole_body: MeasuredResidence | None = None
     blood: MeasuredResidence | None = None
 
@@ -85,7 +85,7 @@ def blood_of(request: DtcRequest) -> PatientBlood:
     ----------
     [Lassmann2008]_, [Haenscheid2009]_
     """
-    given = request.given
+    given = request.inputs
     whole_body, stated = whole_body_residence(
         StatedWholeBody(
             given.whole_body_residence, given.whole_body_half_life, given.whole_body_retention, request.whole_body
@@ -125,7 +125,7 @@ def _blood_residence(
     request: DtcRequest, volume: Uncertain | None
 ) -> tuple[Uncertain, tuple[PlanInput, ...], tuple[Finding, ...]]:
     """Return the residence time per millilitre of whole blood."""
-    given = request.given
+    given = request.inputs
     if request.blood is not None:
         return request.blood.value, (PlanInput("residence time of blood", request.blood.how, "samples"),), ()
     # The input refuses a residence time without a volume.

@@ -21,17 +21,13 @@ from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan, PlanInput, PlannedDose, PlanTable
 from theradose.nuclides import load_nuclide
 from theradose.numbers import format_given_percent, format_number, format_percent
+from theradose.plan.article56 import required_level
 from theradose.plan.body import check_body
 from theradose.plan.inputs.dtc import DtcInput
-from theradose.plan.limits import limit_named
+from theradose.plan.limits import limit_named, stated_limit
 from theradose.plan.planners import planners
 from theradose.plan.probability import compare_with_limit, upper_factor
 from theradose.plan.radioiodine.blood import BLOOD, DtcRequest, blood_of
-from theradose.plan.radioiodine.residence import (
-    stated_limit,
-    therapy_level,
-    unread_findings,
-)
 from theradose.plan.reference_ranges import plausibility_findings
 from theradose.plan.therapies import require_therapy
 from theradose.plan.wording import activity_words, stated_words, subject_words, with_interval, with_u
@@ -77,7 +73,7 @@ def plan_dtc(request: DtcRequest) -> Plan:
     ----------
     [Lassmann2008]_, [Haenscheid2009]_
     """
-    given = request.given
+    given = request.inputs
     check_body(
         weight_kg=given.weight.value,
         blood_volume_ml=None if given.blood_volume is None else given.blood_volume.value,
@@ -110,6 +106,7 @@ def plan_dtc(request: DtcRequest) -> Plan:
         *_cumulative(given, blood.dose, activity),
     )
     constants = (*blood.dose.constants, *whole_body_constants())
+    therapy = require_therapy(_THERAPY)
     return Plan(
         planner=_NAME,
         title="Radioiodine therapy of differentiated thyroid cancer",
@@ -126,7 +123,6 @@ def plan_dtc(request: DtcRequest) -> Plan:
             *_implausible(per_gbq),
             *cautioned,
             *_course_findings(given),
-            *unread_findings(constants),
         ),
         tables=(*_exceedance_table(even), *_course_table(given, blood.dose, activity)),
         details={
@@ -137,8 +133,8 @@ def plan_dtc(request: DtcRequest) -> Plan:
             "method": given.method,
             "limit_activity_mbq": pair_document(even),
         },
-        subject=subject_words(require_therapy(_THERAPY).title, given.patient.id),
-        level=therapy_level(_THERAPY),
+        subject=subject_words(therapy.title, given.patient.id),
+        level=required_level(therapy=therapy).statement,
     )
 
 

@@ -26,15 +26,11 @@ from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan, PlanInput, PlannedDose, PlanTable
 from theradose.nuclides import load_nuclide
 from theradose.numbers import format_given, format_number
+from theradose.plan.article56 import required_level
 from theradose.plan.inputs.thyroid import ThyroidInput
-from theradose.plan.limits import limit_named, limits_for
+from theradose.plan.limits import limit_named, limits_for, stated_limit
 from theradose.plan.planners import planners
 from theradose.plan.probability import compare_with_limit
-from theradose.plan.radioiodine.residence import (
-    stated_limit,
-    therapy_level,
-    unread_findings,
-)
 from theradose.plan.radioiodine.uptake import ThyroidRequest, uptake_of
 from theradose.plan.therapies import require_therapy
 from theradose.plan.wording import stated_words, subject_words, with_interval, with_u
@@ -93,7 +89,7 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
     ----------
     [Haenscheid2013]_, [Stokkel2010]_
     """
-    given, uptake = request.given, uptake_of(request)
+    given, uptake = request.inputs, uptake_of(request)
     gland = _Gland(uptake.residence_h, given.mass.from_source(f"mass:{THYROID}"))
     energy = gland.energy(given.energy)
     target, aimed = _target(given)
@@ -107,6 +103,7 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
         )
         if activity is not None
     ]
+    therapy = require_therapy(_THERAPY)
     return Plan(
         planner=_NAME,
         title="Radioiodine therapy of benign thyroid disease",
@@ -117,7 +114,7 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
         formulas=(_FORMULA, uptake.formula),
         constants=(*energy.constants, load_nuclide(NUCLIDE).half_life_h),
         inputs=(PlanInput("mass of the thyroid", stated_words(given.mass, "g")), *uptake.inputs, *_goal_inputs(given)),
-        findings=(*uptake.findings, *aimed, *unread_findings(energy.constants)),
+        findings=(*uptake.findings, *aimed),
         tables=(_energy_table(gland, target, stated), *_target_table(gland, given)),
         details={
             "residence_h": pair_document(uptake.residence_h),
@@ -126,8 +123,8 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
             "marinelli_constant": 100 * math.log(2) / energy.gy_g_per_mbq_d,
             "target_gy": None if target is None else target.value_gy,
         },
-        subject=subject_words(require_therapy(_THERAPY).title, given.patient.id),
-        level=therapy_level(_THERAPY),
+        subject=subject_words(therapy.title, given.patient.id),
+        level=required_level(therapy=therapy).statement,
     )
 
 

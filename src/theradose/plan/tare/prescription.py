@@ -150,7 +150,7 @@ def surface_activity(inputs: TareInput, spheres: Microspheres, volumes: Sequence
             "another method.",
             code="tare-bsa",
         )
-    return Uncertain(rule.activity_mbq)
+    return Uncertain(rule.activity_mbq, not_stated=frozenset({"body-surface-rule"}))
 
 
 def alternatives(
