@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from theradose.errors import PlanError
 from theradose.model.limit import Limit, StatedLimit
-from theradose.plan.limits import resolve_limits
+from theradose.plan.limits import resolve_limits, stated_limit
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -53,7 +53,8 @@ def read_limits(path: Path) -> tuple[Limit, ...]:
         )
     try:
         return tuple(
-            StatedLimit.model_validate({"name": name, **(fields or {})}).as_limit() for name, fields in content.items()
+            stated_limit(StatedLimit.model_validate({"name": name, **(fields or {})}))
+            for name, fields in content.items()
         )
     except (ValidationError, TypeError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("",), "msg": str(error)}

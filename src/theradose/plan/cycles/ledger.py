@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from theradose.data import load_yaml
 from theradose.errors import PlanError
@@ -75,6 +76,12 @@ class Ledger:
     def next_number(self) -> int:
         """Number of the cycle that comes next."""
         return self.cycles[-1].number + 1 if self.cycles else 1
+
+    @property
+    def unknown_cycles(self) -> tuple[int, ...]:
+        """Numbers before the last that no cycle has: their doses are in no sum."""
+        known = {cycle.number for cycle in self.cycles}
+        return tuple(number for number in range(1, self.next_number) if number not in known)
 
     def present(self, region: str) -> bool:
         """Whether the patient still has the region: an organ that is not stated gone, a lesion seen last time."""
@@ -134,14 +141,6 @@ def build_ledger(cycles: Sequence[Cycle], *, course: Course, absent: Mapping[str
             f"Cycle {twice[0]} is given more than once: give each cycle of the course once.", code="cycle-twice"
         )
     findings: list[Finding] = []
-    if missing := sorted(set(range(1, numbers[-1] + 1 if numbers else 1)) - set(numbers)):
-        findings.append(
-            Finding(
-                "cycle-missing",
-                "warning",
-                f"Nothing is known of cycle {', '.join(map(str, missing))}: its dose is in no sum; state its activity.",
-            )
-        )
     named = [_named(cycle, absent) for cycle in ordered]
     regions = dict.fromkeys(name for cycle in named for name in cycle.doses)
     filled = []
@@ -157,20 +156,26 @@ def build_ledger(cycles: Sequence[Cycle], *, course: Course, absent: Mapping[str
                 findings += _carried_findings(region, cycle, source)
         filled.append(Cycle(cycle.number, cycle.activity_mbq, cycle.start, doses))
     findings += _without_dosimetry(ordered)
+    findings += _without_spread(filled, course)
+    findings += _out_of_order(ordered)
     findings += _of_lesions(filled, regions)
-    return Ledger(tuple(filled), dict(absent), tuple(findings))
+    ledger = Ledger(tuple(filled), dict(absent), ())
+    if missing := ledger.unknown_cycles:
+        findings.insert(
+            0,
+            Finding(
+                "cycle-missing",
+                "warning",
+                f"Nothing is known of cycle {', '.join(map(str, missing))}: its dose is in no sum; state its activity.",
+            ),
+        )
+    return replace(ledger, findings=tuple(findings))
 
 
 def source_of_cycle(source: str, cycle: int) -> str:
     """Return the name of a source within the ledger: that of the source if cycles share it, else with the cycle."""
     shared = load_yaml("cycles.yaml")["shared_sources"]["value"]
     return source if source.partition(":")[0] in shared else f"{source}{_CYCLE}{cycle}"
-
-
-def independent_relative_u(quantity: Uncertain) -> float:
-    """Return the relative standard uncertainty of a dose in a ledger by the sources that cycles do not share."""
-    own = (u for name, u in quantity.contributions.items() if _CYCLE in name)
-    return math.hypot(*own) / abs(quantity.value)
 
 
 def _named(cycle: Cycle, absent: Mapping[str, Absence]) -> Cycle:
@@ -269,6 +274,31 @@ def _without_dosimetry(cycles: Sequence[Cycle]) -> Iterator[Finding]:
                 "warning",
                 f"Cycle {cycle.number} has no dosimetry: its doses are assumed from its activity of "
                 f"{cycle.activity_mbq:.4g} MBq and the nearest measured cycle.",
+            )
+
+
+def _without_spread(cycles: Sequence[Cycle], course: Course) -> Iterator[Finding]:
+    assumed = {name for cycle in cycles for name, dose in cycle.doses.items() if dose.basis == "assumed"}
+    if lacking := sorted(name for name in assumed if course.spread_of(name).relative_u is None):
+        yield Finding(
+            "spread-not-stated",
+            "warning",
+            f"The uncertainty of what is assumed for {', '.join(lacking)} leaves out how much doses per activity vary "
+            "between cycles, which is not known for lesions: state 'between_cycle_u'.",
+        )
+
+
+def _out_of_order(cycles: Sequence[Cycle]) -> Iterator[Finding]:
+    dated = [cycle for cycle in cycles if cycle.start is not None]
+    for one, other in pairwise(dated):
+        if one.start is None or other.start is None or (one.start.tzinfo is None) != (other.start.tzinfo is None):
+            continue
+        if other.start <= one.start:
+            yield Finding(
+                "cycle-order",
+                "warning",
+                f"Cycle {other.number} starts at {other.start.isoformat()}, not after cycle {one.number} at "
+                f"{one.start.isoformat()}: correct the numbers or the times.",
             )
 
 

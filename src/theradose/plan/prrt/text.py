@@ -40,6 +40,7 @@ from theradose.plan.wording import activity_number, activity_words, subject_word
 from theradose.uncertainty import Uncertain
 from theradose.units import MBQ_PER_GBQ
 
+_MARK = " *"
 _TITLE = "Next cycle under cumulative dose limits"
 
 
@@ -139,10 +140,12 @@ def _summary(inputs: PrrtInput, ledger: Ledger, planned: Outcome) -> str:
         else f" By the best estimate the limit is met with {with_interval(planned.best_mbq / MBQ_PER_GBQ, 'GBq')}."
     )  # fmt: skip
     cycles = "it" if planned.coming == 1 else f"{planned.coming} such cycles"
+    complete = not any(term.not_stated for item in planned.over for term in (item.past, *item.coming))
     chance = (
         ""
         if planned.p_any is None
         else f"; the probability that any limit is exceeded is at most {format_percent(planned.p_any)}"
+        + ("" if complete else ", by the uncertainties that are stated")
     )
     return (
         f"Cycle {ledger.next_number} with {activity_words(planned.activity_mbq.value)}: after {cycles} the first "
@@ -174,8 +177,8 @@ def _formulas(planned: Outcome) -> tuple[Formula, ...]:
         found.append(
             Formula(
                 "P(D > D_lim) = Φ(ln(D/D_lim)/σ), σ² = ln(1 + u²/D²)",
-                "D best estimate (median) and u standard uncertainty of the sum; added over regions, the largest of "
-                "the limits of each: an upper bound for any of them",
+                "D best estimate (median) and u standard uncertainty of the sum; added over regions and over dose and "
+                "BED, of several limits on one sum the largest: an upper bound for any of them",
                 "JCGM101",
                 "choice",
             )
@@ -244,7 +247,7 @@ def _cycle_table(ledger: Ledger) -> PlanTable:
 def _cell(dose: CycleDose | None, absent: bool) -> str:
     if dose is None:
         return "absent" if absent else "not measured"
-    return with_u(dose.dose_gy) + (" *" if dose.basis == "assumed" else "")
+    return with_u(dose.dose_gy) + (_MARK if dose.basis == "assumed" else "")
 
 
 def _sum_table(ledger: Ledger) -> PlanTable:
@@ -254,7 +257,7 @@ def _sum_table(ledger: Ledger) -> PlanTable:
         rows.append(
             (
                 words(region),
-                with_u(total.dose_gy),
+                with_u(total.dose_gy) + (_MARK if total.assumed else ""),
                 format_number(total.u_all_shared, digits=2) if total.dose_gy.contributions else UNKNOWN,
                 format_number(total.u_all_independent, digits=2) if total.dose_gy.contributions else UNKNOWN,
                 with_u(total.bed_gy),
@@ -264,7 +267,10 @@ def _sum_table(ledger: Ledger) -> PlanTable:
         "Cumulative dose, Gy",
         ("region", "dose", "u, all shared", "u, all independent", "BED"),
         tuple(rows),
-        ("The stated u follows the rule which sources cycles share; beside it, if all were shared, and if none.",),
+        (
+            "* with assumed cycles. The stated u follows the rule which sources cycles share; beside it, if all were "
+            "shared, and if none.",
+        ),
     )
 
 
