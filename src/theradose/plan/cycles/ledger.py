@@ -27,6 +27,7 @@ from theradose.model.finding import Finding
 from theradose.model.region import RegionKind
 from theradose.plan.cycles.between_cycles import BETWEEN, Course
 from theradose.plan.cycles.cycle import Cycle, CycleDose
+from theradose.plan.wording import activity_words
 from theradose.spatial.naming import paired_regions
 from theradose.uncertainty import Uncertain, combine
 
@@ -273,7 +274,7 @@ def _without_dosimetry(cycles: Sequence[Cycle]) -> Iterator[Finding]:
                 "cycle-without-dosimetry",
                 "warning",
                 f"Cycle {cycle.number} has no dosimetry: its doses are assumed from its activity of "
-                f"{cycle.activity_mbq:.4g} MBq and the nearest measured cycle.",
+                f"{activity_words(cycle.activity_mbq)} and the nearest measured cycle.",
             )
 
 
