@@ -118,6 +118,7 @@ def test_a_dose_of_an_absent_organ_does_not_count():
         absent={"right-kidney": {"from_cycle": 2, "reason": "removed"}},
     )  # fmt: skip
     assert book.cumulative("right-kidney").dose_gy.value == 4.0
+    assert codes(book) == ["absent-but-measured"]
 
 
 def test_a_new_lesion_has_no_earlier_dose_and_a_vanished_one_no_later():

@@ -7,7 +7,9 @@ import pytest
 from main_job import run_without_report
 from theradose.errors import PlanError, StudyError
 from theradose.model.document import Estimate
+from theradose.workflow.case import open_case
 from theradose.workflow.ledger import cycle_of_result, read_cycle_result, require_one_course, with_sources
+from theradose.workflow.study_file import read_study
 from tiny_study import write_tiny_study
 
 BOTH = {"left-kidney": ["1"], "right-kidney": ["2"]}
@@ -193,3 +195,25 @@ def test_a_dose_below_zero_is_no_cycle(first):
     with pytest.raises(StudyError, match="below 0") as refusal:
         cycle_of_result(first.result.model_copy(update={"regions": (wrong,)}))
     assert refusal.value.code == "cycle-dose-negative"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"cycle": 2, "previous_cycles": [{"cycle": 5, "activity": "2 GBq"}]}, "not before cycle 2"),
+        ({"cycle": 2, "previous_cycles": [{"cycle": 2, "activity": "2 GBq"}]}, "not before cycle 2"),
+        ({"cycle": 2, "previous_cycles": [{"cycle": 0, "activity": "2 GBq"}]}, "previous_cycles[0].cycle"),
+        ({"cycle": 3, "previous_cycles": [{"cycle": 1, "activity": "2 GBq"}] * 2}, "more than once"),
+        ({"cycle": 0}, "cycle"),
+    ],
+)
+def test_numbers_of_cycles_that_cannot_be_are_refused_at_once(tmp_path, changes, said):
+    with pytest.raises(StudyError) as refusal:
+        run(tmp_path, **changes)
+    assert refusal.value.code == "study-invalid" and said in str(refusal.value)
+
+
+def test_an_unknown_limit_is_refused_before_any_image_is_read(tmp_path):
+    study = write_tiny_study(tmp_path, {**FIRST, "limits": ["no-such-limit"]})
+    with pytest.raises(PlanError, match="no-such-limit"):
+        open_case(read_study(study))

@@ -157,6 +157,7 @@ def build_ledger(cycles: Sequence[Cycle], *, course: Course, absent: Mapping[str
                 findings += _carried_findings(region, cycle, source)
         filled.append(Cycle(cycle.number, cycle.activity_mbq, cycle.start, doses))
     findings += _without_dosimetry(ordered)
+    findings += _of_absent(ordered, absent)
     findings += _without_spread(filled, course)
     findings += _out_of_order(ordered)
     findings += _of_lesions(filled, regions)
@@ -276,6 +277,19 @@ def _without_dosimetry(cycles: Sequence[Cycle]) -> Iterator[Finding]:
                 f"Cycle {cycle.number} has no dosimetry: its doses are assumed from its activity of "
                 f"{activity_words(cycle.activity_mbq)} and the nearest measured cycle.",
             )
+
+
+def _of_absent(cycles: Sequence[Cycle], absent: Mapping[str, Absence]) -> Iterator[Finding]:
+    for cycle in cycles:
+        for region in cycle.doses:
+            if _is_absent(region, cycle.number, absent):
+                yield Finding(
+                    "absent-but-measured",
+                    "warning",
+                    f"'{region}' is stated absent from cycle {absent[region].from_cycle} on, but has a dose in cycle "
+                    f"{cycle.number}, which does not count: correct 'absent', or the outline.",
+                    region,
+                )
 
 
 def _without_spread(cycles: Sequence[Cycle], course: Course) -> Iterator[Finding]:
