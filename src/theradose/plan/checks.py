@@ -67,13 +67,17 @@ def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
             f"{f' (not stated: {sources})' if sources else ''}.",
             target,
         )
+    silent: dict[str, list[str]] = {}
     for target, partly in _by_target(doses, stated=True).items():
-        sources = source_words({name for dose in partly for name in dose.dose_gy.not_stated})
+        silent.setdefault(source_words({name for dose in partly for name in dose.dose_gy.not_stated}), []).append(
+            target
+        )
+    for sources, targets in silent.items():
         yield Finding(
             "uncertainty-incomplete",
             "warning",
             f"The interval and the probabilities leave out what nobody stated: {sources}.",
-            target,
+            ", ".join(targets),
         )
 
 

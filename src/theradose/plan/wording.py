@@ -27,6 +27,12 @@ from theradose.uncertainty import Uncertain
 from theradose.units import MBQ_PER_GBQ, conversion_factor
 
 _DIGITS_OF_ACTIVITY = 4
+# Sources that a region has of its own, however many cycles are counted: the place of a finding names the region.
+_VARIATIONS = {
+    "between-cycles": "how much doses per activity vary from cycle to cycle",
+    "side-of-pair": "how much a side differs from the pair",
+    "trend": "how sure the trend from cycle to cycle is",
+}
 
 
 def with_u(quantity: Uncertain | None, unit: str = "") -> str:
@@ -92,6 +98,8 @@ def source_words(sources: Iterable[str]) -> str:
 def _source(name: str) -> str:
     kind, _, rest = name.partition(":")
     of, _, cycle = rest.partition("@")
+    if kind in _VARIATIONS:
+        return _VARIATIONS[kind]
     return words(kind) + (f" of {words(of)}" if of else "") + (f" in cycle {cycle}" if cycle else "")
 
 

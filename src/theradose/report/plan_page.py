@@ -16,7 +16,6 @@ from theradose.numbers import (
     format_estimate,
     format_given,
     format_given_percent,
-    format_number,
     format_probability,
     words,
 )
@@ -94,9 +93,9 @@ def _activity(activity_mbq: Uncertain, plan: Plan) -> dict[str, Any]:
         value, known = with_u(activity), interval_words(activity, unit)
     elif plan.accepted_probability is not None:
         accepted = format_given_percent(plan.accepted_probability)
-        value, known = format_number(activity.value, digits=4), f"above a limit with {accepted} probability"
+        value, known = exact_words(activity.value), f"at most {accepted} probability of exceeding a limit"
     else:
-        value, known = exact_words(activity.value), "uncertainty not stated"
+        value, known = exact_words(activity.value), "uncertainty not stated" if activity.not_stated else "as decided"
     return {
         "label": plan.activity_meaning,
         "value": f"{value} {unit}",

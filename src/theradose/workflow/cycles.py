@@ -15,7 +15,7 @@ from theradose.plan.cycles.between_cycles import patient_course
 from theradose.plan.cycles.cycle import Cycle
 from theradose.plan.cycles.document import ledger_result
 from theradose.plan.cycles.ledger import build_ledger
-from theradose.plan.cycles.limits import limits_that_bind, not_evaluated, past_against
+from theradose.plan.cycles.limits import limits_that_bind, method_findings, not_evaluated, past_against
 from theradose.plan.cycles.names import canonical_choice, name_findings
 from theradose.plan.limits import external_beam_findings, limit_named
 from theradose.plan.probability import probability_above
@@ -64,7 +64,7 @@ def evaluate_cycles(case: Case, result: Result) -> CyclesOutcome:
         tuple(_limit_result(item) for item in compared),
         (
             *restated, *ledger.findings, *name_findings(choice, regions=ledger.regions), *unfit,
-            *_not_compared(case, limits, compared), *_limit_findings(compared),
+            *_not_compared(case, limits, compared), *method_findings(compared), *_limit_findings(compared),
         ),
     )  # fmt: skip
 
@@ -92,7 +92,7 @@ def _not_compared(case: Case, limits: Sequence[Limit], compared: Sequence[Accumu
         return []
     met = {item.limit.name for item in compared}
     return [
-        not_evaluated(limit, f"no {limit.quantity} of '{limit.organ}' is known")
+        not_evaluated(limit, f"no {limit.quantity} of '{limit.organ}' is known", severity="critical")
         for limit in limits
         if limit.name not in met
     ]

@@ -9,7 +9,7 @@ from theradose.model.finding import Finding
 from theradose.model.result import Result
 from theradose.plan.cycles.cycle import Cycle
 from theradose.plan.cycles.history import stated_cycle
-from theradose.plan.inputs.prrt import PrrtInput
+from theradose.plan.inputs.prrt import CycleEntry, PrrtInput
 from theradose.plan.prrt.planner import PrrtRequest
 from theradose.plan.therapies import load_therapies
 from theradose.workflow.ledger import (
@@ -35,6 +35,7 @@ def prrt_request(inputs: PrrtInput, folder: Path) -> PrrtRequest:
     results: list[Result] = []
     findings: list[Finding] = []
     for position, given in enumerate(inputs.history):
+        findings += _zone_findings(position, given)
         if given.result is None:
             cycles.append(stated_cycle(given))
             continue
@@ -53,3 +54,16 @@ def prrt_request(inputs: PrrtInput, folder: Path) -> PrrtRequest:
         }
     )
     return PrrtRequest(known, tuple(cycles), limits, tuple(findings))
+
+
+def _zone_findings(position: int, given: CycleEntry) -> tuple[Finding, ...]:
+    if given.start is None or given.start.tzinfo is not None:
+        return ()
+    return (
+        Finding(
+            "start-without-zone",
+            "warning",
+            f"'start' of history[{position}] has no time zone, and is not compared with times that have one: write "
+            f"{given.start.isoformat()}+01:00, with the offset of the site.",
+        ),
+    )

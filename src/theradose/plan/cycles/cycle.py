@@ -61,3 +61,8 @@ class Cycle:
     def measured(self) -> bool:
         """Whether there was dosimetry."""
         return any(dose.basis == "measured" for dose in self.doses.values())
+
+
+def day_words(cycle: Cycle) -> str:
+    """Return the day on which a cycle began, ``2026-03-02``; empty if it is not stated."""
+    return "" if cycle.start is None else f"{cycle.start:%Y-%m-%d}"

@@ -25,8 +25,9 @@ from theradose.errors import PlanError
 from theradose.model.cycles import Absence
 from theradose.model.finding import Finding
 from theradose.model.region import RegionKind
+from theradose.numbers import words
 from theradose.plan.cycles.between_cycles import BETWEEN, Course
-from theradose.plan.cycles.cycle import Cycle, CycleDose
+from theradose.plan.cycles.cycle import Cycle, CycleDose, day_words
 from theradose.plan.wording import activity_words
 from theradose.spatial.naming import pair_of, paired_regions
 from theradose.uncertainty import Uncertain, combine
@@ -83,6 +84,41 @@ class Ledger:
         """Numbers before the last that no cycle has: their doses are in no sum."""
         known = {cycle.number for cycle in self.cycles}
         return tuple(number for number in range(1, self.next_number) if number not in known)
+
+    @property
+    def out_of_order(self) -> tuple[Cycle, Cycle] | None:
+        """The first two cycles whose times contradict their numbers."""
+        dated = [(cycle, cycle.start) for cycle in self.cycles if cycle.start is not None]
+        return next(
+            (
+                (one, other)
+                for (one, start), (other, later) in pairwise(dated)
+                if (start.tzinfo is None) == (later.tzinfo is None) and later <= start
+            ),
+            None,
+        )
+
+    @property
+    def pair_beside_side(self) -> tuple[Cycle, str, str] | None:
+        """The first cycle with a pair beside one of its sides while the other has no dose, pair and side.
+
+        The pair would count for no limit, because the limit holds for the side, and the other side would drop out.
+        """
+        return next(
+            (
+                (cycle, pair, side)
+                for cycle in self.cycles
+                for pair, sides in paired_regions().items()
+                if pair in cycle.doses
+                for side in sides
+                if side in cycle.doses and any(self._drops_out(other, cycle) for other in sides if other != side)
+            ),
+            None,
+        )
+
+    def _drops_out(self, region: str, cycle: Cycle) -> bool:
+        held = cycle.doses.get(region)
+        return (held is None or held.basis == "assumed") and not _is_absent(region, cycle.number, self.absent)
 
     def present(self, region: str) -> bool:
         """Whether the patient still has the region: an organ that is not stated gone, a lesion seen last time."""
@@ -159,9 +195,9 @@ def build_ledger(cycles: Sequence[Cycle], *, course: Course, absent: Mapping[str
     findings += _without_dosimetry(ordered)
     findings += _of_absent(ordered, absent)
     findings += _without_spread(filled, course)
-    findings += _out_of_order(ordered)
     findings += _of_lesions(filled, regions)
     ledger = Ledger(tuple(filled), dict(absent), ())
+    findings += _contradictions(ledger)
     if missing := ledger.unknown_cycles:
         findings.insert(
             0,
@@ -294,23 +330,32 @@ def _without_spread(cycles: Sequence[Cycle], course: Course) -> Iterator[Finding
         yield Finding(
             "spread-not-stated",
             "warning",
-            f"The uncertainty of what is assumed for {', '.join(lacking)} leaves out how much doses per activity vary "
+            f"The uncertainty of what is assumed for {', '.join(map(words, lacking))} leaves out how much doses per activity vary "
             "between cycles, which is not known for lesions: state 'between_cycle_u'.",
         )
 
 
-def _out_of_order(cycles: Sequence[Cycle]) -> Iterator[Finding]:
-    dated = [cycle for cycle in cycles if cycle.start is not None]
-    for one, other in pairwise(dated):
-        if one.start is None or other.start is None or (one.start.tzinfo is None) != (other.start.tzinfo is None):
-            continue
-        if other.start <= one.start:
-            yield Finding(
-                "cycle-order",
-                "warning",
-                f"Cycle {other.number} starts at {other.start.isoformat()}, not after cycle {one.number} at "
-                f"{one.start.isoformat()}: correct the numbers or the times.",
-            )
+def _contradictions(ledger: Ledger) -> Iterator[Finding]:
+    if (swapped := ledger.out_of_order) is not None:
+        yield Finding("cycle-order", "warning", order_words(*swapped))
+    if (mixed := ledger.pair_beside_side) is not None:
+        yield Finding("pair-beside-side", "critical", pair_words(*mixed), mixed[1])
+
+
+def order_words(one: Cycle, other: Cycle) -> str:
+    """Return what is wrong with two cycles whose times contradict their numbers."""
+    return (
+        f"Cycle {other.number} starts on {day_words(other)}, not after cycle {one.number} on {day_words(one)}: correct the "
+        "numbers or the times."
+    )
+
+
+def pair_words(cycle: Cycle, pair: str, side: str) -> str:
+    """Return what is wrong with a pair beside one of its sides."""
+    return (
+        f"Cycle {cycle.number} has '{pair}', a pair, beside '{side}', so that the other side would stand under no limit: "
+        "give both sides by name, or the pair alone."
+    )
 
 
 def _of_lesions(cycles: Sequence[Cycle], regions: Mapping[str, None]) -> Iterator[Finding]:

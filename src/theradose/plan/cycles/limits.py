@@ -9,13 +9,14 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from theradose.biology.tissue import default_tissue
 from theradose.data import load_yaml
 from theradose.errors import PlanError
-from theradose.model.finding import Finding
+from theradose.model.finding import Finding, Severity
 from theradose.model.limit import Limit
+from theradose.numbers import words
 from theradose.plan.cycles.accumulation import Accumulation, probability_of_any
 from theradose.plan.cycles.between_cycles import Course
 from theradose.plan.cycles.forecast import Forecast, forecast_region, predicted_per_activity
@@ -56,15 +57,15 @@ def limits_that_bind(limits: Sequence[Limit], *, therapy: str | None) -> tuple[t
     return kept, tuple(findings)
 
 
-def not_evaluated(limit: Limit, reason: str) -> Finding:
-    """Return the finding on a limit that is compared with nothing.
+def not_evaluated(limit: Limit, reason: str, *, severity: Severity = "warning") -> Finding:
+    """Return the finding on a limit that is compared with nothing; critical where a person asked for it.
 
     References
     ----------
     [deWit2023]_
     """
     return Finding(
-        "limit-not-evaluated", "warning", f"The limit '{limit.name}' binds nothing here, because {reason}.", limit.organ
+        "limit-not-evaluated", severity, f"The limit '{limit.name}' binds nothing here, because {reason}.", limit.organ
     )
 
 
@@ -76,12 +77,69 @@ def regions_of_limit(organ: str, ledger: Ledger) -> tuple[str, ...]:
     [deWit2023]_
     """
     there = [region for region in ledger.regions if ledger.present(region)]
+    if methods := methods_of(organ):
+        return tuple(method for method in methods if method in there)[:1]
     parts = tuple(part for part in parts_of(organ) if part in there)
     return parts or ((organ,) if organ in there else ())
 
 
+def methods_of(organ: str) -> tuple[str, ...]:
+    """Return the names under which an organ stands by the method that measured it, the one of its limits first.
+
+    References
+    ----------
+    [Vallot2024]_, [deWit2023]_
+    """
+    return tuple(load_yaml("cycles.yaml")["methods"]["value"].get(organ, ()))
+
+
+def by_other_methods(
+    ledger: Ledger, limits: Sequence[Limit], *, course: Course, cycles: int
+) -> tuple[Accumulation, ...]:
+    """Return the limits beside doses by a method for which they do not bind, as :func:`accumulations`.
+
+    References
+    ----------
+    [Vallot2024]_, [deWit2023]_
+    """
+    found = (
+        _of_region(ledger, limit, region, course=course, cycles=cycles)
+        for limit in limits
+        for region in methods_of(limit.organ)
+        if region in ledger.regions and ledger.present(region) and region not in regions_of_limit(limit.organ, ledger)
+    )
+    return tuple(item for item in found if item is not None)
+
+
+def method_findings(compared: Sequence[Accumulation]) -> tuple[Finding, ...]:
+    """Return where a limit is compared with a dose by another method than its own (``limit-by-other-method``).
+
+    References
+    ----------
+    [Vallot2024]_, [deWit2023]_
+    """
+    return tuple(
+        Finding(
+            "limit-by-other-method",
+            "warning",
+            f"The limit '{item.limit.name}' comes from doses as of the {words(methods_of(item.limit.organ)[0])}, of which "
+            f"there are none here: it is compared with the {words(item.region)}, for which it was not set, and may be far "
+            "too low or too high.",
+            item.region,
+        )
+        for item in compared
+        if item.region in methods_of(item.limit.organ)[2:]
+    )
+
+
 def accumulations(
-    ledger: Ledger, limits: Sequence[Limit], *, course: Course, cycles: int, first_cycle: FirstCycle | None = None
+    ledger: Ledger,
+    limits: Sequence[Limit],
+    *,
+    course: Course,
+    cycles: int,
+    first_cycle: FirstCycle | None = None,
+    asked: Collection[str] = (),
 ) -> tuple[tuple[Accumulation, ...], tuple[Finding, ...]]:
     """Return every limit for every region that it holds for, with what the coming cycles add.
 
@@ -97,6 +155,8 @@ def accumulations(
         Coming cycles.
     first_cycle : FirstCycle, optional
         Regression that stands in where nothing was measured yet.
+    asked : collection of str
+        Names of limits that a person asked for, not the style: where such a one binds nothing, that is critical.
 
     Returns
     -------
@@ -112,6 +172,7 @@ def accumulations(
     found: list[Accumulation] = []
     findings: list[Finding] = []
     for limit in limits:
+        severity: Severity = "critical" if limit.name in asked else "warning"
         items: list[tuple[str, Accumulation | None]] = [
             (region, _of_region(ledger, limit, region, course=course, cycles=cycles))
             for region in regions_of_limit(limit.organ, ledger)
@@ -120,12 +181,13 @@ def accumulations(
             items = [(first_cycle.organ, _predicted(ledger, limit, first_cycle, course=course, cycles=cycles))]
         found += [item for _, item in items if item is not None]
         findings += [
-            not_evaluated(limit, f"no {limit.quantity} of '{region}' is known")
+            not_evaluated(limit, f"no {limit.quantity} of '{region}' is known", severity=severity)
             for region, item in items
             if item is None
         ]
         if not items:
-            findings.append(not_evaluated(limit, f"'{limit.organ}' was measured in no cycle"))
+            known = f": the regions are {', '.join(ledger.regions)}" if ledger.regions else ""
+            findings.append(not_evaluated(limit, f"'{limit.organ}' was measured in no cycle{known}", severity=severity))
     return tuple(found), tuple(findings)
 
 

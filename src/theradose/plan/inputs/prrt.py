@@ -101,7 +101,7 @@ class PrrtInput(CyclesChoice):
     accepted_probability: Annotated[Fraction, Field(gt=0, le=0.5)] | None = None
     activity: ActivityMBq | None = None
     label_activity: ActivityMBq | None = None
-    cap: Literal["label", "standardised"] | None = None
+    cap: Literal["label", "standardised", "none"] | None = None
     risk_factors: RiskFactors = RiskFactors()
     first_cycle: FirstCycle | None = None
 

@@ -88,7 +88,7 @@ def activity_findings(activity_mbq: float | None, *, style: str) -> tuple[Findin
 
 
 def partner_findings(ledger: Ledger) -> tuple[Finding, ...]:
-    """Return where one of a pair is lost and the other was not measured since, so that what it takes up now is unknown.
+    """Return where one of a pair is lost and the other was not measured since, or has no dose though it is not lost.
 
     References
     ----------
@@ -97,6 +97,16 @@ def partner_findings(ledger: Ledger) -> tuple[Finding, ...]:
     findings = []
     for sides in paired_regions().values():
         for lost, left in permutations(sides, 2):
+            if left in ledger.regions and lost not in ledger.regions and lost not in ledger.absent:
+                findings.append(
+                    Finding(
+                        "partner-missing",
+                        "warning",
+                        f"'{left}' has doses, and '{lost}' has none in any cycle, so that no limit meets it: give its "
+                        f"doses, or state that it is 'absent'.",
+                        lost,
+                    )
+                )
             if lost not in ledger.absent or left not in ledger.regions or left in ledger.absent:
                 continue
             since = ledger.absent[lost].from_cycle
@@ -111,6 +121,29 @@ def partner_findings(ledger: Ledger) -> tuple[Finding, ...]:
                     )
                 )
     return tuple(findings)
+
+
+def recognition_findings(ledger: Ledger) -> tuple[Finding, ...]:
+    """Return which regions of the history are neither an organ known here nor a lesion, so that no limit meets them.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    unknown = [
+        region for region in ledger.regions
+        if ledger.kind(region) is RegionKind.OTHER and region not in MARROW_METHODS
+    ]  # fmt: skip
+    return tuple(
+        Finding(
+            "region-not-recognised",
+            "warning",
+            f"'{region}' is no region known here and no lesion, and no packaged limit holds for it: correct the name (as "
+            "'left-kidney'), or state its 'kind'.",
+            region,
+        )
+        for region in unknown
+    )
 
 
 def unused_findings(inputs: PrrtInput, ledger: Ledger) -> tuple[Finding, ...]:

@@ -23,7 +23,7 @@ from theradose.plan.wording import activity_words
 
 @dataclass(frozen=True, slots=True)
 class LabelRule:
-    """Activity of the label and the cap that the input asks for; ``None`` where there is none."""
+    """Activity of the label and the cap; ``None`` where there is none."""
 
     activity_mbq: float | None
     cap: str | None
@@ -32,7 +32,7 @@ class LabelRule:
 
 
 def label_rule(inputs: PrrtInput) -> LabelRule:
-    """Return the label's activity and the cap.
+    """Return the label's activity and the cap: ``standardised`` by default where a label is known.
 
     Raises
     ------
@@ -45,15 +45,16 @@ def label_rule(inputs: PrrtInput) -> LabelRule:
     """
     packaged = None if inputs.therapy is None else require_therapy(inputs.therapy).label
     activity = label_activity_mbq(stated_mbq=inputs.label_activity, label=packaged)
-    if inputs.cap is None:
+    cap = inputs.cap or ("none" if activity is None else "standardised")
+    if cap == "none":
         return LabelRule(activity, None, None, packaged)
     if activity is None:
         raise PlanError(
-            f"'cap: {inputs.cap}' needs the activity of the label: state 'label_activity: 7.4 GBq' or a 'therapy'.",
+            f"'cap: {cap}' needs the activity of the label: state 'label_activity: 7.4 GBq' or a 'therapy'.",
             code="label-missing",
         )
-    above = article56_constant(name="above_label").value if inputs.cap == "standardised" else 0.0
-    return LabelRule(activity, inputs.cap, activity * (1 + above), packaged)
+    above = article56_constant(name="above_label").value if cap == "standardised" else 0.0
+    return LabelRule(activity, cap, activity * (1 + above), packaged)
 
 
 def plan_level(

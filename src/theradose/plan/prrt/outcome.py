@@ -27,8 +27,12 @@ class Outcome:
         Number of those cycles.
     binding : Accumulation
         The one that is reached first by the best estimate.
+    beside : tuple of Accumulation
+        Limits beside doses by a method for which they do not bind.
     activity_mbq : Uncertain or None
         Of the next cycle; ``None`` where no further cycle fits.
+    refused_mbq : float or None
+        Activity that the style asks for, where a cycle of it does not fit.
     best_mbq : Uncertain
         Activity of each coming cycle at which the best estimate reaches the first limit.
     accepted_mbq : float or None
@@ -48,7 +52,9 @@ class Outcome:
     over: tuple[Accumulation, ...]
     coming: int
     binding: Accumulation
+    beside: tuple[Accumulation, ...]
     activity_mbq: Uncertain | None
+    refused_mbq: float | None
     best_mbq: Uncertain
     accepted_mbq: float | None
     next_best_mbq: Uncertain
@@ -57,3 +63,8 @@ class Outcome:
     counted_mbq: float
     possible: Mapping[str, int]
     findings: tuple[Finding, ...]
+
+    @property
+    def allowed_mbq(self) -> float:
+        """Activity of each coming cycle that the limits allow: at the accepted probability, else by the best estimate."""
+        return self.best_mbq.value if self.accepted_mbq is None else self.accepted_mbq

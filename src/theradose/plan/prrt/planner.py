@@ -8,31 +8,41 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from theradose.data import load_yaml
 from theradose.errors import PlanError
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
-from theradose.model.plan import Plan, PlannedDose
-from theradose.model.region import RegionKind
-from theradose.plan.cycles.accumulation import Accumulation, accepted_activity, probability_of_any
+from theradose.model.plan import Plan
+from theradose.plan.cycles.accumulation import accepted_activity, probability_of_any
 from theradose.plan.cycles.between_cycles import Course, patient_course
 from theradose.plan.cycles.cycle import Cycle
-from theradose.plan.cycles.forecast import forecast_region
-from theradose.plan.cycles.ledger import Ledger, build_ledger
-from theradose.plan.cycles.limits import accumulations, cycles_possible, given_basis, limits_that_bind
+from theradose.plan.cycles.ledger import Ledger, build_ledger, order_words, pair_words
+from theradose.plan.cycles.limits import (
+    accumulations,
+    by_other_methods,
+    cycles_possible,
+    limits_that_bind,
+    method_findings,
+)
 from theradose.plan.cycles.names import canonical_choice, name_findings
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.planners import planners
-from theradose.plan.probability import probability_above
-from theradose.plan.prrt.checks import activity_findings, history_findings, partner_findings, unused_findings
+from theradose.plan.prrt.checks import (
+    activity_findings,
+    history_findings,
+    partner_findings,
+    recognition_findings,
+    unused_findings,
+)
+from theradose.plan.prrt.doses import planned_doses
 from theradose.plan.prrt.label import LabelRule, label_rule
 from theradose.plan.prrt.outcome import Outcome
-from theradose.plan.prrt.styles import default_limits
+from theradose.plan.prrt.reasons import beside_findings, capped_finding, reached_finding
+from theradose.plan.prrt.styles import default_limits, style_findings
 from theradose.plan.prrt.text import describe
-from theradose.plan.wording import activity_words
 from theradose.uncertainty import Uncertain
 
 
@@ -77,8 +87,8 @@ def plan_prrt(request: PrrtRequest) -> Plan:
     Raises
     ------
     PlanError
-        ``nothing-measured``, ``no-limit``, ``cycles-left``, ``cycle-missing``, ``uncertainty-missing``, and those of
-        the ledger.
+        ``nothing-measured``, ``no-limit``, ``cycles-left``, ``cycle-missing``, ``cycle-order``, ``pair-beside-side``,
+        ``uncertainty-missing``, and those of the ledger.
 
     References
     ----------
@@ -99,26 +109,38 @@ def plan_prrt(request: PrrtRequest) -> Plan:
             f"it to 'history' by its activity, as {{cycle: {unknown[0]}, activity: 7.4 GBq}}.",
             code="cycle-missing",
         )
+    if (swapped := ledger.out_of_order) is not None:
+        raise PlanError(order_words(*swapped), code="cycle-order")
+    if (mixed := ledger.pair_beside_side) is not None:
+        raise PlanError(pair_words(*mixed), code="pair-beside-side")
     limits, noticed = (request.limits, ()) if request.limits is not None else default_limits(inputs)
     limits, unfit = limits_that_bind(limits, therapy=inputs.therapy)
-    findings = [*request.findings, *ledger.findings, *noticed, *unfit]
+    findings = [*request.findings, *ledger.findings, *noticed, *style_findings(inputs), *unfit]
     findings += (*name_findings(inputs, regions=ledger.regions), *unused_findings(inputs, ledger))
-    findings += partner_findings(ledger)
+    findings += (*partner_findings(ledger), *recognition_findings(ledger))
     findings += history_findings(ledger, therapy=inputs.therapy)
     label = label_rule(inputs)
-    planned = _plan_activity(inputs, ledger, limits, course, label)
+    asked = () if request.limits is None else tuple(limit.name for limit in request.limits)
+    planned = _plan_activity(inputs, ledger, limits, course, label, asked)
     findings += planned.findings
     findings += activity_findings(
         None if planned.activity_mbq is None else planned.activity_mbq.value, style=inputs.style
     )
-    doses = (*_cumulative_doses(planned, ledger), *_next_doses(planned, ledger, course))
+    doses = planned_doses(planned, ledger, course)
     return describe(inputs, ledger, course, planned, doses, label, tuple(dict.fromkeys(findings)))
 
 
 def _plan_activity(
-    inputs: PrrtInput, ledger: Ledger, limits: Sequence[Limit], course: Course, label: LabelRule
+    inputs: PrrtInput,
+    ledger: Ledger,
+    limits: Sequence[Limit],
+    course: Course,
+    label: LabelRule,
+    asked: Collection[str],
 ) -> Outcome:
-    next_alone, findings = accumulations(ledger, limits, course=course, cycles=1, first_cycle=inputs.first_cycle)
+    next_alone, findings = accumulations(
+        ledger, limits, course=course, cycles=1, first_cycle=inputs.first_cycle, asked=asked
+    )
     if not next_alone:
         raise PlanError(
             "No limit can be compared with a measured organ: name limits of organs that the history has doses of.",
@@ -129,26 +151,31 @@ def _plan_activity(
     over = next_alone if coming == 1 else accumulations(
         ledger, limits, course=course, cycles=coming, first_cycle=inputs.first_cycle
     )[0]  # fmt: skip
+    beside = by_other_methods(ledger, limits, course=course, cycles=coming)
     alpha = inputs.accepted_probability
     binding = min(over, key=lambda item: item.best_activity().value)
     best = binding.best_activity()
     accepted = None if alpha is None else accepted_activity(over, probability=alpha)
     allowed = best if accepted is None else Uncertain(accepted)
     activity: Uncertain | None = allowed if allowed.value > 0 else None
+    wanted = None
     if fixed is not None:
-        activity = Uncertain(fixed) if allowed.value >= fixed else None
-    more = list(findings)
+        wanted = fixed if label.most_mbq is None else min(fixed, label.most_mbq)
+        activity = Uncertain(wanted) if allowed.value >= wanted else None
+    more = [*findings, *method_findings(over), *beside_findings(beside, coming=coming, alpha=alpha)]
     if activity is None:
-        more.append(_reached(binding, alpha))
-    elif label.most_mbq is not None and activity.value > label.most_mbq:
-        more.append(_capped(activity.value, label.most_mbq, label.cap))
+        more.append(reached_finding(binding, alpha=alpha, refused_mbq=wanted, over=over, allowed_mbq=allowed.value))
+    elif label.most_mbq is not None and max(activity.value, fixed or 0.0) > label.most_mbq:
+        more.append(capped_finding(max(activity.value, fixed or 0.0), label))
         activity = Uncertain(label.most_mbq)
-    counted_mbq = fixed if fixed is not None else inputs.activity or label.activity_mbq or 0.0
+    counted_mbq = wanted or inputs.activity or label.activity_mbq or 0.0
     return Outcome(
         over=over,
         coming=coming,
         binding=binding,
+        beside=beside,
         activity_mbq=activity,
+        refused_mbq=wanted if activity is None else None,
         best_mbq=best,
         accepted_mbq=accepted,
         next_best_mbq=min((item.best_activity() for item in next_alone), key=lambda value: value.value),
@@ -200,63 +227,3 @@ def _cycles_left(inputs: PrrtInput, ledger: Ledger) -> int:
             code="cycles-left",
         )
     return left
-
-
-def _cumulative_doses(planned: Outcome, ledger: Ledger) -> list[PlannedDose]:
-    activity_mbq = 0.0 if planned.activity_mbq is None else planned.activity_mbq.value
-    doses = []
-    for item in planned.over:
-        total = item.total(activity_mbq)
-        doses.append(
-            PlannedDose(
-                item.region,
-                total,
-                item.limit.quantity,
-                item.limit,
-                probability_above(total, item.limit.value_gy),
-                item.basis if planned.activity_mbq is not None else _basis_without_activity(item, ledger),
-            )
-        )
-    return doses
-
-
-def _basis_without_activity(item: Accumulation, ledger: Ledger) -> str:
-    if item.limit.span != "course" or item.region not in ledger.regions:
-        return "without a further cycle"
-    return f"{given_basis(ledger, item.region)}; without a further one"
-
-
-def _next_doses(planned: Outcome, ledger: Ledger, course: Course) -> list[PlannedDose]:
-    """Return what the next cycle alone gives to each organ under a limit, and to each lesion that is still there."""
-    if planned.activity_mbq is None:
-        return []
-    activity_mbq = planned.activity_mbq.value
-    organs = {item.region: item.coming[0] for item in planned.over}
-    lesions = {
-        region: forecast_region(ledger, region, course=course, cycles=1).per_activity[0]
-        for region in ledger.regions
-        if ledger.kind(region) is RegionKind.LESION and ledger.present(region)
-    }
-    return [
-        PlannedDose(region, per_activity * activity_mbq, basis=f"cycle {ledger.next_number} alone")
-        for region, per_activity in (organs | lesions).items()
-    ]
-
-
-def _reached(binding: Accumulation, alpha: float | None) -> Finding:
-    under = "by the best estimate" if alpha is None else f"at an accepted probability of {alpha:.3g}"
-    return Finding(
-        "limit-reached",
-        "critical",
-        f"No further cycle fits under the limit '{binding.limit.name}' {under}: {binding.past.value:.3g} of "
-        f"{binding.limit.value_gy:g} Gy are given.",
-        binding.region,
-    )
-
-
-def _capped(activity_mbq: float, most_mbq: float, cap: str | None) -> Finding:
-    return Finding(
-        "activity-capped",
-        "info",
-        f"The limits leave {activity_words(activity_mbq)}, but 'cap: {cap}' allows {activity_words(most_mbq)}.",
-    )

@@ -29,7 +29,33 @@ def default_limits(inputs: PrrtInput) -> tuple[tuple[Limit, ...], tuple[Finding,
     if "extended_limit" in style:
         extended, findings = _beyond_lower_cap(inputs.risk_factors, age_below=style["age_below"])
         name = style["extended_limit"] if extended else name
-    return tuple(limit_named(item) for item in (name, *data["beside"]["value"])), findings
+    beside = data["beside"]["value"]
+    names = (name, *beside["every"], *beside.get(inputs.therapy, ()))
+    return tuple(limit_named(item) for item in names), findings
+
+
+def style_findings(inputs: PrrtInput) -> tuple[Finding, ...]:
+    """Return whether limits or a number of cycles are those of a trial of another therapy.
+
+    References
+    ----------
+    [deWit2023]_, [Warfvinge2024]_
+    """
+    style = load_yaml("cycles.yaml")["styles"][inputs.style]["value"]
+    if inputs.therapy is None or inputs.therapy in style["therapies"]:
+        return ()
+    taken = ["limits"] if inputs.limits is None else []
+    taken += ["cycles_left"] if "cycles" in style and inputs.cycles_left is None else []
+    if not taken:
+        return ()
+    return (
+        Finding(
+            "style-of-another-therapy",
+            "warning",
+            f"What is not stated is taken from the style {inputs.style}, a trial of {', '.join(style['therapies'])} and "
+            f"not of {inputs.therapy}: state {' and '.join(repr(key) for key in taken)}.",
+        ),
+    )
 
 
 def _beyond_lower_cap(risk: RiskFactors, *, age_below: float) -> tuple[bool, tuple[Finding, ...]]:

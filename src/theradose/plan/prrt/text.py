@@ -1,4 +1,4 @@
-"""The plan of a therapy in cycles as what its reader sees: sentence, formulas, tables and details.
+"""The plan of a therapy in cycles as what its reader sees: sentence, formulas and inputs.
 
 References
 ----------
@@ -11,30 +11,30 @@ from __future__ import annotations
 from theradose.biology.tissue import default_tissue
 from theradose.data import load_yaml
 from theradose.model.finding import Finding
-from theradose.model.plan import Formula, Plan, PlanInput, PlannedDose, PlanTable
+from theradose.model.plan import Formula, Plan, PlanInput, PlannedDose
 from theradose.nuclides import Constant
 from theradose.numbers import (
     NOT_STATED,
-    UNKNOWN,
     format_deviation,
+    format_given,
     format_given_percent,
-    format_number,
-    format_percent,
+    format_probability,
     words,
 )
 from theradose.plan.cycles.between_cycles import Course, Spread
-from theradose.plan.cycles.cycle import CycleDose
+from theradose.plan.cycles.cycle import day_words
 from theradose.plan.cycles.ledger import Ledger
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.prrt.checks import trial_findings
 from theradose.plan.prrt.document import plan_details
 from theradose.plan.prrt.label import LabelRule, plan_level
 from theradose.plan.prrt.outcome import Outcome
+from theradose.plan.prrt.reasons import given_words, limit_words, refusal_words
+from theradose.plan.prrt.tables import plan_tables
 from theradose.plan.therapies import require_therapy
-from theradose.plan.wording import activity_number, activity_words, subject_words, with_interval, with_u
+from theradose.plan.wording import activity_words, interval_words, subject_words, with_interval
 from theradose.units import MBQ_PER_GBQ
 
-_MARK = " *"
 _TITLE = "Next cycle under cumulative dose limits"
 
 
@@ -54,18 +54,19 @@ def describe(
     [deWit2023]_, [Dale1985]_
     """
     activity = planned.activity_mbq
+    notes = () if planned.coming == 1 else (f"in each of {planned.coming} cycles",)
     level, above = plan_level(inputs, None if activity is None else activity.value, label)
     return Plan(
         planner="prrt",
         title=_TITLE,
-        summary=_summary(ledger, planned),
+        summary=_summary(ledger, planned, alpha=inputs.accepted_probability),
         activity_mbq=activity,
         doses=doses,
-        formulas=_formulas(planned),
+        formulas=_formulas(planned, style=inputs.style),
         constants=_constants(inputs, course, planned),
-        inputs=_inputs(inputs, ledger),
+        inputs=_inputs(inputs, ledger, label),
         findings=(*findings, *above, *trial_findings(doses, style=inputs.style)),
-        tables=(_cycle_table(ledger), _sum_table(ledger), _left_table(planned)),
+        tables=plan_tables(planned, ledger, course, label),
         details=plan_details(inputs, ledger, course, planned, label),
         subject=subject_words(
             None if inputs.therapy is None else require_therapy(inputs.therapy).title,
@@ -73,39 +74,61 @@ def describe(
             f"cycle {ledger.next_number}",
         ),
         activity_meaning=f"Activity of cycle {ledger.next_number}",
+        activity_notes=notes,
         accepted_probability=None if activity is None else inputs.accepted_probability,
         level=level,
     )
 
 
-def _summary(ledger: Ledger, planned: Outcome) -> str:
-    limit = planned.binding.limit
-    quantity = "" if limit.quantity == "absorbed-dose" else f" {limit.quantity}"
-    first = f"the {words(planned.binding.region)} ({limit.name}, {limit.value_gy:g} Gy{quantity})"
+def _summary(ledger: Ledger, planned: Outcome, *, alpha: float | None) -> str:
+    binding = planned.binding
     if planned.activity_mbq is None:
-        return f"No further cycle fits: the first limit reached is that of {first}."
-    total = planned.binding.total(planned.activity_mbq.value)
-    estimate = (
-        "" if planned.accepted_mbq is None
-        else f" By the best estimate the limit is met with {with_interval(planned.best_mbq / MBQ_PER_GBQ, 'GBq')}."
-    )  # fmt: skip
+        if planned.refused_mbq is None or planned.allowed_mbq <= 0:
+            return f"No further cycle fits: {given_words(binding)}, {interval_words(binding.past, 'Gy')}."
+        refused = refusal_words(binding, alpha=alpha, refused_mbq=planned.refused_mbq, over=planned.over)
+        return (
+            f"{refused}, {interval_words(binding.total(planned.refused_mbq), 'Gy')}. A cycle of "
+            f"{activity_words(planned.allowed_mbq)} would fit. So far {given_words(binding)}."
+        )
+    total = binding.total(planned.activity_mbq.value)
     cycles = "it" if planned.coming == 1 else f"{planned.coming} such cycles"
     complete = not any(term.not_stated for item in planned.over for term in (item.past, *item.coming))
     chance = (
         ""
         if planned.p_any is None
-        else f"; the probability that any limit is exceeded is at most {format_percent(planned.p_any)}"
+        else f"; the probability that any limit is exceeded is {_at_most(planned.p_any)}"
         + ("" if complete else ", by the uncertainties that are stated")
     )
+    estimate = (
+        "" if planned.accepted_mbq is None
+        else " The best estimate reaches the first limit with "
+        f"{with_interval(planned.best_mbq / MBQ_PER_GBQ, 'GBq')}."
+    )  # fmt: skip
     return (
-        f"Cycle {ledger.next_number} with {activity_words(planned.activity_mbq.value)}: after {cycles} the first "
-        f"limit, that of {first}, meets a cumulative dose of {with_interval(total, 'Gy')}{chance}.{estimate}"
+        f"Cycle {ledger.next_number} with {activity_words(planned.activity_mbq.value)}: after {cycles} the "
+        f"{words(binding.region)} would have {limit_words(binding, total.value)}, {interval_words(total, 'Gy')}, and is "
+        f"nearest to its limit{chance}.{estimate}"
     )
 
 
-def _formulas(planned: Outcome) -> tuple[Formula, ...]:
+def _at_most(probability: float) -> str:
+    """Return ``at most 10 %``; a bound below what can be told stands alone."""
+    text = format_probability(probability)
+    return text.replace("<", "below") if text.startswith("<") else f"at most {text}"
+
+
+def _formulas(planned: Outcome, *, style: str) -> tuple[Formula, ...]:
+    by_cycles = "activity_mbq" in load_yaml("cycles.yaml")["styles"][style]["value"]
     found = [
         Formula(
+            "n = max { n : S + n · s(A) ≤ S_lim }",
+            "n further cycles of the activity A of the style, S sum of all cycles so far and s what one adds, in the "
+            "quantity of the limit S_lim; planned while a next cycle fits",
+            "Warfvinge2024, deWit2023: ILUMINET, cycles of 7.4 GBq until the cap is reached",
+            "verified",
+        )
+        if by_cycles
+        else Formula(
             "A = (D_lim − ΣD) / (n · d)",
             "D_lim limit, ΣD dose of all cycles so far, n cycles to come, d dose per activity to come: weighted mean "
             "of the measured cycles times the trend",
@@ -114,16 +137,16 @@ def _formulas(planned: Outcome) -> tuple[Formula, ...]:
         )
     ]
     if any(item.limit.quantity != "absorbed-dose" for item in planned.over):
+        solved = "" if by_cycles else ", and A solves the quadratic equation for what the limit leaves"
         found.append(
             Formula(
                 "BED = D + k D², k = T_rep / ((T_rep + T_eff) α/β)",
-                "for one effective half-life T_eff; k of the measured cycles in general; BED adds over cycles, and A "
-                "solves the quadratic equation for what the limit leaves",
+                f"for one effective half-life T_eff; k of the measured cycles in general; BED adds over cycles{solved}",
                 "Dale1985; deWit2023: ILUMINET, cap of the cumulative BED",
                 "verified",
             )
         )
-    if planned.p_any is not None:
+    if planned.p_any is not None or planned.accepted_mbq is not None:
         found.append(
             Formula(
                 "P(D > D_lim) = Φ(ln(D/D_lim)/σ), σ² = ln(1 + u²/D²)",
@@ -160,16 +183,29 @@ def _constants(inputs: PrrtInput, course: Course, planned: Outcome) -> tuple[Con
     return tuple(dict.fromkeys(found))
 
 
-def _inputs(inputs: PrrtInput, ledger: Ledger) -> tuple[PlanInput, ...]:
+def _inputs(inputs: PrrtInput, ledger: Ledger, label: LabelRule) -> tuple[PlanInput, ...]:
     found = [PlanInput("style", inputs.style)]
     found += [
         PlanInput(
-            f"cycle {cycle.number}",
+            ", ".join(filter(None, (f"cycle {cycle.number}", day_words(cycle)))),
             activity_words(cycle.activity_mbq),
             "dosimetry" if cycle.measured else "activity alone, doses assumed",
         )
         for cycle in ledger.cycles
     ]
+    found += [
+        PlanInput(words(name), _stated(value)) for name, value in inputs.risk_factors.model_dump().items()
+        if value is not None
+    ]  # fmt: skip
+    if inputs.activity is not None:
+        found.append(PlanInput("activity of a cycle", activity_words(inputs.activity)))
+    if inputs.cycles_left is not None:
+        found.append(PlanInput("cycles left", str(inputs.cycles_left)))
+    if label.cap is not None and label.most_mbq is not None:
+        source = "stated" if inputs.cap else "by default"
+        found.append(PlanInput("cap of the activity", f"{label.cap}, {activity_words(label.most_mbq)}", source))
+    elif inputs.cap == "none":
+        found.append(PlanInput("cap of the activity", "none"))
     if inputs.accepted_probability is not None:
         accepted = format_given_percent(inputs.accepted_probability)
         found.append(PlanInput("accepted probability of exceeding a limit", accepted))
@@ -183,62 +219,7 @@ def _inputs(inputs: PrrtInput, ledger: Ledger) -> tuple[PlanInput, ...]:
     return tuple(found)
 
 
-def _cycle_table(ledger: Ledger) -> PlanTable:
-    rows = [
-        (str(cycle.number), activity_number(cycle.activity_mbq),
-         *(_cell(cycle.doses.get(region), region in ledger.absent) for region in ledger.regions))
-        for cycle in ledger.cycles
-    ]  # fmt: skip
-    return PlanTable(
-        "Dose by cycle, Gy", ("cycle", "GBq", *map(words, ledger.regions)), tuple(rows), ("* assumed, not measured.",)
-    )
-
-
-def _cell(dose: CycleDose | None, absent: bool) -> str:
-    if dose is None:
-        return "absent" if absent else "not measured"
-    return with_u(dose.dose_gy) + (_MARK if dose.basis == "assumed" else "")
-
-
-def _sum_table(ledger: Ledger) -> PlanTable:
-    rows = []
-    for region in ledger.regions:
-        total = ledger.cumulative(region)
-        rows.append(
-            (
-                words(region),
-                with_u(total.dose_gy) + (_MARK if total.assumed else ""),
-                format_number(total.u_all_shared, digits=2) if total.dose_gy.contributions else UNKNOWN,
-                format_number(total.u_all_independent, digits=2) if total.dose_gy.contributions else UNKNOWN,
-                with_u(total.bed_gy),
-            )
-        )
-    return PlanTable(
-        "Cumulative dose, Gy",
-        ("region", "dose", "u, all shared", "u, all independent", "BED"),
-        tuple(rows),
-        (
-            "* with assumed cycles. The stated u follows the rule which sources cycles share; beside it, if all were "
-            "shared, and if none.",
-        ),
-    )
-
-
-def _left_table(planned: Outcome) -> PlanTable:
-    """Return what the limits leave, by the best estimate and at the accepted probability."""
-    last = (planned.next_best_mbq.value, planned.next_accepted_mbq)
-    each = (planned.best_mbq.value, planned.accepted_mbq)
-    counted = activity_words(planned.counted_mbq)
-    rows = [
-        ("next cycle if it is the last, GBq", *map(activity_number, last)),
-        (f"each of {planned.coming} cycles, GBq", *map(activity_number, each)),
-        (f"further cycles of {counted}", *(_count(planned, way) for way in ("best", "accepted"))),
-    ]
-    rows = rows[: 3 if planned.possible else 2]
-    if "with_tolerance" in planned.possible:
-        rows.append(("the same up to the tolerance of the limit", _count(planned, "with_tolerance"), UNKNOWN))
-    return PlanTable("What the limits leave", ("", "best estimate", "accepted probability"), tuple(rows))
-
-
-def _count(planned: Outcome, way: str) -> str:
-    return str(planned.possible[way]) if way in planned.possible else UNKNOWN
+def _stated(value: float | str | bool) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else format_given(value)
