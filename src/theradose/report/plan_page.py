@@ -95,7 +95,10 @@ def _activity(activity_mbq: Uncertain, plan: Plan) -> dict[str, Any]:
         accepted = format_given_percent(plan.accepted_probability)
         value, known = exact_words(activity.value), f"at most {accepted} probability of exceeding a limit"
     else:
-        value, known = exact_words(activity.value), "uncertainty not stated" if activity.not_stated else "as decided"
+        value, known = (
+            exact_words(activity.value),
+            "uncertainty not stated" if activity.not_stated else "chosen, not estimated",
+        )
     return {
         "label": plan.activity_meaning,
         "value": f"{value} {unit}",

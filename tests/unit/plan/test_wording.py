@@ -71,5 +71,5 @@ def test_activities_are_in_gbq_and_subjects_in_one_line():
 def test_sources_are_words():
     names = ["trend:lesions", "fit:left-kidney@2", "dose-constant:blood", "haematocrit"]
     assert source_words(names) == (
-        "dose constant of blood, fit of left kidney in cycle 2, haematocrit, trend of lesions"
+        "dose constant of blood, fit of left kidney in cycle 2, haematocrit, how sure the trend from cycle to cycle is"
     )

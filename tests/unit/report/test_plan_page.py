@@ -90,7 +90,8 @@ def test_the_bar_says_how_a_dose_lies_to_its_limit(value, u, kind, tone):
 
 
 def test_the_unknown_is_never_a_number():
-    content = page_content(plan([dose(10, against=limit())], activity_mbq=Uncertain(400)))
+    activity = Uncertain(400, not_stated=frozenset({"meter"}))
+    content = page_content(plan([dose(10, against=limit())], activity_mbq=activity))
     (row,) = content["doses"]
     assert (row["p"], row["interval"]) == ("—", "—") and row["dose"].endswith("± —")
     assert content["result"]["value"] == "400 MBq"

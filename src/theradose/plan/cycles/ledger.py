@@ -111,7 +111,8 @@ class Ledger:
                 for pair, sides in paired_regions().items()
                 if pair in cycle.doses
                 for side in sides
-                if side in cycle.doses and any(self._drops_out(other, cycle) for other in sides if other != side)
+                if side in cycle.doses and cycle.doses[side].basis == "measured"
+                if any(self._drops_out(other, cycle) for other in sides if other != side)
             ),
             None,
         )
@@ -330,8 +331,8 @@ def _without_spread(cycles: Sequence[Cycle], course: Course) -> Iterator[Finding
         yield Finding(
             "spread-not-stated",
             "warning",
-            f"The uncertainty of what is assumed for {', '.join(map(words, lacking))} leaves out how much doses per activity vary "
-            "between cycles, which is not known for lesions: state 'between_cycle_u'.",
+            f"The uncertainty of what is assumed for {', '.join(map(words, lacking))} leaves out how much doses per "
+            "activity vary between cycles, which is not known for lesions: state 'between_cycle_u'.",
         )
 
 
@@ -345,16 +346,16 @@ def _contradictions(ledger: Ledger) -> Iterator[Finding]:
 def order_words(one: Cycle, other: Cycle) -> str:
     """Return what is wrong with two cycles whose times contradict their numbers."""
     return (
-        f"Cycle {other.number} starts on {day_words(other)}, not after cycle {one.number} on {day_words(one)}: correct the "
-        "numbers or the times."
+        f"Cycle {other.number} starts on {day_words(other)}, not after cycle {one.number} on {day_words(one)}: correct "
+        "the numbers or the times."
     )
 
 
 def pair_words(cycle: Cycle, pair: str, side: str) -> str:
     """Return what is wrong with a pair beside one of its sides."""
     return (
-        f"Cycle {cycle.number} has '{pair}', a pair, beside '{side}', so that the other side would stand under no limit: "
-        "give both sides by name, or the pair alone."
+        f"Cycle {cycle.number} has '{pair}', a pair, beside '{side}', so that the other side would stand under no "
+        "limit: give both sides by name, or the pair alone."
     )
 
 

@@ -122,9 +122,9 @@ def method_findings(compared: Sequence[Accumulation]) -> tuple[Finding, ...]:
         Finding(
             "limit-by-other-method",
             "warning",
-            f"The limit '{item.limit.name}' comes from doses as of the {words(methods_of(item.limit.organ)[0])}, of which "
-            f"there are none here: it is compared with the {words(item.region)}, for which it was not set, and may be far "
-            "too low or too high.",
+            f"The limit '{item.limit.name}' comes from doses as of the {words(methods_of(item.limit.organ)[0])}, of "
+            f"which there are none here: it is compared with the {words(item.region)}, for which it was not set, "
+            "and may be far too low or too high.",
             item.region,
         )
         for item in compared

@@ -138,8 +138,8 @@ def recognition_findings(ledger: Ledger) -> tuple[Finding, ...]:
         Finding(
             "region-not-recognised",
             "warning",
-            f"'{region}' is no region known here and no lesion, and no packaged limit holds for it: correct the name (as "
-            "'left-kidney'), or state its 'kind'.",
+            f"'{region}' is no region known here and no lesion, and no packaged limit holds for it: correct the name "
+            "(as 'left-kidney'), or state its 'kind'.",
             region,
         )
         for region in unknown

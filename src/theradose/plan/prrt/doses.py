@@ -16,7 +16,7 @@ from theradose.plan.cycles.ledger import Ledger
 from theradose.plan.cycles.limits import given_basis
 from theradose.plan.probability import probability_above
 from theradose.plan.prrt.outcome import Outcome
-from theradose.plan.wording import activity_words
+from theradose.plan.wording import activity_words, with_u
 from theradose.uncertainty import Uncertain
 
 
@@ -69,19 +69,11 @@ def _cumulative_doses(planned: Outcome, ledger: Ledger) -> list[PlannedDose]:
             )
     activity_mbq = 0.0 if planned.activity_mbq is None else planned.activity_mbq.value
     # A dose by a method for which no limit was set stands beside, without one.
-    beside = {item.region: item for item in planned.beside}
-    return [
-        *doses,
-        *(
-            PlannedDose(item.region, item.total(activity_mbq), item.limit.quantity, basis=f"{_basis(item, planned, ledger)}; "
-                        "shown beside, binds nothing")
-            for item in beside.values()
-        ),
-    ]  # fmt: skip
-
-
-def _basis(item: Accumulation, planned: Outcome, ledger: Ledger) -> str:
-    return item.basis if planned.activity_mbq is not None else _basis_without_activity(item, ledger)
+    for item in {item.region: item for item in planned.beside}.values():
+        basis = item.basis if planned.activity_mbq is not None else _basis_without_activity(item, ledger)
+        note = f"{basis}; shown beside, binds nothing"
+        doses.append(PlannedDose(item.region, item.total(activity_mbq), item.limit.quantity, basis=note))
+    return doses
 
 
 def _sum(item: Accumulation, activity_mbq: float, basis: str) -> PlannedDose:
@@ -104,10 +96,17 @@ def _next_doses(planned: Outcome, ledger: Ledger, course: Course) -> list[Planne
     known = next_per_activity(ledger, course)
     predicted = {item.region: item.coming[0] for item in planned.over if item.region not in ledger.regions}
     order = [*predicted, *ordered_regions(planned, ledger)]
+    doses = {region: per_activity * planned.activity_mbq.value for region, per_activity in (predicted | known).items()}
     return [
-        PlannedDose(
-            region, (predicted | known)[region] * planned.activity_mbq.value, basis=f"cycle {ledger.next_number} alone"
-        )
+        PlannedDose(region, doses[region], basis=_alone(region, doses[region], ledger))
         for region in order
-        if region in predicted or region in known
+        if region in doses
     ]
+
+
+def _alone(region: str, dose: Uncertain, ledger: Ledger) -> str:
+    alone = f"cycle {ledger.next_number} alone"
+    if region not in ledger.regions or ledger.kind(region) is not RegionKind.LESION:
+        return alone
+    # The sum of a lesion stands beside no limit, hence in no other row.
+    return f"{alone}; all cycles with it {with_u(ledger.cumulative(region).dose_gy + dose, 'Gy')}"

@@ -66,5 +66,5 @@ class Outcome:
 
     @property
     def allowed_mbq(self) -> float:
-        """Activity of each coming cycle that the limits allow: at the accepted probability, else by the best estimate."""
+        """Activity of each coming cycle within the limits: at the accepted probability, else by the best estimate."""
         return self.best_mbq.value if self.accepted_mbq is None else self.accepted_mbq

@@ -99,8 +99,8 @@ def beside_findings(beside: Sequence[Accumulation], *, coming: int, alpha: float
         Finding(
             "limit-not-binding",
             "warning",
-            f"The limit '{item.limit.name}' does not bind on the {words(item.region)}, because it comes from doses as of "
-            f"the {words(methods_of(item.limit.organ)[0])}; if it did, {'each' if coming > 1 else 'the cycle'}"
+            f"The limit '{item.limit.name}' does not bind on the {words(item.region)}, because it comes from doses as "
+            f"of the {words(methods_of(item.limit.organ)[0])}; if it did, {'each' if coming > 1 else 'the cycle'}"
             f"{f' of {coming} cycles' if coming > 1 else ''} could have {_allowed(item, alpha)}.",
             item.region,
         )

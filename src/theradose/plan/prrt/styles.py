@@ -52,8 +52,8 @@ def style_findings(inputs: PrrtInput) -> tuple[Finding, ...]:
         Finding(
             "style-of-another-therapy",
             "warning",
-            f"What is not stated is taken from the style {inputs.style}, a trial of {', '.join(style['therapies'])} and "
-            f"not of {inputs.therapy}: state {' and '.join(repr(key) for key in taken)}.",
+            f"What is not stated is taken from the style {inputs.style}, a trial of {', '.join(style['therapies'])} "
+            f"and not of {inputs.therapy}: state {' and '.join(repr(key) for key in taken)}.",
         ),
     )
 

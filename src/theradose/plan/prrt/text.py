@@ -106,8 +106,8 @@ def _summary(ledger: Ledger, planned: Outcome, *, alpha: float | None) -> str:
     )  # fmt: skip
     return (
         f"Cycle {ledger.next_number} with {activity_words(planned.activity_mbq.value)}: after {cycles} the "
-        f"{words(binding.region)} would have {limit_words(binding, total.value)}, {interval_words(total, 'Gy')}, and is "
-        f"nearest to its limit{chance}.{estimate}"
+        f"{words(binding.region)} would have {limit_words(binding, total.value)}, {interval_words(total, 'Gy')}, and "
+        f"is nearest to its limit{chance}.{estimate}"
     )
 
 
