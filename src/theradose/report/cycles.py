@@ -55,7 +55,7 @@ def limit_tables(result: Result) -> tuple[Table, Table]:
         (Column("Region"), Column("Limit"), Column("Quantity"), Column("Limit", "Gy", "right"),
          Column("Cumulated", "Gy", "estimate"), Column("Margin", "Gy", "right"),
          Column("Probability\nabove", "", "right"), Column("Cycles in the sum", stretch=1.0)),
-        tuple(_limit_row(limit) for limit in result.limits),
+        _limit_rows(result.limits),
     )  # fmt: skip
     known = {limit.name or limit.organ: limit for limit in result.limits}
     origin = Table(
@@ -124,7 +124,13 @@ def _cycle_table(ledger: CyclesResult) -> Table:
         for total in ledger.cumulative
     ]
     heads = [
-        Column(f"Cycle {cycle.cycle}", f"{format_given(round(cycle.activity_mbq / 1000, 3))} GBq", "estimate")
+        Column(
+            f"Cycle {cycle.cycle}",
+            ", ".join(
+                filter(None, (f"{format_given(round(cycle.activity_mbq / 1000, 3))} GBq", (cycle.start or "")[:10]))
+            ),
+            "estimate",
+        )
         for cycle in ledger.cycles
     ]
     notes = []
@@ -171,18 +177,30 @@ def _cumulative_row(total: CumulativeResult) -> Row:
     )
 
 
-def _limit_row(limit: LimitResult) -> Row:
+def _limit_rows(limits: Sequence[LimitResult]) -> tuple[Row, ...]:
+    """Return the limits of one region below one another; what stands in the row above is not said again."""
+    order = list(dict.fromkeys(limit.region for limit in limits))
+    rows: list[Row] = []
+    before: LimitResult | None = None
+    for limit in sorted(limits, key=lambda limit: order.index(limit.region)):
+        rows.append(_limit_row(limit, before if before is not None and before.region == limit.region else None))
+        before = limit
+    return tuple(rows)
+
+
+def _limit_row(limit: LimitResult, before: LimitResult | None) -> Row:
+    same_sum = before is not None and (before.quantity, before.basis) == (limit.quantity, limit.basis)
     exceeded = (limit.margin_gy or 0.0) < 0
     ends = "" if limit.range_gy is None else f" ({' to '.join(map(format_given, limit.range_gy))})"
     return row(
-        Cell(words(limit.region or limit.organ), strong=True),
+        Cell("" if before is not None else words(limit.region or limit.organ), strong=True),
         limit.name,
         limit.quantity,
         format_given(limit.limit_gy) + ends,
-        format_estimate(Estimate(value=limit.cumulative_gy, u=limit.cumulative_u_gy)),
+        "" if same_sum else format_estimate(Estimate(value=limit.cumulative_gy, u=limit.cumulative_u_gy)),
         Cell(format_number(limit.margin_gy), "critical" if exceeded else ""),
         format_probability(limit.p_exceed),
-        limit.basis,
+        "" if same_sum else limit.basis,
     )
 
 

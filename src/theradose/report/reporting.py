@@ -276,7 +276,14 @@ def _whole_body(result: Result) -> str | None:
 
 
 def _limits(result: Result) -> str | None:
-    return _join(f"{limit.organ} {format_given_unit(limit.limit_gy, 'Gy')}" for limit in result.limits)
+    # A limit of a pair stands once for each side.
+    return _join(
+        dict.fromkeys(
+            f"{limit.organ} {format_given_unit(limit.limit_gy, 'Gy')}"
+            + ("" if limit.quantity == "absorbed-dose" else f" {limit.quantity}")
+            for limit in result.limits
+        )
+    )
 
 
 def _nuclear_data(result: Result) -> str | None:

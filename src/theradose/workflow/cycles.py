@@ -10,12 +10,20 @@ from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.result import Result
 from theradose.model.result_cycles import CyclesResult, LimitResult
+from theradose.numbers import words
 from theradose.plan.cycles.accumulation import Accumulation
 from theradose.plan.cycles.between_cycles import patient_course
 from theradose.plan.cycles.cycle import Cycle
 from theradose.plan.cycles.document import ledger_result
-from theradose.plan.cycles.ledger import build_ledger
-from theradose.plan.cycles.limits import limits_that_bind, method_findings, not_evaluated, past_against
+from theradose.plan.cycles.ledger import Ledger, build_ledger
+from theradose.plan.cycles.limits import (
+    limits_that_bind,
+    method_findings,
+    methods_of,
+    not_evaluated,
+    past_against,
+    regions_beside_limit,
+)
 from theradose.plan.cycles.names import canonical_choice, name_findings
 from theradose.plan.limits import external_beam_findings, limit_named
 from theradose.plan.probability import probability_above
@@ -64,7 +72,8 @@ def evaluate_cycles(case: Case, result: Result) -> CyclesOutcome:
         tuple(_limit_result(item) for item in compared),
         (
             *restated, *ledger.findings, *name_findings(choice, regions=ledger.regions), *unfit,
-            *_not_compared(case, limits, compared), *method_findings(compared), *_limit_findings(compared),
+            *_not_compared(case, limits, compared), *method_findings(compared), *_beside(ledger, limits),
+            *_limit_findings(compared),
         ),
     )  # fmt: skip
 
@@ -95,6 +104,21 @@ def _not_compared(case: Case, limits: Sequence[Limit], compared: Sequence[Accumu
         not_evaluated(limit, f"no {limit.quantity} of '{limit.organ}' is known", severity="critical")
         for limit in limits
         if limit.name not in met
+    ]
+
+
+def _beside(ledger: Ledger, limits: Sequence[Limit]) -> list[Finding]:
+    """Return where a limit does not bind on a dose to the same organ by another method, which has no row of its own."""
+    return [
+        Finding(
+            "limit-not-binding",
+            "info",
+            f"The limit '{limit.name}' is not compared with the {ledger.cumulative(region).dose_gy.value:.3g} Gy to "
+            f"the {words(region)}, because it comes from doses as of the {words(methods_of(limit.organ)[0])}.",
+            region,
+        )
+        for limit in limits
+        for region in regions_beside_limit(limit.organ, ledger)
     ]
 
 

@@ -1,12 +1,14 @@
 """The planner of the next cycle."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from theradose.errors import PlanError
+from theradose.plan.checks import plan_findings
 from theradose.plan.cycles.cycle import Cycle
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.limits import limit_named
@@ -325,3 +327,126 @@ def test_a_kidney_that_was_not_measured_since_the_other_was_lost_is_told_of():
     both = cycle(1, left_kidney=4.0, right_kidney=4.0)
     assert "partner-lost" in codes(plan(both, cycle(2), cycles_left=2, **lost))
     assert "partner-lost" not in codes(plan(both, cycle(2, left_kidney=5.0), cycles_left=2, **lost))
+
+
+MARROW_2 = (*PRRT_23, limit_named("red-marrow-2"))
+BLOOD, IMAGE = "red-marrow-by-blood", "red-marrow-by-image"
+
+
+def test_the_marrow_limit_binds_on_the_dose_by_blood_alone():
+    """The 2 Gy come from doses in 131I therapy (R0, R1), by blood; by image 1.1 Gy are left, 7400·1.1/0.9 MBq."""
+    both = cycle(1, left_kidney=1.0, red_marrow_by_blood=0.3, red_marrow_by_image=0.9)
+    planned = plan(both, limits=MARROW_2, cycles_left=1)
+    assert planned.activity_mbq.value == pytest.approx(7400 * (2 - 0.3) / 0.3)
+    assert planned.details["binding"] == {"region": BLOOD, "limit": "red-marrow-2"}
+    (shown, alone) = doses_of(planned, IMAGE)
+    assert shown.limit is None and "binds nothing" in shown.basis
+    assert shown.dose_gy.value == pytest.approx(0.9 * (1 + (2 - 0.3) / 0.3))
+    (finding,) = [finding for finding in planned.findings if finding.code == "limit-not-binding"]
+    assert "9.044 GBq by the best estimate" in finding.message and finding.where == IMAGE
+    assert planned.activity_mbq.value > 9044
+
+
+def test_a_marrow_dose_by_image_alone_binds_with_a_warning():
+    planned = plan(cycle(1, left_kidney=4.0, red_marrow_by_image=0.9), limits=MARROW_2, cycles_left=1)
+    assert planned.details["binding"]["region"] == IMAGE
+    assert "limit-by-other-method" in codes(planned)
+    assert "limit-by-other-method" not in codes(
+        plan(cycle(1, left_kidney=4.0, red_marrow=0.9), limits=MARROW_2, cycles_left=1)
+    )
+
+
+def test_a_pair_beside_one_of_its_sides_is_refused():
+    """Otherwise the limit holds for the side alone, and the other kidney drops out."""
+    with pytest.raises(PlanError, match="beside 'right-kidney'") as refusal:
+        plan(cycle(1, kidneys=5.0, right_kidney=4.8), cycles_left=1)
+    assert refusal.value.code == "pair-beside-side"
+    lost = {"left-kidney": {"from_cycle": 1, "reason": "nephrectomy"}}
+    assert plan(cycle(1, kidneys=5.0, right_kidney=4.8), cycles_left=1, absent=lost).activity_mbq
+    assert plan(cycle(1, kidneys=5.0), cycle(2, left_kidney=5.0, right_kidney=5.0), cycles_left=1).activity_mbq
+
+
+def test_one_side_without_the_other_is_told_of():
+    alone = cycle(1, left_kidney=4.0)
+    assert "partner-missing" in codes(plan(alone, cycles_left=1))
+    assert "partner-missing" not in codes(plan(cycle(1, left_kidney=4.0, right_kidney=4.0), cycles_left=1))
+    lost = {"right-kidney": {"from_cycle": 1, "reason": "nephrectomy"}}
+    assert "partner-missing" not in codes(plan(alone, cycles_left=1, absent=lost))
+
+
+def test_a_limit_that_was_asked_for_and_binds_nothing_is_critical():
+    asked = plan(cycle(1, left_kidney=4.0), limits=(*PRRT_23, limit(30.0, organ="liver")), cycles_left=1)
+    (finding,) = [finding for finding in asked.findings if finding.code == "limit-not-evaluated"]
+    assert finding.severity == "critical" and "left-kidney" in finding.message
+    by_style = plan(cycle(1, left_kidney=4.0), limits=None, cycles_left=1)
+    (finding,) = [finding for finding in by_style.findings if finding.code == "limit-not-evaluated"]
+    assert finding.severity == "warning"
+
+
+def test_times_against_the_numbers_are_refused():
+    later, earlier = (datetime(2026, month, 2, 10, tzinfo=UTC) for month in (5, 3))
+    cycles = (replace(cycle(1, left_kidney=4.0), start=later), replace(cycle(2, left_kidney=4.0), start=earlier))
+    with pytest.raises(PlanError, match="2026-03-02") as refusal:
+        plan(*cycles, cycles_left=1)
+    assert refusal.value.code == "cycle-order"
+
+
+def test_the_headline_is_capped_by_default_and_the_table_is_not():
+    """1.7 Gy per cycle leave 30.9 GBq under 23 Gy, more than four times the label."""
+    low = cycle(1, left_kidney=1.7)
+    capped = plan(low, cycles_left=3, therapy="lu177-dotatate")
+    assert capped.activity_mbq.value == pytest.approx(1.25 * 7400)
+    assert "30.9" not in capped.summary
+    left = next(table for table in capped.tables if table.title == "What the limits leave")
+    assert left.rows[1][1] == "30.91" and left.notes
+    assert plan(low, cycles_left=3, therapy="lu177-dotatate", cap="none").activity_mbq.value > 30_900
+    assert plan(low, cycles_left=3).activity_mbq.value > 30_900
+
+
+def test_a_cycle_of_the_style_that_does_not_fit_says_why_and_what_would():
+    cycles = (bed_cycle(1, 7.0), bed_cycle(2, 7.0))
+    planned = plan(*cycles, style="iluminet", limits=BED_27, accepted_probability=0.1)
+    assert planned.activity_mbq is None
+    assert "cycle-does-not-fit" in codes(planned) and "limit-reached" not in codes(planned)
+    assert "10 % is accepted" in planned.summary and "would fit" in planned.summary
+    (given_, refused) = doses_of(planned, KIDNEY)
+    assert refused.basis == "with 7.4 GBq more, not planned" and refused.p_exceed > 0.1 > given_.p_exceed
+
+
+def test_the_formula_and_the_inputs_are_those_of_the_style():
+    risk = {"age": 58, "renal_tolerance": "good", "haematologic_tolerance": "good", "progression": False}
+    planned = plan(bed_cycle(1, 4.0), style="iluminet", limits=None, risk_factors=risk)
+    assert not any("ΣD" in formula.text for formula in planned.formulas)
+    stated = {item.label: item.value for item in planned.inputs}
+    assert (stated["age"], stated["renal tolerance"], stated["progression"]) == ("58", "good", "no")
+
+
+def test_another_therapy_than_that_of_the_trial_is_told_of():
+    psma = cycle(1, left_kidney=4.0, right_kidney=4.0, parotid_glands=6.0)
+    planned = plan(psma, limits=None, therapy="lu177-psma")
+    assert "style-of-another-therapy" in codes(planned)
+    assert {dose.limit.name for dose in doses_of(planned, "parotid-glands") if dose.limit} == {"salivary-glands-20"}
+    stated = plan(psma, limits=PRRT_23, therapy="lu177-psma", cycles_left=5)
+    assert "style-of-another-therapy" not in codes(stated)
+    (alone,) = doses_of(stated, "parotid-glands")
+    assert alone.limit is None and alone.basis == "cycle 2 alone"
+
+
+def test_organs_under_limits_stand_first_and_lesions_last():
+    planned = plan(cycle(1, lesion_1=40.0, liver=3.0, left_kidney=4.0, right_kidney=5.0), cycles_left=1)
+    for table in planned.tables[:2]:
+        assert [row[0] for row in table.rows] == ["right kidney", "left kidney", "liver", "lesion 1"]
+    sums = planned.tables[0]
+    assert sums.columns[-1] == "after cycle 2"
+    (alone,) = doses_of(planned, "lesion-1")
+    assert alone.dose_gy.value == pytest.approx(40 * planned.activity_mbq.value / 7400)
+    assert f"all cycles with it {sums.rows[-1][-1]}" in alone.basis
+
+
+def test_one_warning_for_all_that_lack_the_same():
+    lesions = {f"lesion_{number}": 30.0 for number in (1, 2, 3)}
+    # The spread of lesions is not known, hence it is left out of each of them.
+    found = plan_findings(plan=plan(cycle(1, left_kidney=4.0, **lesions), cycles_left=1))
+    (finding,) = [finding for finding in found if finding.code == "uncertainty-incomplete"]
+    assert finding.where == "lesion-1, lesion-2, lesion-3"
+    assert "between-cycles" not in finding.message and "from cycle to cycle" in finding.message

@@ -113,3 +113,21 @@ def test_the_drawing_shows_the_limit_and_stands_in_the_section(two_cycles):
 def test_without_limits_in_absorbed_dose_nothing_is_drawn(two_cycles):
     in_bed = two_cycles.model_copy(update={"limits": (LIMIT.model_copy(update={"quantity": "BED"}),)})
     assert draw_cycles(in_bed) is None
+
+
+def test_what_stands_in_the_row_above_is_not_said_again(two_cycles):
+    other = LIMIT.model_copy(update={"name": "other", "limit_gy": 40.0})
+    right = LIMIT.model_copy(update={"region": "right-kidney"})
+    compared, _ = limit_tables(two_cycles.model_copy(update={"limits": (LIMIT, right, other)}))
+    rows = texts(compared)
+    assert [(row[0], row[1]) for row in rows] == [
+        ("left kidney", "kidneys-p-prrt"), ("", "other"), ("right kidney", "kidneys-p-prrt"),
+    ]  # fmt: skip
+    assert [row[4] for row in rows] == ["7.90 ± 0.50", "", "7.90 ± 0.50"]
+
+
+def test_a_column_of_a_cycle_has_its_date(two_cycles):
+    first = LEDGER.cycles[0].model_copy(update={"start": "2026-03-02T10:00:00+01:00"})
+    dated = two_cycles.model_copy(update={"cycles": LEDGER.model_copy(update={"cycles": (first, LEDGER.cycles[1])})})
+    columns = cycles_section(dated, ())[0].columns
+    assert [column.unit for column in columns[1:]] == ["7.4 GBq, 2026-03-02", "7.2 GBq"]

@@ -1,10 +1,13 @@
 """The input of ``theradose plan prrt`` with the files that it names."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
 from main_job import run_without_report
 from theradose.errors import PlanError
+from theradose.workflow.limit_files import limits_with_files
 from theradose.workflow.plan import run_plan
 from tiny_study import write_tiny_study
 
@@ -106,3 +109,22 @@ def test_patient_and_therapy_are_those_of_the_results(tmp_path):
     planned = plan(tmp_path, history=[str(run.folder)], limits=limits)
     assert planned.subject == "177Lu-DOTATATE · patient P7 · cycle 2"
     assert refused(tmp_path, history=[str(run.folder)], patient={"id": "P8"}).code == "cycle-of-another-patient"
+
+
+def test_names_that_are_not_recognised_are_told_of(tmp_path):
+    doses = {"left-kidney": {"dose": "5 Gy"}, "links": {"dose": "4 Gy"}, "red-marrow-by-blood": {"dose": "0.3 Gy"}}
+    planned = plan(tmp_path, history=[{**FIRST, "doses": doses}])
+    assert [finding.where for finding in planned.findings if finding.code == "region-not-recognised"] == ["links"]
+
+
+def test_a_start_without_zone_is_told_of(tmp_path):
+    bare = plan(tmp_path, history=[{**FIRST, "start": "2026-03-02T10:00:00"}])
+    assert "start-without-zone" in {finding.code for finding in bare.findings}
+    placed = plan(tmp_path, history=[{**FIRST, "start": "2026-03-02T10:00:00+01:00"}])
+    assert "start-without-zone" not in {finding.code for finding in placed.findings}
+    assert any(item.label == "cycle 1, 2026-03-02" for item in placed.inputs)
+
+
+def test_the_example_of_a_file_of_limits_can_be_read():
+    found = limits_with_files(["limits.yaml"], Path(__file__).parents[3] / "examples")
+    assert [limit.organ for limit in found] == ["kidneys", "kidneys", "liver", "parotid-glands"]

@@ -93,6 +93,18 @@ def methods_of(organ: str) -> tuple[str, ...]:
     return tuple(load_yaml("cycles.yaml")["methods"]["value"].get(organ, ()))
 
 
+def regions_beside_limit(organ: str, ledger: Ledger) -> tuple[str, ...]:
+    """Return the measured regions that are the organ by a method for which its limits do not bind.
+
+    References
+    ----------
+    [Vallot2024]_, [deWit2023]_
+    """
+    bound = regions_of_limit(organ, ledger)
+    there = (region for region in methods_of(organ) if region in ledger.regions and ledger.present(region))
+    return tuple(region for region in there if region not in bound)
+
+
 def by_other_methods(
     ledger: Ledger, limits: Sequence[Limit], *, course: Course, cycles: int
 ) -> tuple[Accumulation, ...]:
@@ -105,8 +117,7 @@ def by_other_methods(
     found = (
         _of_region(ledger, limit, region, course=course, cycles=cycles)
         for limit in limits
-        for region in methods_of(limit.organ)
-        if region in ledger.regions and ledger.present(region) and region not in regions_of_limit(limit.organ, ledger)
+        for region in regions_beside_limit(limit.organ, ledger)
     )
     return tuple(item for item in found if item is not None)
 

@@ -115,7 +115,8 @@ def plan_prrt(request: PrrtRequest) -> Plan:
         raise PlanError(pair_words(*mixed), code="pair-beside-side")
     limits, noticed = (request.limits, ()) if request.limits is not None else default_limits(inputs)
     limits, unfit = limits_that_bind(limits, therapy=inputs.therapy)
-    findings = [*request.findings, *ledger.findings, *noticed, *style_findings(inputs), *unfit]
+    findings = [*request.findings, *ledger.findings, *noticed, *unfit]
+    findings += style_findings(inputs, own_limits=request.limits is not None)
     findings += (*name_findings(inputs, regions=ledger.regions), *unused_findings(inputs, ledger))
     findings += (*partner_findings(ledger), *recognition_findings(ledger))
     findings += history_findings(ledger, therapy=inputs.therapy)

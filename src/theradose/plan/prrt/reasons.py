@@ -113,6 +113,8 @@ def _allowed(item: Accumulation, alpha: float | None) -> str:
     if alpha is None or not item.uncertain or item.dose_without_u:
         return best
     accepted = accepted_activity([item], probability=alpha)
+    if not accepted:
+        return f"nothing at {format_given_percent(alpha)} accepted ({best})"
     return f"{activity_words(accepted)} at {format_given_percent(alpha)} accepted ({best})"
 
 

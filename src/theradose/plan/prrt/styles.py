@@ -34,7 +34,7 @@ def default_limits(inputs: PrrtInput) -> tuple[tuple[Limit, ...], tuple[Finding,
     return tuple(limit_named(item) for item in names), findings
 
 
-def style_findings(inputs: PrrtInput) -> tuple[Finding, ...]:
+def style_findings(inputs: PrrtInput, *, own_limits: bool) -> tuple[Finding, ...]:
     """Return whether limits or a number of cycles are those of a trial of another therapy.
 
     References
@@ -44,7 +44,7 @@ def style_findings(inputs: PrrtInput) -> tuple[Finding, ...]:
     style = load_yaml("cycles.yaml")["styles"][inputs.style]["value"]
     if inputs.therapy is None or inputs.therapy in style["therapies"]:
         return ()
-    taken = ["limits"] if inputs.limits is None else []
+    taken = [] if own_limits else ["limits"]
     taken += ["cycles_left"] if "cycles" in style and inputs.cycles_left is None else []
     if not taken:
         return ()

@@ -59,7 +59,7 @@ def describe(
     return Plan(
         planner="prrt",
         title=_TITLE,
-        summary=_summary(ledger, planned, alpha=inputs.accepted_probability),
+        summary=_summary(ledger, planned, alpha=inputs.accepted_probability, most_mbq=label.most_mbq),
         activity_mbq=activity,
         doses=doses,
         formulas=_formulas(planned, style=inputs.style),
@@ -80,7 +80,7 @@ def describe(
     )
 
 
-def _summary(ledger: Ledger, planned: Outcome, *, alpha: float | None) -> str:
+def _summary(ledger: Ledger, planned: Outcome, *, alpha: float | None, most_mbq: float | None) -> str:
     binding = planned.binding
     if planned.activity_mbq is None:
         if planned.refused_mbq is None or planned.allowed_mbq <= 0:
@@ -100,7 +100,7 @@ def _summary(ledger: Ledger, planned: Outcome, *, alpha: float | None) -> str:
         + ("" if complete else ", by the uncertainties that are stated")
     )
     estimate = (
-        "" if planned.accepted_mbq is None
+        "" if planned.accepted_mbq is None or not _estimate_counts(planned, most_mbq)
         else " The best estimate reaches the first limit with "
         f"{with_interval(planned.best_mbq / MBQ_PER_GBQ, 'GBq')}."
     )  # fmt: skip
@@ -109,6 +109,12 @@ def _summary(ledger: Ledger, planned: Outcome, *, alpha: float | None) -> str:
         f"{words(binding.region)} would have {limit_words(binding, total.value)}, {interval_words(total, 'Gy')}, and "
         f"is nearest to its limit{chance}.{estimate}"
     )
+
+
+def _estimate_counts(planned: Outcome, most_mbq: float | None) -> bool:
+    """Return whether the sentence names what the best estimate leaves: beyond a cap it stays in a table."""
+    chosen = planned.activity_mbq is not None and planned.activity_mbq.value == planned.accepted_mbq
+    return chosen and (most_mbq is None or planned.best_mbq.value <= most_mbq)
 
 
 def _at_most(probability: float) -> str:
