@@ -3,15 +3,18 @@
 References
 ----------
 [JCGM101]_ Probabilities need a stated uncertainty.
+[Theradose]_ What cannot be right is a convention.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
 
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
+from theradose.model.part import StudyPart
 from theradose.model.plan import Plan, PlannedDose
 
 # An activity planned for a limit gives it but for the last digits.
@@ -24,7 +27,7 @@ def plan_findings(*, plan: Plan) -> tuple[Finding, ...]:
     Returns
     -------
     tuple of Finding
-        ``dose-above-limit`` (critical), ``target-dose-not-reached``, ``probability-not-stated``,
+        ``dose-above-limit`` (critical), ``cohort-dose-above-limit``, ``target-dose-not-reached``, ``probability-not-stated``,
         ``uncertainty-incomplete``, ``limit-from-external-beam``, ``limit-unverified``.
 
     References
@@ -34,11 +37,55 @@ def plan_findings(*, plan: Plan) -> tuple[Finding, ...]:
     return (*_dose_findings(plan.doses), *_limit_findings(plan.doses))
 
 
+def date_findings(*, given: StudyPart, today: date) -> Iterator[Finding]:
+    """Yield ``date-in-future`` for every date of an input that has not come yet.
+
+    Parameters
+    ----------
+    given : StudyPart
+        The whole input.
+    today : date
+        Of the person who plans; one more day is left to other time zones.
+
+    References
+    ----------
+    [Theradose]_
+    """
+    for place, stated in _dates(given, ""):
+        if stated > today + timedelta(days=1):
+            message = f"The date {stated.isoformat()} is in the future: check the year, or the clock of this computer."
+            yield Finding("date-in-future", "warning", message, place)
+
+
+def _dates(part: object, place: str) -> Iterator[tuple[str, date]]:
+    if isinstance(part, datetime):
+        yield place, part.date()
+    elif isinstance(part, date):
+        yield place, part
+    elif isinstance(part, StudyPart):
+        for key in type(part).model_fields:
+            yield from _dates(getattr(part, key), f"{place}.{key}".lstrip("."))
+    elif isinstance(part, (tuple, list)):
+        for number, item in enumerate(part):
+            yield from _dates(item, f"{place}[{number}]")
+    elif isinstance(part, Mapping):
+        for key, item in part.items():
+            yield from _dates(item, f"{place}.{key}")
+
+
 def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
     for dose in doses:
         if dose.limit is None or math.isclose(dose.dose_gy.value, dose.limit.value_gy, rel_tol=_ROUNDING):
             continue
-        if dose.limit.kind == "limit" and dose.dose_gy.value > dose.limit.value_gy:
+        if dose.limit.kind == "limit" and dose.dose_gy.value > dose.limit.value_gy and dose.of_mean:
+            yield Finding(
+                "cohort-dose-above-limit",
+                "warning",
+                f"The mean of published patients, {dose.dose_gy.value:.3g} Gy ({dose.basis or dose.quantity}), is above "
+                f"the limit of {dose.limit.value_gy:g} Gy ({dose.limit.name}); nothing was measured in this patient.",
+                dose.target,
+            )
+        elif dose.limit.kind == "limit" and dose.dose_gy.value > dose.limit.value_gy:
             yield Finding(
                 "dose-above-limit",
                 "critical",

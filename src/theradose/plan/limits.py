@@ -106,3 +106,14 @@ def parts_of(organ: str) -> tuple[str, ...]:
     """
     grouped: Mapping[str, Sequence[str]] = load_yaml("cycles.yaml")["parts"]["value"]
     return (*paired_regions().get(organ, ()), *grouped.get(organ, ()))
+
+
+def limited_with(region: str) -> tuple[str, ...]:
+    """Return the organs whose limits hold for a region: itself, and every whole that it is a part of.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    wholes = dict.fromkeys(limit.organ for limit in load_limits())
+    return (region, *(whole for whole in wholes if whole != region and region in parts_of(whole)))

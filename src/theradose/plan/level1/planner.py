@@ -25,16 +25,24 @@ from theradose.plan.article56 import (
     label_deviation,
     required_level,
 )
+from theradose.plan.body import check_body
 from theradose.plan.inputs.level1 import Level1Input
 from theradose.plan.level1.doses import (
     ExcessDose,
     ExpectedOrgan,
     administered,
+    circulating,
     course_activity,
+    disagreement_findings,
     excess_doses,
     expected_doses,
     expected_organs,
     organ_limits,
+)
+from theradose.plan.level1.extravasation import (
+    site_doses,
+    site_findings,
+    site_formulas,
 )
 from theradose.plan.level1.text import (
     excess_table,
@@ -44,8 +52,9 @@ from theradose.plan.level1.text import (
     summary_words,
     title_words,
 )
-from theradose.plan.limits import resolve_limits
+from theradose.plan.limits import limited_with, resolve_limits
 from theradose.plan.planners import planners
+from theradose.plan.plausible import implausible_activity
 from theradose.plan.reference_ranges import pooling_statement
 from theradose.plan.therapies import require_therapy
 from theradose.units import MBQ_PER_GBQ
@@ -92,18 +101,22 @@ def plan_level1(request: Level1Input) -> Plan:
         above_label=above_label is not None and not above_label.within,
         off_label=request.off_label,
         child=request.child,
+        prescribed="activity",
+        not_met=tuple(_not_met(request, intended)),
     )
     stated = resolve_limits(request.limits) if request.limits else None
     doses = tuple(dose for organ in organs for dose in expected_doses(organ=organ, request=request, stated=stated))
-    excess = () if request.purpose == "routine" else excess_doses(organs=organs, request=request)
+    as_meant = request.purpose == "routine" and request.at_injection_site is None
+    excess = () if as_meant else excess_doses(organs=organs, request=request)
+    check_body(weight_kg=request.patient.weight, height_cm=request.patient.height)
     return Plan(
         planner="level1",
         title=title_words(purpose=request.purpose),
         summary=summary_words(request=request, therapy=therapy, doses=doses, excess=excess),
         activity_mbq=administered(request=request),
         activity_meaning="Administered activity",
-        doses=doses,
-        formulas=_formulas(excess),
+        doses=(*site_doses(request=request), *doses),
+        formulas=(*_formulas(excess), *site_formulas(request=request)),
         constants=tuple(_constants(organs, therapy)),
         inputs=stated_inputs(request=request, intended=intended, above_label=above_label, label_mbq=label_mbq),
         tables=(
@@ -111,13 +124,45 @@ def plan_level1(request: Level1Input) -> Plan:
         ),
         details=_details(request, intended, above_label, level, excess),
         findings=(
+            *_plausibility_findings(request, label_mbq),
             *_activity_findings(request, therapy, intended, above_label),
+            *site_findings(request=request),
             *_verification_findings(request),
             *_dose_findings(request, therapy, organs),
         ),
         subject=subject(request=request, therapy=therapy),
         level=level.statement,
+        level_in_general=level.general,
     )  # fmt: skip
+
+
+def _not_met(request: Level1Input, intended: Deviation | None) -> Iterator[str]:
+    """Yield why this administration is not the one that level 1 is about: prescribed, and given as prescribed."""
+    if intended is None:
+        yield "no activity was intended"
+        return
+    if request.purpose != "routine":
+        yield f"the exposure was {request.purpose}"
+    within = f"level 1 holds within ±{format_given_percent(intended.tolerated)}"
+    if not intended.within:
+        yield f"{format_deviation(intended.relative)} of the intended activity were given and {within}"
+    elif request.at_injection_site is not None and request.intended_activity is not None:
+        reached = activity_deviation(
+            given_mbq=circulating(request=request).value, intended_mbq=request.intended_activity
+        )
+        if not reached.within:
+            yield f"{format_deviation(reached.relative)} of the intended activity circulate and {within}"
+
+
+def _plausibility_findings(request: Level1Input, label_mbq: float | None) -> Iterator[Finding]:
+    stated = {
+        "administered activity": request.activity.value,
+        "intended activity": request.intended_activity,
+        **{f"activity of cycle {number}": before for number, before in enumerate(request.previous_activities, 1)},
+    }
+    for name, activity_mbq in stated.items():
+        if activity_mbq is not None:
+            yield from implausible_activity(name=name, activity_mbq=activity_mbq, label_mbq=label_mbq)
 
 
 def _formulas(excess: Sequence[ExcessDose]) -> tuple[Formula, ...]:
@@ -176,6 +221,7 @@ def _details(
         "levels": list(level.levels),
         "standardised": level.standardised,
         "reasons": list(level.reasons),
+        "circulating_activity_mbq": circulating(request=request).value,
         "course_activity_mbq": course_activity(request=request).value,
         "verification_image": None if image is None else image.model_dump(mode="json"),
         "excess": [
@@ -243,6 +289,7 @@ def _dose_findings(request: Level1Input, therapy: Therapy, organs: Sequence[Expe
         "info",
         "The doses are averages of published patients; that of this patient is known only after a measurement.",
     )
+    yield from disagreement_findings(organs=organs)
     stated = resolve_limits(request.limits) if request.limits else None
     left_out = {
         limit.name
@@ -264,7 +311,7 @@ def _dose_findings(request: Level1Input, therapy: Therapy, organs: Sequence[Expe
 def _limits_without_dose(stated: Sequence[Limit], organs: Sequence[ExpectedOrgan]) -> Iterator[Finding]:
     regions = dict.fromkeys(organ.expected.organ for organ in organs)
     for limit in stated:
-        if limit.organ not in regions:
+        if not any(limit.organ in limited_with(region) for region in regions):
             yield Finding(
                 "limit-without-dose",
                 "warning",

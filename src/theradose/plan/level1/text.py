@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 
 from theradose.model.plan import PlanInput, PlannedDose, PlanTable
 from theradose.model.protocol import Therapy
-from theradose.numbers import format_deviation, format_given_percent, format_number, words
+from theradose.numbers import format_deviation, format_given_percent, format_number, format_percent, words
 from theradose.plan.article56 import Deviation
 from theradose.plan.inputs.level1 import Level1Input, Purpose, VerificationImage
 from theradose.plan.level1.doses import ExcessDose, ExpectedOrgan
+from theradose.plan.level1.extravasation import NOT_COMPUTED, site_inputs
 from theradose.plan.probability import interval_coverage
 from theradose.plan.reference_ranges import PublishedRange, pooling_statement
 from theradose.plan.wording import activity_words, ends_words, stated_words, subject_words, with_interval, with_u
@@ -56,11 +57,12 @@ def summary_words(
     ----------
     [Konijnenberg2021]_
     """
-    given = f"{activity_words(request.activity.value)} of {therapy.title}"
+    given = f"{activity_words(request.activity.value)} of {therapy.title}{_stayed_words(request)}"
     what = "" if request.purpose == "routine" else _exposure_words(request)
     if not doses:
         return f"{what}{given} were given; the table holds no organ doses per activity of this therapy."
     organ = words(doses[0].target)
+    # A dose may stand beside several limits.
     first = {dose.basis: dose for dose in doses if dose.target == doses[0].target}
     parts = [f"{with_interval(dose.dose_gy, 'Gy', of_mean=True)} in {basis}" for basis, dose in first.items()]
     beyond = "" if not excess else f", {_excess_words(excess[0])}"
@@ -68,6 +70,14 @@ def summary_words(
         f"{what}From {given} a patient like the published ones receives to the {organ} {' and '.join(parts)}{beyond}; "
         "nothing was measured in this patient."
     )
+
+
+def _stayed_words(request: Level1Input) -> str:
+    stayed = request.at_injection_site
+    if stayed is None:
+        return ""
+    local = NOT_COMPUTED if request.injection_site is None else "in the table"
+    return f", of which {format_percent(stayed.value)} stayed at the injection site (dose there: {local}),"
 
 
 def _exposure_words(request: Level1Input) -> str:
@@ -102,6 +112,7 @@ def stated_inputs(
         source = "packaged label" if request.label_activity is None else "stated"
         compared = f"{activity_words(label_mbq)} ({format_deviation(above_label.relative)} given)"
         found.append(PlanInput("activity of the label", compared, source))
+    found += site_inputs(request=request)
     found.append(PlanInput("cycle", f"{request.cycle} of {request.cycles}"))
     if request.previous_activities:
         found.append(PlanInput("earlier activities", ", ".join(map(activity_words, request.previous_activities))))
@@ -133,12 +144,12 @@ def excess_table(*, excess: Sequence[ExcessDose]) -> PlanTable:
         for item in excess
     )  # fmt: skip
     return PlanTable(
-        "Dose beyond what was intended",
+        "Dose compared with what was intended",
         (
             "organ",
             "intended, Gy",
             "received, Gy",
-            "excess, Gy",
+            "difference, Gy",
             f"{format_given_percent(interval_coverage())} interval of its size, Gy",
         ),
         rows,

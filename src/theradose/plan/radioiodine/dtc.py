@@ -110,6 +110,7 @@ def plan_dtc(request: DtcRequest) -> Plan:
         *_cumulative(given, blood.dose, activity),
     )
     constants = (*blood.dose.constants, *whole_body_constants())
+    level = therapy_level(_THERAPY)
     return Plan(
         planner=_NAME,
         title="Radioiodine therapy of differentiated thyroid cancer",
@@ -138,7 +139,8 @@ def plan_dtc(request: DtcRequest) -> Plan:
             "limit_activity_mbq": pair_document(even),
         },
         subject=subject_words(require_therapy(_THERAPY).title, given.patient.id),
-        level=therapy_level(_THERAPY),
+        level=level.statement,
+        level_in_general=level.general,
     )
 
 

@@ -105,6 +105,7 @@ def plan_mibg(request: MibgRequest) -> Plan:
         ),
     )
     constants = whole_body_constants()
+    level = therapy_level(_THERAPY, child=given.child)
     return Plan(
         planner=_NAME,
         title="131I-mIBG in two administrations",
@@ -133,7 +134,8 @@ def plan_mibg(request: MibgRequest) -> Plan:
             "whole_body_tia_mbq_h": pair_document(first * residence),
         },
         subject=subject_words(require_therapy(_THERAPY).title, given.patient.id),
-        level=therapy_level(_THERAPY, child=given.child),
+        level=level.statement,
+        level_in_general=level.general,
     )
 
 

@@ -14,9 +14,8 @@ from theradose.dose.radioiodine.constants import NUCLIDE
 from theradose.errors import PlanError
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
-from theradose.model.protocol import Statement
 from theradose.nuclides import Constant, load_nuclide
-from theradose.plan.article56 import required_level
+from theradose.plan.article56 import RequiredLevel, required_level
 from theradose.plan.therapies import require_therapy
 from theradose.uncertainty import Uncertain
 
@@ -82,9 +81,9 @@ def unread_findings(constants: tuple[Constant, ...]) -> tuple[Finding, ...]:
     return (Finding("constant-unverified", "warning", f"The source was not read by us: {'; '.join(unread)}."),)
 
 
-def therapy_level(therapy: str, *, child: bool = False) -> Statement:
-    """Return the level of Article 56 of a therapy."""
-    return required_level(therapy=require_therapy(therapy), child=child).statement
+def therapy_level(therapy: str, *, child: bool = False) -> RequiredLevel:
+    """Return the level of Article 56 of a therapy whose activity is planned from a dose."""
+    return required_level(therapy=require_therapy(therapy), child=child, prescribed="absorbed-dose")
 
 
 def stated_limit(*, organ: str, kind: str, value_gy: float, span: str, therapy: str) -> Limit:

@@ -95,7 +95,7 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
     """
     given, uptake = request.given, uptake_of(request)
     gland = _Gland(uptake.residence_h, given.mass.from_source(f"mass:{THYROID}"))
-    energy = gland.energy(given.energy)
+    energy, level = gland.energy(given.energy), therapy_level(_THERAPY)
     target, aimed = _target(given)
     planned = None if target is None else gland.activity(target.value_gy, given.energy)
     stated = None if given.activity is None else given.activity.from_source(ADMINISTERED_ACTIVITY)
@@ -127,7 +127,8 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
             "target_gy": None if target is None else target.value_gy,
         },
         subject=subject_words(require_therapy(_THERAPY).title, given.patient.id),
-        level=therapy_level(_THERAPY),
+        level=level.statement,
+        level_in_general=level.general,
     )
 
 

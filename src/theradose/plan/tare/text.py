@@ -69,6 +69,7 @@ def describe(found: Outcome) -> Plan:
     inputs, spheres = found.request.inputs, found.spheres
     therapy = require_therapy(spheres.therapy)
     methods = dict.fromkeys(other.method for other in found.alternatives)
+    level = required_level(therapy=therapy, prescribed="activity" if inputs.method == "bsa" else "absorbed-dose")
     return Plan(
         planner="tare",
         title=f"Radioembolisation with {spheres.title}, {inputs.intent}",
@@ -83,7 +84,8 @@ def describe(found: Outcome) -> Plan:
         tables=_tables(found),
         details=plan_details(found),
         subject=subject_words(therapy.title, inputs.patient.id),
-        level=required_level(therapy=therapy).statement,
+        level=level.statement,
+        level_in_general=level.general,
     )
 
 
