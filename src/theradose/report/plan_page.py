@@ -26,6 +26,8 @@ from theradose.plan.wording import ends_words, interval_words, with_u
 from theradose.provenance import package_version
 from theradose.report.alike import join_alike
 from theradose.report.content import BANNER
+from theradose.report.plan_curves import draw_plan_curves
+from theradose.report.style import PAGE_WIDTH_IN
 from theradose.report.typeset import typeset
 from theradose.uncertainty import Uncertain
 from theradose.units import MBQ_PER_GBQ
@@ -39,7 +41,9 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def write_plan_page(plan: Plan, path: Path, *, created: datetime) -> None:
-    """Write a plan as one A4 page; type and tables shrink, and notes become shorter, before anything is left out.
+    """Write a plan as one A4 page; type shrinks and notes become shorter, and what then does not fit takes a second page.
+
+    No row of a table is left out.
 
     Parameters
     ----------
@@ -52,12 +56,17 @@ def write_plan_page(plan: Plan, path: Path, *, created: datetime) -> None:
     """
     created = created.astimezone(UTC).replace(microsecond=0)
     made = f"{created:%Y-%m-%d %H:%M} UTC"
-    content = {
+    content: dict[str, Any] = {
         **page_content(plan),
         "footer": f"theradose {package_version()} · plan {plan.planner} · made {made}",
         "signatures": _SIGNATURES,
+        "picture": None,
     }
-    path.write_bytes(typeset(_TEMPLATE, content, timestamp=created))
+    picture = draw_plan_curves(plan.curves)
+    if picture is not None:
+        content["picture"] = {"file": f"{picture.name}.svg", "share": picture.width_in / PAGE_WIDTH_IN}
+    beside = {} if picture is None else {f"{picture.name}.svg": picture.svg}
+    path.write_bytes(typeset(_TEMPLATE, content, timestamp=created, beside=beside))
 
 
 def page_content(plan: Plan) -> dict[str, Any]:
@@ -71,6 +80,7 @@ def page_content(plan: Plan) -> dict[str, Any]:
         "coverage": format_given_percent(interval_coverage()),
         "result": None if plan.activity_mbq is None else _activity(plan.activity_mbq, plan),
         "level": None if plan.level is None else plan.level.model_dump(),
+        "level_in_general": None if plan.level_in_general is None else plan.level_in_general.model_dump(),
         "doses": [_dose_row(dose, limits) for dose in plan.doses],
         "limits": [{"letter": letter, **_limit_note(limit)} for letter, limit in limits.values()],
         "formulas": [asdict(formula) for formula in plan.formulas],
@@ -96,9 +106,10 @@ def _activity(activity_mbq: Uncertain, plan: Plan) -> dict[str, str]:
         value, known = with_u(activity), interval_words(activity, unit)
     elif plan.accepted_probability is not None:
         accepted = format_given_percent(plan.accepted_probability)
-        value, known = format_number(activity.value, digits=4), f"above a limit with {accepted} probability"
+        value = format_number(activity.value, digits=4)
+        known = f"chosen so that a limit is exceeded with at most {accepted}"
     else:
-        value, known = format_given(activity.value), "uncertainty not stated"
+        value, known = format_number(activity.value, digits=4), "uncertainty not stated"
     return {"label": plan.activity_meaning, "value": f"{value} {unit}", "interval": known}
 
 
@@ -140,7 +151,7 @@ def _bar(dose: PlannedDose, limit: Limit) -> dict[str, Any]:
     if limit.kind == "target":
         tone = "good" if low >= limit.value_gy else "warning"
     elif dose.dose_gy.value > limit.value_gy:
-        tone = "critical"
+        tone = "warning" if dose.of_mean else "critical"
     elif ends is None:
         tone = "muted"
     else:

@@ -220,7 +220,11 @@ def disagreement_findings(*, organs: Sequence[ExpectedOrgan]) -> Iterator[Findin
                 whole,
             )
     for organ in organs:
-        sources = [row.mean * row.per_gbq for row in organ.expected.rows if row.mean and row.per_gbq]
+        sources = [
+            row.mean * row.per_gbq
+            for row in organ.published.rows
+            if row.mean and row.per_gbq and not row.same_patients and not row.subgroup
+        ]
         if organ.expected.organ != LESION and len(sources) > 1 and max(sources) > factor * min(sources):
             yield Finding(
                 "published-doses-disagree",

@@ -103,14 +103,21 @@ def site_findings(*, request: Level1Input) -> Iterator[Finding]:
     """
     stayed, site = request.at_injection_site, request.injection_site
     if stayed is None:
+        if request.purpose != "routine":
+            yield Finding(
+                "distribution-as-published",
+                "warning",
+                "The doses hold if all of the activity reached the circulation, as in the published patients: where a "
+                "part stayed at the injection site, state 'at_injection_site'.",
+            )
         return
     rest = request.activity.value * (1 - stayed.value)
     yield Finding(
         "extravasation",
         "warning",
-        f"{format_percent(stayed.value)} of the activity stayed at the injection site. The published doses were measured "
-        f"without that; they are applied to the {activity_words(rest)} that circulate. What the site releases later comes "
-        f"on top, at most up to the doses of the whole {activity_words(request.activity.value)} (Arveschoug2020).",
+        f"{format_percent(stayed.value)} of the activity stayed at the injection site. The published doses were "
+        f"measured without that; they are applied to the {activity_words(rest)} that circulate. What the site releases "
+        f"later comes on top, at most up to the doses of the whole {activity_words(request.activity.value)} (Arveschoug2020).",
         SITE,
     )
     if site is None:
@@ -125,8 +132,8 @@ def site_findings(*, request: Level1Input) -> Iterator[Finding]:
     yield Finding(
         "injection-site-estimated",
         "warning",
-        "The dose at the injection site is a mean over the stated mass, with one half-life from the administration on and "
-        "all electrons absorbed in it: parts of it and the skin may receive several times as much.",
+        "The dose at the injection site is a mean over the stated mass, with one half-life from the administration on "
+        "and all electrons absorbed in it: parts of it and the skin may receive several times as much.",
         SITE,
     )
     yield from (replace(finding, where=SITE) for finding in mass_range_findings(SITE, mass_g=site.mass.value))

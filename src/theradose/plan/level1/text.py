@@ -86,7 +86,9 @@ def _exposure_words(request: Level1Input) -> str:
 
 
 def _excess_words(excess: ExcessDose) -> str:
-    if excess.excess_gy.value >= 0:
+    if excess.excess_gy.value == 0:
+        return "as much as was intended"
+    if excess.excess_gy.value > 0:
         return f"{with_interval(excess.excess_gy, 'Gy', of_mean=True)} of it beyond what was intended"
     return f"{with_interval(-excess.excess_gy, 'Gy', of_mean=True)} less than what was intended"
 

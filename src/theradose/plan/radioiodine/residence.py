@@ -14,6 +14,7 @@ from theradose.dose.radioiodine.constants import NUCLIDE
 from theradose.errors import PlanError
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
+from theradose.model.plan import PlanCurve
 from theradose.nuclides import Constant, load_nuclide
 from theradose.plan.article56 import RequiredLevel, required_level
 from theradose.plan.therapies import require_therapy
@@ -32,11 +33,14 @@ class MeasuredResidence:
         What it was measured and fitted with, for the reader.
     findings : tuple of Finding
         What limits it.
+    curves : tuple of PlanCurve
+        What was measured and fitted.
     """
 
     value: Uncertain
     how: str
     findings: tuple[Finding, ...] = ()
+    curves: tuple[PlanCurve, ...] = ()
 
 
 def check_half_life(half_life_h: float, *, of: str) -> None:

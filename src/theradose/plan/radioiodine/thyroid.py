@@ -29,21 +29,20 @@ from theradose.numbers import format_given, format_number
 from theradose.plan.inputs.thyroid import ThyroidInput
 from theradose.plan.limits import limit_named, limits_for
 from theradose.plan.planners import planners
+from theradose.plan.plausible import implausible_activity
 from theradose.plan.probability import compare_with_limit
 from theradose.plan.radioiodine.residence import (
     stated_limit,
     therapy_level,
     unread_findings,
 )
-from theradose.plan.radioiodine.uptake import ThyroidRequest, uptake_of
+from theradose.plan.radioiodine.uptake import H_PER_D, ThyroidRequest, uptake_of
 from theradose.plan.therapies import require_therapy
 from theradose.plan.wording import stated_words, subject_words, with_interval, with_u
 from theradose.quantify.thyroid import THYROID
 from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
-from theradose.units import conversion_factor
 
 _NAME, _THERAPY = "thyroid", "i131-benign-thyroid"
-_H_PER_D = conversion_factor("d", "h")
 _FORMULA = Formula(
     "D = E ∫RIU dt · A/M,  A = M D/(E ∫RIU dt)",
     "D dose in Gy, A activity in MBq, M mass in g, E energy in Gy·g/(MBq·d), RIU uptake with physical decay, t in d",
@@ -117,7 +116,13 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
         formulas=(_FORMULA, uptake.formula),
         constants=(*energy.constants, load_nuclide(NUCLIDE).half_life_h),
         inputs=(PlanInput("mass of the thyroid", stated_words(given.mass, "g")), *uptake.inputs, *_goal_inputs(given)),
-        findings=(*uptake.findings, *aimed, *unread_findings(energy.constants)),
+        findings=(
+            *uptake.findings,
+            *aimed,
+            *(() if planned is None else implausible_activity(name="planned activity", activity_mbq=planned.value)),
+            *(() if stated is None else implausible_activity(name="stated activity", activity_mbq=stated.value)),
+            *unread_findings(energy.constants),
+        ),
         tables=(_energy_table(gland, target, stated), *_target_table(gland, given)),
         details={
             "residence_h": pair_document(uptake.residence_h),
@@ -127,6 +132,7 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
             "target_gy": None if target is None else target.value_gy,
         },
         subject=subject_words(require_therapy(_THERAPY).title, given.patient.id),
+        curves=uptake.curves,
         level=level.statement,
         level_in_general=level.general,
     )
@@ -139,7 +145,7 @@ def _summary(
     stated: Uncertain | None,
     doses: list[PlannedDose],
 ) -> str:
-    days = gland.residence_h.value / _H_PER_D
+    days = gland.residence_h.value / H_PER_D
     about = f"a thyroid of {format_given(gland.mass_g.value)} g whose uptake has the integral {format_number(days)} d"
     if planned is not None and target is not None:
         return f"{with_interval(planned, 'MBq')} for {target.value_gy:g} Gy to {about}."
