@@ -9,13 +9,14 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.part import StudyPart
 from theradose.model.plan import Plan, PlannedDose
+from theradose.uncertainty import ADMINISTERED_ACTIVITY
 
 # An activity planned for a limit gives it but for the last digits.
 _ROUNDING = 1e-9
@@ -27,14 +28,16 @@ def plan_findings(*, plan: Plan) -> tuple[Finding, ...]:
     Returns
     -------
     tuple of Finding
-        ``dose-above-limit`` (critical), ``cohort-dose-above-limit``, ``target-dose-not-reached``, ``probability-not-stated``,
+        ``dose-above-limit`` (critical), ``cohort-dose-above-limit``,
+        ``target-dose-not-reached``, ``probability-not-stated``,
         ``uncertainty-incomplete``, ``limit-from-external-beam``, ``limit-unverified``.
 
     References
     ----------
     [JCGM101]_
     """
-    return (*_dose_findings(plan.doses), *_limit_findings(plan.doses))
+    meter = "activity_meter_u" if plan.planner == "tare" else "u of the activity"
+    return (*_dose_findings(plan.doses, meter), *_limit_findings(plan.doses))
 
 
 def date_findings(*, given: StudyPart, today: date) -> Iterator[Finding]:
@@ -73,7 +76,7 @@ def _dates(part: object, place: str) -> Iterator[tuple[str, date]]:
             yield from _dates(item, f"{place}.{key}")
 
 
-def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
+def _dose_findings(doses: tuple[PlannedDose, ...], meter: str) -> Iterator[Finding]:
     for dose in doses:
         if dose.limit is None or math.isclose(dose.dose_gy.value, dose.limit.value_gy, rel_tol=_ROUNDING):
             continue
@@ -103,7 +106,7 @@ def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
                 dose.target,
             )
     for target, unknown in _by_target(doses, stated=False).items():
-        sources = ", ".join(sorted({name for dose in unknown for name in dose.dose_gy.not_stated}))
+        sources = _not_stated(unknown, meter)
         yield Finding(
             "probability-not-stated",
             "warning",
@@ -112,13 +115,19 @@ def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
             target,
         )
     for target, partly in _by_target(doses, stated=True).items():
-        sources = ", ".join(sorted({name for dose in partly for name in dose.dose_gy.not_stated}))
+        sources = _not_stated(partly, meter)
         yield Finding(
             "uncertainty-incomplete",
             "warning",
             f"The interval and the probabilities leave out what nobody stated: {sources}.",
             target,
         )
+
+
+def _not_stated(doses: Sequence[PlannedDose], meter: str) -> str:
+    """Return the sources that nobody stated; that of the activity meter with the key that states it."""
+    names = sorted({name for dose in doses for name in dose.dose_gy.not_stated})
+    return ", ".join(f"{name} (key: {meter})" if name == ADMINISTERED_ACTIVITY else name for name in names)
 
 
 def _target(limit: Limit) -> tuple[float, str]:

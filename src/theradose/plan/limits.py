@@ -8,6 +8,7 @@ References
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Literal
@@ -18,6 +19,7 @@ from theradose.model.limit import Limit, StatedLimit
 from theradose.spatial.naming import paired_regions
 
 _FOLDER = "limits"
+_NEAREST = 4
 
 
 @cache
@@ -49,8 +51,11 @@ def limit_named(name: str, *, own: Mapping[str, Limit] | None = None) -> Limit:
     """
     known = {limit.name: limit for limit in load_limits()} | dict(own or {})
     if name not in known:
+        close = difflib.get_close_matches(name, known, n=_NEAREST, cutoff=0.3)
+        nearest = f"the nearest are {', '.join(close)}, and " if close else ""
         raise PlanError(
-            f"'{name}' is not a limit known here: valid names are {', '.join(known)}.", code="limit-unknown"
+            f"'{name}' is not a limit known here: {nearest}'theradose info' lists all {len(load_limits())} packaged ones.",
+            code="limit-unknown",
         )
     return known[name]
 

@@ -41,9 +41,9 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def write_plan_page(plan: Plan, path: Path, *, created: datetime) -> None:
-    """Write a plan as one A4 page; type shrinks and notes become shorter, and what then does not fit takes a second page.
+    """Write a plan as one A4 page: type shrinks and notes become shorter until all fits.
 
-    No row of a table is left out.
+    What then does not fit runs on to a second page; no row of a table is left out.
 
     Parameters
     ----------
@@ -64,7 +64,11 @@ def write_plan_page(plan: Plan, path: Path, *, created: datetime) -> None:
     }
     picture = draw_plan_curves(plan.curves)
     if picture is not None:
-        content["picture"] = {"file": f"{picture.name}.svg", "share": picture.width_in / PAGE_WIDTH_IN}
+        content["picture"] = {
+            "caption": picture.caption,
+            "file": f"{picture.name}.svg",
+            "share": picture.width_in / PAGE_WIDTH_IN,
+        }
     beside = {} if picture is None else {f"{picture.name}.svg": picture.svg}
     path.write_bytes(typeset(_TEMPLATE, content, timestamp=created, beside=beside))
 

@@ -107,8 +107,8 @@ def circulating(*, request: Level1Input) -> Uncertain:
 def course_activity(*, request: Level1Input) -> Uncertain:
     """Return the activity of all cycles in MBq: earlier ones as stated, otherwise and later ones as intended.
 
-    Of this cycle the part that circulates counts. Where none was intended the others count as this cycle's. One activity
-    meter measures all of them, with the same relative uncertainty.
+    Of this cycle the part that circulates counts. Where none was intended the others count as this cycle's. One
+    activity meter measures all of them, with the same relative uncertainty.
 
     References
     ----------
@@ -216,7 +216,7 @@ def disagreement_findings(*, organs: Sequence[ExpectedOrgan]) -> Iterator[Findin
                 "published-doses-disagree",
                 "warning",
                 f"The sources disagree: {words(whole)} {format_number(mean)} Gy/GBq, but {named} Gy/GBq. They are from "
-                "other patients, and outlines and methods differ: the rows of the glands do not follow from each other.",
+                "other patients, and outlines and methods differ: these rows do not follow from each other.",
                 whole,
             )
     for organ in organs:

@@ -27,8 +27,8 @@ SITE = "injection-site"
 NOT_COMPUTED = "not computed"
 _FORMULA = Formula(
     "D = f A T/ln 2 · Δ/m",
-    "dose to the tissue at the injection site; f: part that stayed there, T: effective half-life there, Δ: energy of the "
-    "electrons per decay, m: mass of the tissue",
+    "dose to the tissue at the injection site; f: part that stayed there, T: effective half-life there, Δ: energy of "
+    "the electrons per decay, m: mass of the tissue",
     "Bolch2009: dose of a region to itself; TissueExtravasation2021: abstract, mono-exponential at the site",
     "verified",
 )
@@ -117,7 +117,7 @@ def site_findings(*, request: Level1Input) -> Iterator[Finding]:
         "warning",
         f"{format_percent(stayed.value)} of the activity stayed at the injection site. The published doses were "
         f"measured without that; they are applied to the {activity_words(rest)} that circulate. What the site releases "
-        f"later comes on top, at most up to the doses of the whole {activity_words(request.activity.value)} (Arveschoug2020).",
+        f"later comes on top, up to the doses of the whole {activity_words(request.activity.value)} (Arveschoug2020).",
         SITE,
     )
     if site is None:

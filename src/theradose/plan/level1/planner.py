@@ -106,16 +106,17 @@ def plan_level1(request: Level1Input) -> Plan:
     )
     stated = resolve_limits(request.limits) if request.limits else None
     doses = tuple(dose for organ in organs for dose in expected_doses(organ=organ, request=request, stated=stated))
+    at_site = site_doses(request=request)
     as_meant = request.purpose == "routine" and request.at_injection_site is None
     excess = () if as_meant else excess_doses(organs=organs, request=request)
     check_body(weight_kg=request.patient.weight, height_cm=request.patient.height)
     return Plan(
         planner="level1",
         title=title_words(purpose=request.purpose),
-        summary=summary_words(request=request, therapy=therapy, doses=doses, excess=excess),
+        summary=summary_words(request=request, therapy=therapy, doses=doses, excess=excess, at_site=at_site),
         activity_mbq=administered(request=request),
         activity_meaning="Administered activity",
-        doses=(*site_doses(request=request), *doses),
+        doses=(*at_site, *doses),
         formulas=(*_formulas(excess), *site_formulas(request=request)),
         constants=tuple(_constants(organs, therapy)),
         inputs=stated_inputs(request=request, intended=intended, above_label=above_label, label_mbq=label_mbq),
@@ -145,13 +146,13 @@ def _not_met(request: Level1Input, intended: Deviation | None) -> Iterator[str]:
         yield f"the exposure was {request.purpose}"
     within = f"level 1 holds within ±{format_given_percent(intended.tolerated)}"
     if not intended.within:
-        yield f"{format_deviation(intended.relative)} of the intended activity were given and {within}"
+        yield f"the administered activity differs by {format_deviation(intended.relative)} and {within}"
     elif request.at_injection_site is not None and request.intended_activity is not None:
         reached = activity_deviation(
             given_mbq=circulating(request=request).value, intended_mbq=request.intended_activity
         )
         if not reached.within:
-            yield f"{format_deviation(reached.relative)} of the intended activity circulate and {within}"
+            yield f"the activity in the circulation differs by {format_deviation(reached.relative)} and {within}"
 
 
 def _plausibility_findings(request: Level1Input, label_mbq: float | None) -> Iterator[Finding]:

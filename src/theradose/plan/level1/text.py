@@ -49,15 +49,31 @@ def subject(*, request: Level1Input, therapy: Therapy) -> str:
 
 
 def summary_words(
-    *, request: Level1Input, therapy: Therapy, doses: Sequence[PlannedDose], excess: Sequence[ExcessDose]
+    *,
+    request: Level1Input,
+    therapy: Therapy,
+    doses: Sequence[PlannedDose],
+    excess: Sequence[ExcessDose],
+    at_site: Sequence[PlannedDose] = (),
 ) -> str:
     """Return the result in one or two sentences with its interval.
+
+    Parameters
+    ----------
+    request, therapy
+        What was given.
+    doses : sequence of PlannedDose
+        Of the organs, the critical one first.
+    excess : sequence of ExcessDose
+        In the same order.
+    at_site : sequence of PlannedDose
+        At the injection site.
 
     References
     ----------
     [Konijnenberg2021]_
     """
-    given = f"{activity_words(request.activity.value)} of {therapy.title}{_stayed_words(request)}"
+    given = f"{activity_words(request.activity.value)} of {therapy.title}{_stayed_words(request, at_site)}"
     what = "" if request.purpose == "routine" else _exposure_words(request)
     if not doses:
         return f"{what}{given} were given; the table holds no organ doses per activity of this therapy."
@@ -72,12 +88,12 @@ def summary_words(
     )
 
 
-def _stayed_words(request: Level1Input) -> str:
+def _stayed_words(request: Level1Input, at_site: Sequence[PlannedDose]) -> str:
     stayed = request.at_injection_site
     if stayed is None:
         return ""
-    local = NOT_COMPUTED if request.injection_site is None else "in the table"
-    return f", of which {format_percent(stayed.value)} stayed at the injection site (dose there: {local}),"
+    local = f"dose there {with_interval(at_site[0].dose_gy, 'Gy')}" if at_site else f"the dose there is {NOT_COMPUTED}"
+    return f", of which {format_percent(stayed.value)} stayed at the injection site, {local},"
 
 
 def _exposure_words(request: Level1Input) -> str:
@@ -179,7 +195,10 @@ def range_table(*, organs: Iterable[ExpectedOrgan]) -> PlanTable:
         "Published doses per activity",
         ("organ", "expected ± between patients, Gy/GBq", "published range, Gy/GBq", "sources in mean, of all"),
         rows,
-        (f"Rule: {pooling_statement().source}.",),
+        (
+            "Last column: how many published rows are in the mean, and how many in the range.",
+            f"Rule: {pooling_statement().source}.",
+        ),
     )
 
 
