@@ -66,9 +66,7 @@ def _plan(name: str, path: Path, out: Path | None, *, as_json: bool) -> None:
     from theradose.workflow.plan import run_plan
 
     if out is not None and out.suffix.lower() != ".pdf":
-        raise PlanError(
-            f"The page is a PDF, but '{out.name}' was asked for: name it for example 'page.pdf'.", code="plan-out"
-        )
+        raise PlanError(f"The page is a PDF, but '{out.name}' was asked for: write 'page.pdf'.", code="plan-out")
     plan = run_plan(name, path)
     if out is not None:
         from datetime import UTC, datetime

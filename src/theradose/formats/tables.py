@@ -129,7 +129,7 @@ def read_recovery(path: Path) -> RecoveryPoints:
 def _check_header(header: list[str], file: str, columns: Sequence[str], needed: Sequence[str]) -> None:
     if len(header) == 1 and ";" in header[0]:
         raise StudyError(
-            f"The columns of the table {file} are separated by semicolons: separate them by commas, with decimal points.",
+            f"The columns of the table {file} are separated by semicolons: use commas, and decimal points.",
             code="table-header",
         )
     unknown = [name for name in header if name not in columns]

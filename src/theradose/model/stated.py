@@ -50,12 +50,11 @@ def _parse(given: Any, unit: str, zero: bool, highest: float) -> Stated | None:
 
 
 def _range_words(value: float, given: Any, zero: bool, highest: float) -> str:
-    lowest = "from 0" if zero else "above 0"
     if math.isinf(highest):
-        return f"valid values are {lowest}"
+        return f"valid values are {'from 0' if zero else 'above 0'}"
     # A number without its per cent sign is the most common slip.
     meant = value if 1 < value <= 100 and "%" not in str(given) else 6.0
-    return f"valid values are {lowest} to {100 * highest:g} %: write for example '{meant:g} %' or {meant / 100:g}"
+    return f"a fraction lies between 0 and {100 * highest:g} %: write for example '{meant:g} %' or {meant / 100:g}"
 
 
 def _uncertainty(key: str, given: Any, value: float, unit: str) -> float:

@@ -84,8 +84,8 @@ def _dose_findings(doses: tuple[PlannedDose, ...], meter: str) -> Iterator[Findi
             yield Finding(
                 "cohort-dose-above-limit",
                 "warning",
-                f"The mean of published patients, {dose.dose_gy.value:.3g} Gy ({dose.basis or dose.quantity}), is above "
-                f"the limit of {dose.limit.value_gy:g} Gy ({dose.limit.name}); nothing was measured in this patient.",
+                f"The mean of published patients, {dose.dose_gy.value:.3g} Gy ({dose.basis or dose.quantity}), is "
+                f"above the limit of {dose.limit.value_gy:g} Gy ({dose.limit.name}); this patient was not measured.",
                 dose.target,
             )
         elif dose.limit.kind == "limit" and dose.dose_gy.value > dose.limit.value_gy:

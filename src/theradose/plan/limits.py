@@ -54,7 +54,7 @@ def limit_named(name: str, *, own: Mapping[str, Limit] | None = None) -> Limit:
         close = difflib.get_close_matches(name, known, n=_NEAREST, cutoff=0.3)
         nearest = f"the nearest are {', '.join(close)}, and " if close else ""
         raise PlanError(
-            f"'{name}' is not a limit known here: {nearest}'theradose info' lists all {len(load_limits())} packaged ones.",
+            f"'{name}' is not a limit known here: {nearest}'theradose info' lists all {len(load_limits())}.",
             code="limit-unknown",
         )
     return known[name]

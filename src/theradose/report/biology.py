@@ -41,7 +41,7 @@ def _without_bed(regions: Sequence[RegionResult]) -> Paragraph | None:
     if not without:
         return None
     return Paragraph(
-        f"No BED of {names}: α/β and repair half-life of these tissues have no packaged source and were not stated "
+        f"No BED of {names}: α/β and repair half-life of these tissues are not packaged and were not both stated "
         "('biology' in the study). Red marrow has none either: its dose is compared in Gy."
     )
 
@@ -88,8 +88,8 @@ def _volume_table(regions: Sequence[RegionResult]) -> Table:
         (Column("Region", stretch=1.0), Column("Mean", "Gy", "right"), Column("D95", "Gy", "right"),
          Column("D50", "Gy", "right"), Column("D2", "Gy", "right"), Column("Time course\nof voxels")),
         tuple(rows),
-        ("These figures and the BED of the table above do not have the same dose: the map is not corrected for recovery, "
-         "so that its doses are lower. Of one and the same dose the mean over voxels would be above the BED of the mean "
+        ("These figures and the BED of the table above are not of the same dose: the map is not corrected for recovery "
+         "and has lower doses. Of one and the same dose the mean over voxels would be above the BED of the mean "
          "wherever the dose is not uniform; here both act, in opposite directions.",),
     )  # fmt: skip
 

@@ -16,7 +16,8 @@ def published_table(result: Result) -> Table:
     rows = tuple(
         row(
             Cell(item.region, strong=True), format_estimate(item.dose_per_activity_gy_gbq),
-            format_number(item.mean_gy_gbq, digits=2), _span(item), Cell(UNKNOWN) if item.position is None else Cell(item.position, _TONES[item.position]),
+            format_number(item.mean_gy_gbq, digits=2), _span(item),
+            Cell(UNKNOWN) if item.position is None else Cell(item.position, _TONES[item.position]),
             str(len(item.sources)),
         )
         for item in result.published
@@ -27,8 +28,8 @@ def published_table(result: Result) -> Table:
          Column("Published mean", "Gy/GBq", "right"), Column("Published range", "Gy/GBq", "right"),
          Column("This treatment is"), Column("Sources", "", "right")),
         rows,
-        ("The mean is weighted by patients, of the sources that state one with their number; the range spans all published "
-         "patients. A dose outside three times the range is a finding.", *_sources(result.published)),
+        ("The mean is weighted by patients, of the sources that state one with their number; the range spans all "
+         "published patients. A dose outside three times the range is a finding.", *_sources(result.published)),
     )  # fmt: skip
 
 

@@ -194,5 +194,5 @@ def yaml_words(error: Exception) -> str:
     """Return line and reason of what is no YAML, with what to do about the most common slip."""
     line = getattr(getattr(error, "problem_mark", None), "line", None)
     reason = str(getattr(error, "problem", None) or str(error).splitlines()[0])
-    advice = "; put text that holds a colon in quotes" if "mapping values" in reason else ""
+    advice = "; put text that holds a colon in quotes" if "mapping values" in reason or "':'" in reason else ""
     return f"{f' at line {line + 1}' if line is not None else ''}: {reason}{advice}"

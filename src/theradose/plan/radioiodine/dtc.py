@@ -60,8 +60,8 @@ _OTHER_RESTRICTIONS = Finding(
     "other-restrictions",
     "warning",
     "This activity is limited by the dose to blood alone. The program does not consider what else may limit it, "
-    "as the activity that stays in lungs with metastases, the salivary glands, renal function, earlier therapies or the "
-    "rules for release from the ward.",
+    "as the activity that stays in lungs with metastases, the salivary glands, renal function, earlier therapies or "
+    "the rules for release from the ward.",
 )
 _SINGLE = Formula(
     "τ_mL = 0.14 τ_wb/V", "V volume of blood in mL", "Haenscheid2009: abstract", "verified"
