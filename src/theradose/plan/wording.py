@@ -26,7 +26,11 @@ def with_u(quantity: Uncertain | None, unit: str = "") -> str:
     if quantity.contributions:
         text = format_estimate(quantity)
     else:
-        text = format_number(quantity.value) + PLUS_MINUS + UNKNOWN if quantity.not_stated else _exact(quantity.value)
+        text = (
+            format_number(quantity.value) + PLUS_MINUS + UNKNOWN
+            if quantity.not_stated
+            else decided_words(quantity.value)
+        )
     return f"{text} {unit}".rstrip()
 
 
@@ -64,7 +68,7 @@ def activity_words(activity_mbq: float) -> str:
 
 def activity_number(activity_mbq: float | None) -> str:
     """Return the number of GBq of an activity; ``—`` for ``None``."""
-    return UNKNOWN if activity_mbq is None else _exact(activity_mbq / MBQ_PER_GBQ)
+    return UNKNOWN if activity_mbq is None else decided_words(activity_mbq / MBQ_PER_GBQ)
 
 
 def subject_words(therapy: str | None, patient: str | None, *more: str) -> str:
@@ -72,5 +76,6 @@ def subject_words(therapy: str | None, patient: str | None, *more: str) -> str:
     return " · ".join(filter(None, (therapy, patient and f"patient {patient}", *more)))
 
 
-def _exact(value: float) -> str:
+def decided_words(value: float) -> str:
+    """Return a number that was decided, not estimated, with its four leading digits: ``7.4``, ``16.14``."""
     return format_given(float(f"{value:.{_DIGITS_OF_ACTIVITY}g}"))

@@ -17,12 +17,11 @@ from theradose.numbers import (
     format_estimate,
     format_given,
     format_given_percent,
-    format_number,
     format_percent,
     words,
 )
 from theradose.plan.probability import dose_interval, interval_coverage
-from theradose.plan.wording import ends_words, interval_words, with_u
+from theradose.plan.wording import decided_words, ends_words, interval_words, with_u
 from theradose.provenance import package_version
 from theradose.report.alike import join_alike
 from theradose.report.content import BANNER
@@ -110,10 +109,10 @@ def _activity(activity_mbq: Uncertain, plan: Plan) -> dict[str, str]:
         value, known = with_u(activity), interval_words(activity, unit)
     elif plan.accepted_probability is not None:
         accepted = format_given_percent(plan.accepted_probability)
-        value = format_number(activity.value, digits=4)
+        value = decided_words(activity.value)
         known = f"chosen so that a limit is exceeded with at most {accepted}"
     else:
-        value, known = format_number(activity.value, digits=4), "uncertainty not stated"
+        value, known = decided_words(activity.value), "uncertainty not stated"
     return {"label": plan.activity_meaning, "value": f"{value} {unit}", "interval": known}
 
 

@@ -123,7 +123,7 @@ lung: {shunt: 6 %}
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("shunt: 6 %", "shunt: 130 %", "lung.shunt: valid values are from 0 and at most 1"),
+        ("shunt: 6 %", "shunt: 130 %", "lung.shunt: a fraction lies between 0 and 100 %"),
         ("dose: 205 Gy", "dose: 205", "target.dose: '205' has no unit"),
         ("mass: 250 g", "mass: 250", "has no unit"),
         ("mass: 250 g", "mass: 0,25 kg", "comma"),

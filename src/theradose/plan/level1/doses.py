@@ -219,6 +219,7 @@ def disagreement_findings(*, organs: Sequence[ExpectedOrgan]) -> Iterator[Findin
                 "other patients, and outlines and methods differ: these rows do not follow from each other.",
                 whole,
             )
+    spans = []
     for organ in organs:
         sources = [
             row.mean * row.per_gbq
@@ -226,10 +227,10 @@ def disagreement_findings(*, organs: Sequence[ExpectedOrgan]) -> Iterator[Findin
             if row.mean and row.per_gbq and not row.same_patients and not row.subgroup
         ]
         if organ.expected.organ != LESION and len(sources) > 1 and max(sources) > factor * min(sources):
-            yield Finding(
-                "published-doses-disagree",
-                "info",
-                f"The means of the sources reach from {format_number(min(sources))} to {format_number(max(sources))} "
-                "Gy/GBq.",
-                organ.target,
-            )
+            spans.append(f"{words(organ.target)} {format_number(min(sources))} to {format_number(max(sources))}")
+    if spans:
+        yield Finding(
+            "published-doses-disagree",
+            "info",
+            f"The means of the sources differ by more than a factor of {factor:g}: {', '.join(spans)} Gy/GBq.",
+        )

@@ -27,7 +27,7 @@ from theradose.model.curve import TimeActivityCurve, TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.model.plan import Formula, PlanCurve, PlanInput
 from theradose.nuclides import load_nuclide
-from theradose.numbers import format_given_percent, format_number, format_percent
+from theradose.numbers import format_given, format_given_percent, format_number, format_percent
 from theradose.plan.inputs.thyroid import ThyroidInput, UptakeModel
 from theradose.plan.radioiodine.residence import MeasuredResidence, check_half_life, check_residence
 from theradose.plan.wording import stated_words, with_u
@@ -181,7 +181,7 @@ def _fitted_inputs(measured: MeasuredResidence, given_mbq: float) -> Iterator[Pl
     for curve in measured.curves:
         tia = curve.tia
         present = zip(tia.curve.t_h.tolist(), (tia.curve.activity_mbq / given_mbq).tolist(), strict=True)
-        readings = "; ".join(f"{format_number(t_h)} h {format_percent(part)}" for t_h, part in present)
+        readings = "; ".join(f"{format_given(t_h)} h {format_percent(part)}" for t_h, part in present)
         yield PlanInput("readings, with decay", readings, "measured")
         yield PlanInput("effective half-life", with_u(tia.effective_half_life_h / H_PER_D, "d"), "fitted")
         peak, t_h = highest_of(tia)
@@ -291,5 +291,5 @@ def uptake_residence(
         )
         tia, noticed = integrate_single_point(curve, nuclide=nuclide, method=given.single_time_point, given=assumed)
     how = f"{n_points} readings, {tia.chosen}" if n_points > 1 else f"1 reading, method {tia.chosen}"
-    measured = PlanCurve(THYROID, "MBq", tia)
+    measured = PlanCurve(THYROID, "uptake" if isinstance(given.uptake_curve, tuple) else "MBq", tia)
     return MeasuredResidence(tia.value / administered_mbq, how, (*findings, *noticed), (measured,))
