@@ -13,7 +13,7 @@ _MINUS = "−"
 _GROUP = "\u202f"
 _GROUPED_FROM = 10_000
 _SCIENTIFIC_BELOW, _SCIENTIFIC_FROM = 1e-3, 1e7
-_HYPHEN = re.compile(r"_|-(?!\d)|(?<!\d)-")
+_JOINT = re.compile(r"_|(?<!\d)-|-(?!\d)")
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -80,7 +80,8 @@ def format_given(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return UNKNOWN
     if value and _is_scientific(abs(value)):
-        return format_number(value, digits=6)
+        significant = f"{abs(value):.5e}".partition("e")[0].rstrip("0").replace(".", "")
+        return format_number(value, digits=len(significant))
     return _fixed(value, max(0, len(f"{value:.6g}".partition(".")[2])))
 
 
@@ -115,8 +116,8 @@ def format_given_unit(value: float | None, unit: str) -> str:
 
 
 def words(name: str) -> str:
-    """Return an identifier as words; a hyphen between digits, as of ``segment 5-8``, stays."""
-    return _HYPHEN.sub(" ", name)
+    """Return an identifier as words; a hyphen between numbers is a range and stays, as in ``segment 5-8``."""
+    return _JOINT.sub(" ", name)
 
 
 def _is_scientific(magnitude: float) -> bool:

@@ -38,3 +38,10 @@ def test_conventions_are_no_verified_constants(name):
     for place, record in records(load(name)):
         if record["source"].startswith("convention"):
             assert record["status"] == "choice", place
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "/" not in name])
+def test_values_of_tables_state_unit_and_edition(name):
+    for place, record in records(load(name)):
+        if "value" in record:
+            assert {"unit", "edition"} <= record.keys(), place

@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theradose.model.result import Estimate
-from theradose.numbers import format_estimate, format_fixed, format_given, format_number, format_percent
+from theradose.numbers import (
+    format_deviation,
+    format_estimate,
+    format_fixed,
+    format_given,
+    format_given_percent,
+    format_number,
+    format_percent,
+    words,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +63,27 @@ def test_percentages(fraction, shown):
     assert format_percent(fraction) == shown
 
 
-@pytest.mark.parametrize(("value", "shown"), [(159.53, "159.53"), (71.0, "71"), (0.5, "0.5"), (7340.0, "7340")])
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(159.53, "159.53"), (71.0, "71"), (0.5, "0.5"), (7340.0, "7340"), (1.34e-4, "1.34·10⁻⁴"), (2e7, "2·10⁷")],
+)
 def test_stated_numbers_keep_their_digits(value, shown):
     assert format_given(value) == shown
+
+
+def test_stated_and_signed_percentages():
+    assert [format_given_percent(x) for x in (0.05, 0.125, 1.0, None)] == ["5 %", "12.5 %", "100 %", "—"]
+    assert [format_deviation(x) for x in (0.36, -0.012, 0.0, None)] == ["+36 %", "−1.2 %", "0 %", "—"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("whole-normal-liver", "whole normal liver"),
+        ("lesion-1", "lesion 1"),
+        ("dose_above_limit", "dose above limit"),
+        ("segments 5-8: tumour", "segments 5-8: tumour"),
+    ],
+)
+def test_an_identifier_as_words_keeps_ranges(name, shown):
+    assert words(name) == shown

@@ -111,6 +111,11 @@ def default_tissue(region: str) -> Tissue | None:
     return None
 
 
+def ebrt_caution() -> str:
+    """Return the words that go with every number of external beam radiotherapy, after its name."""
+    return str(load_yaml(_DATA)["ebrt_caution"]["value"])
+
+
 def ebrt_finding(what: str, where: str) -> Finding:
-    """Return the caution that goes with every number of external beam radiotherapy."""
-    return Finding("ebrt-origin", "warning", f"{what} {load_yaml(_DATA)['ebrt_caution']['value']}.", where)
+    """Return the caution that goes with a parameter of external beam radiotherapy."""
+    return Finding("parameter-from-external-beam", "warning", f"{what} {ebrt_caution()}.", where)

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from theradose.data import load_yaml
+from theradose.model.finding import Finding
 from theradose.model.protocol import Label, Level, Statement, Therapy
 from theradose.nuclides import Constant
+from theradose.numbers import format_given_percent, format_percent, words
+from theradose.units import MBQ_PER_GBQ
 
 _FILE = "article56.yaml"
 
@@ -51,11 +54,7 @@ def article56_constant(*, name: str) -> Constant:
     ----------
     [Konijnenberg2021]_
     """
-    record = load_yaml(_FILE)[name]
-    return Constant(
-        f"Article 56, {name.replace('_', ' ')}", float(record["value"]), "1", record["source"], record["status"],
-        record["edition"],
-    )  # fmt: skip
+    return Constant(f"Article 56, {words(name)}", **load_yaml(_FILE)[name])
 
 
 def activity_deviation(*, given_mbq: float, intended_mbq: float) -> Deviation:
@@ -89,6 +88,34 @@ def label_deviation(*, given_mbq: float, label_mbq: float) -> Deviation:
     """
     tolerated = article56_constant(name="above_label").value
     return Deviation(given_mbq / label_mbq - 1, tolerated, given_mbq <= label_mbq * (1 + tolerated) * (1 + 1e-12))
+
+
+def label_activity_mbq(*, stated_mbq: float | None, label: Label | None) -> float | None:
+    """Return the activity of a cycle on the label, MBq: the stated one before the packaged; ``None`` without either.
+
+    References
+    ----------
+    [Konijnenberg2021]_
+    """
+    if stated_mbq is not None or label is None:
+        return stated_mbq
+    return label.activity_gbq * MBQ_PER_GBQ
+
+
+def above_label_findings(*, deviation: Deviation | None) -> tuple[Finding, ...]:
+    """Return what an activity above that of the label means; nothing within the tolerance or without a label.
+
+    References
+    ----------
+    [Konijnenberg2021]_
+    """
+    if deviation is None or deviation.within:
+        return ()
+    message = (
+        f"The activity is {format_percent(deviation.relative)} above that of the label; more than "
+        f"{format_given_percent(deviation.tolerated)} is not standardised and asks for level 2 (Konijnenberg2021)."
+    )
+    return (Finding("activity-above-label", "warning", message),)
 
 
 def label_constants(*, label: Label) -> tuple[Constant, ...]:

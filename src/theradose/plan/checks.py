@@ -16,6 +16,8 @@ from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.part import StudyPart
 from theradose.model.plan import Plan, PlannedDose
+from theradose.nuclides import Constant
+from theradose.plan.limits import external_beam_findings
 from theradose.uncertainty import ADMINISTERED_ACTIVITY
 
 # An activity planned for a limit gives it but for the last digits.
@@ -28,16 +30,16 @@ def plan_findings(*, plan: Plan) -> tuple[Finding, ...]:
     Returns
     -------
     tuple of Finding
-        ``dose-above-limit`` (critical), ``cohort-dose-above-limit``,
-        ``target-dose-not-reached``, ``probability-not-stated``,
-        ``uncertainty-incomplete``, ``limit-from-external-beam``, ``limit-unverified``.
+        ``dose-above-limit`` (critical), ``cohort-dose-above-limit``, ``target-dose-not-reached``,
+        ``probability-not-stated``, ``uncertainty-incomplete``, ``limit-from-external-beam``, ``limit-unverified``,
+        ``constant-unverified``.
 
     References
     ----------
     [JCGM101]_
     """
     meter = "activity_meter_u" if plan.planner == "tare" else "u of the activity"
-    return (*_dose_findings(plan.doses, meter), *_limit_findings(plan.doses))
+    return (*_dose_findings(plan.doses, meter), *_limit_findings(plan.doses), *_constant_findings(plan.constants))
 
 
 def date_findings(*, given: StudyPart, today: date) -> Iterator[Finding]:
@@ -151,16 +153,15 @@ def _by_target(doses: tuple[PlannedDose, ...], *, stated: bool) -> dict[str, lis
 
 def _limit_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
     limits: dict[str, Limit] = {dose.limit.name: dose.limit for dose in doses if dose.limit is not None}
-    external = [name for name, limit in limits.items() if limit.origin == "EBRT"]
-    if external:
-        yield Finding(
-            "limit-from-external-beam",
-            "warning",
-            "Experience with external beams is behind the limit: dose rate and distribution of a radionuclide "
-            f"therapy differ ({', '.join(external)}).",
-        )
+    yield from external_beam_findings(limits.values())
     unread = [name for name, limit in limits.items() if limit.status == "unverified"]
     if unread:
         yield Finding(
             "limit-unverified", "warning", f"The source of the limit was not read by us: {', '.join(unread)}."
         )
+
+
+def _constant_findings(constants: tuple[Constant, ...]) -> Iterator[Finding]:
+    unread = dict.fromkeys(constant.name for constant in constants if constant.status == "unverified")
+    if unread:
+        yield Finding("constant-unverified", "warning", f"The source was not read by us: {'; '.join(unread)}.")

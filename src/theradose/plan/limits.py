@@ -9,13 +9,15 @@ References
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Literal
 
+from theradose.biology.tissue import EBRT, ebrt_caution
 from theradose.data import list_data, load_yaml
 from theradose.errors import PlanError
-from theradose.model.limit import Limit, StatedLimit
+from theradose.model.finding import Finding, Severity
+from theradose.model.limit import Limit, Span, StatedLimit
 from theradose.spatial.naming import paired_regions
 
 _FOLDER = "limits"
@@ -100,6 +102,41 @@ def resolve_limits(chosen: Sequence[str | StatedLimit], *, own: Mapping[str, Lim
     [deWit2023]_
     """
     return tuple(limit_named(item, own=own) if isinstance(item, str) else item.as_limit() for item in chosen)
+
+
+def stated_limit(*, organ: str, kind: Literal["limit", "target"], value_gy: float, span: Span, therapy: str) -> Limit:
+    """Return an absorbed dose that the input of a planner states as limit or target.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    return Limit(
+        name=f"stated-{organ}",
+        organ=organ,
+        kind=kind,
+        quantity="absorbed-dose",
+        value_gy=value_gy,
+        span=span,
+        therapies=(therapy,),
+        origin="radionuclide-therapy",
+        source="stated by the user",
+        status="stated",
+    )
+
+
+def external_beam_findings(limits: Iterable[Limit], *, severity: Severity = "warning") -> tuple[Finding, ...]:
+    """Return the caution that goes with limits of external beam radiotherapy, one for all of them.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    names = dict.fromkeys(limit.name for limit in limits if limit.origin == EBRT)
+    if not names:
+        return ()
+    message = f"The experience behind {', '.join(names)} {ebrt_caution()}."
+    return (Finding("limit-from-external-beam", severity, message),)
 
 
 def parts_of(organ: str) -> tuple[str, ...]:

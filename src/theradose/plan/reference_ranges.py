@@ -12,9 +12,10 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from theradose.data import load_yaml
@@ -29,7 +30,11 @@ from theradose.uncertainty import Uncertain
 LESION = "lesion"
 """Organ of the rows of the table that are for lesions."""
 
-IMAGE_METHODS: tuple[ReferenceMethod, ...] = ("image", "monte-carlo")
+RED_MARROW = "red-marrow"
+MARROW_METHODS: Mapping[str, tuple[ReferenceMethod, ...]] = MappingProxyType(
+    {f"{RED_MARROW}-by-blood": ("blood",), f"{RED_MARROW}-by-image": ("image", "monte-carlo")}
+)
+"""Names of red marrow by the way in which it was measured, with the rows of the table for it."""
 _FILE = "reference_ranges.yaml"
 
 

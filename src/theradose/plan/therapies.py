@@ -8,6 +8,9 @@ References
 from __future__ import annotations
 
 from functools import cache
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from theradose.data import load_yaml
 from theradose.errors import StudyError
@@ -41,3 +44,15 @@ def require_therapy(name: str) -> Therapy:
     if name not in known:
         raise StudyError(f"There is no therapy '{name}': valid names are {', '.join(known)}.", code="unknown-therapy")
     return known[name]
+
+
+def _known(name: str) -> str:
+    try:
+        require_therapy(name)
+    except StudyError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+TherapyName = Annotated[str, AfterValidator(_known)]
+"""Name of a packaged therapy in an input."""

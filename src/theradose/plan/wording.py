@@ -25,12 +25,10 @@ def with_u(quantity: Uncertain | None, unit: str = "") -> str:
         return UNKNOWN
     if quantity.contributions:
         text = format_estimate(quantity)
+    elif quantity.not_stated:
+        text = format_number(quantity.value) + PLUS_MINUS + UNKNOWN
     else:
-        text = (
-            format_number(quantity.value) + PLUS_MINUS + UNKNOWN
-            if quantity.not_stated
-            else decided_words(quantity.value)
-        )
+        text = exact_words(quantity.value)
     return f"{text} {unit}".rstrip()
 
 
@@ -68,7 +66,7 @@ def activity_words(activity_mbq: float) -> str:
 
 def activity_number(activity_mbq: float | None) -> str:
     """Return the number of GBq of an activity; ``—`` for ``None``."""
-    return UNKNOWN if activity_mbq is None else decided_words(activity_mbq / MBQ_PER_GBQ)
+    return UNKNOWN if activity_mbq is None else exact_words(activity_mbq / MBQ_PER_GBQ)
 
 
 def subject_words(therapy: str | None, patient: str | None, *more: str) -> str:
@@ -76,6 +74,6 @@ def subject_words(therapy: str | None, patient: str | None, *more: str) -> str:
     return " · ".join(filter(None, (therapy, patient and f"patient {patient}", *more)))
 
 
-def decided_words(value: float) -> str:
-    """Return a number that was decided, not estimated, with its four leading digits: ``7.4``, ``16.14``."""
+def exact_words(value: float) -> str:
+    """Return a number that has no uncertainty of its own, with four significant digits at most."""
     return format_given(float(f"{value:.{_DIGITS_OF_ACTIVITY}g}"))

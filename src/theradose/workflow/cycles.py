@@ -15,7 +15,7 @@ from theradose.plan.cycles.cycle import Cycle
 from theradose.plan.cycles.document import ledger_result
 from theradose.plan.cycles.ledger import build_ledger
 from theradose.plan.cycles.limits import past_against
-from theradose.plan.limits import limit_named
+from theradose.plan.limits import external_beam_findings, limit_named
 from theradose.plan.probability import probability_above
 from theradose.workflow.case import Case
 from theradose.workflow.ledger import cycle_of_result, read_cycle
@@ -114,14 +114,4 @@ def _limit_findings(compared: list[Accumulation]) -> list[Finding]:
         for item in compared
         if item.past.value > item.limit.value_gy
     ]
-    external = dict.fromkeys(item.limit.name for item in compared if item.limit.origin == "EBRT")
-    if external:
-        findings.append(
-            Finding(
-                "limit-from-external-beam",
-                "info",
-                "Experience with external beams is behind these limits, whose dose rate and distribution differ: "
-                f"{', '.join(external)}.",
-            )
-        )
-    return findings
+    return [*findings, *external_beam_findings((item.limit for item in compared), severity="info")]

@@ -11,16 +11,14 @@ from theradose.model.reference import ReferenceMethod
 from theradose.model.region import RegionKind
 from theradose.model.result import Estimate, PublishedResult, RegionResult
 from theradose.plan.reference_ranges import (
-    IMAGE_METHODS,
     LESION,
+    MARROW_METHODS,
+    RED_MARROW,
     PublishedRange,
     expected_dose,
     plausibility_findings,
     published_range,
 )
-
-_MARROW = "red-marrow"
-_MARROW_METHODS: dict[str, tuple[ReferenceMethod, ...]] = {"blood": ("blood",), "image": IMAGE_METHODS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,8 @@ def _compared(regions: tuple[RegionResult, ...], marrow: dict[str, Any] | None) 
     for region in regions:
         organ = LESION if region.kind == RegionKind.LESION else region.name
         yield _Compared(region.name, organ, (), region.dose_per_activity_gy_gbq)
-    for method, rows in _MARROW_METHODS.items():
-        if marrow is not None and method in marrow:
-            estimate = Estimate.model_validate(marrow[method]["dose_per_activity_gy_gbq"])
-            yield _Compared(f"{_MARROW} by {method}", _MARROW, rows, estimate)
+    for name, methods in MARROW_METHODS.items():
+        way = name.removeprefix(f"{RED_MARROW}-by-")
+        if marrow is not None and way in marrow:
+            estimate = Estimate.model_validate(marrow[way]["dose_per_activity_gy_gbq"])
+            yield _Compared(name, RED_MARROW, methods, estimate)

@@ -33,7 +33,7 @@ class TestEveryModel:
 
     def test_warns_of_parameters_of_external_beams(self, entry):
         response = entry.item(COMPLETE)
-        cautioned = [finding.code for finding in response.findings] == ["ebrt-origin"]
+        cautioned = [finding.code for finding in response.findings] == ["parameter-from-external-beam"]
         assert cautioned == (response.parameters.origin == "EBRT")
 
 

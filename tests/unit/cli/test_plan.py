@@ -93,9 +93,7 @@ def test_critical_findings_are_counted_and_are_no_failure(command, plan_file):
 
 def test_a_decimal_comma_inside_braces_is_told(command, tmp_path):
     path = tmp_path / "input.yaml"
-    path.write_text(
-        "therapy: lu177-psma\nactivity: {value: 7,2 GBq}\nintended_activity: 7.4 GBq\n", encoding="utf-8"
-    )
+    path.write_text("therapy: lu177-psma\nactivity: {value: 7,2 GBq}\nintended_activity: 7.4 GBq\n", encoding="utf-8")
     assert "a decimal comma splits a number inside braces" in command("plan", "level1", path).err
 
 

@@ -73,7 +73,7 @@ def test_an_organ_whose_spread_nobody_published_has_no_interval():
 
 def test_red_marrow_by_blood_and_by_images_stand_apart():
     plan = planned()
-    blood, images = (dose(plan, f"red-marrow by {way}", "cycle 1") for way in ("blood", "images"))
+    blood, images = (dose(plan, f"red-marrow-by-{way}", "cycle 1") for way in ("blood", "image"))
     assert blood.dose_gy.value < images.dose_gy.value
     assert blood.limit.name == images.limit.name == "red-marrow-2"
 
@@ -128,9 +128,9 @@ def test_an_unintended_exposure_states_what_was_intended_and_the_excess():
     )
     kidneys = next(item for item in plan.details["excess"] if item["target"] == "kidneys")
     per_gbq = expected_dose(therapy="lu177-dotatate", organ="kidneys").dose_per_activity_gy_gbq.value
-    assert kidneys["intended_gy"] == pytest.approx(5.5 * per_gbq)
-    assert kidneys["received_gy"] == pytest.approx(11 * per_gbq)
-    assert kidneys["excess_gy"] == pytest.approx(5.5 * per_gbq)
+    assert kidneys["intended_gy"]["value"] == pytest.approx(5.5 * per_gbq)
+    assert kidneys["received_gy"]["value"] == pytest.approx(11 * per_gbq)
+    assert kidneys["excess_gy"]["value"] == pytest.approx(5.5 * per_gbq)
     assert "5.5 GBq were intended" in plan.summary and "two syringes were given" in plan.summary
     assert plan.title.startswith("Unintended exposure")
 
@@ -140,7 +140,7 @@ def test_the_excess_shares_the_patient_with_what_was_intended():
     plan = planned(purpose="unintended", description="x", activity="11 GBq", intended_activity="5.5 GBq")
     kidneys = next(item for item in plan.details["excess"] if item["target"] == "kidneys")
     expected = expected_dose(therapy="lu177-dotatate", organ="kidneys").dose_per_activity_gy_gbq
-    assert kidneys["u_excess_gy"] / kidneys["excess_gy"] == pytest.approx(expected.relative_u)
+    assert kidneys["excess_gy"]["u"] / kidneys["excess_gy"]["value"] == pytest.approx(expected.relative_u)
 
 
 def test_too_little_is_less_than_intended():
@@ -151,7 +151,7 @@ def test_too_little_is_less_than_intended():
 def test_nothing_intended_counts_in_full():
     plan = planned(purpose="accidental", description="wrong patient", intended_activity=None)
     for item in plan.details["excess"]:
-        assert item["intended_gy"] == 0 and item["excess_gy"] == item["received_gy"]
+        assert item["intended_gy"]["value"] == 0 and item["excess_gy"] == item["received_gy"]
     assert plan.summary.startswith("None was intended. What happened: wrong patient.")
 
 
@@ -213,7 +213,7 @@ def test_the_dose_at_the_site_is_local_deposition():
 
 def test_a_deficit_is_stated_for_a_routine_administration_too():
     kidneys = next(item for item in extravasation().details["excess"] if item["target"] == "kidneys")
-    assert kidneys["excess_gy"] == pytest.approx(-0.4 * kidneys["intended_gy"])
+    assert kidneys["excess_gy"]["value"] == pytest.approx(-0.4 * kidneys["intended_gy"]["value"])
     assert planned().details["excess"] == []
 
 

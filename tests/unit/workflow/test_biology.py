@@ -120,7 +120,7 @@ def test_parameters_of_external_beams_carry_their_caution(tmp_path):
         run(tmp_path, names={"liver": ["1"], "lesion-1": ["2"]}, biology={"regions": {"liver": stated}})
     )
     assert regions(document)["liver"]["bed"]["origin"] == "EBRT"
-    ((where, message),) = findings(document, "ebrt-origin")
+    ((where, message),) = findings(document, "parameter-from-external-beam")
     assert where == "liver" and "external beam" in message
 
 
@@ -185,7 +185,7 @@ def test_responses_come_only_where_their_source_says_that_they_hold(tmp_path):
     complication, uniform = regions(document)["left-kidney"]["responses"]
     assert complication["origin"] == "EBRT" and 0 < complication["value"] <= 1
     assert uniform["unit"] == "Gy" and uniform["value"] > 0
-    assert {where for where, _ in findings(document, "ebrt-origin")} == {"left-kidney"}
+    assert {where for where, _ in findings(document, "parameter-from-external-beam")} == {"left-kidney"}
     one = document_of(run(tmp_path / "b", biology={"regions": {"lesion-1": NET}}))
     assert regions(one)["lesion-1"]["responses"][0]["value"] is None
     assert any("all cycles" in message for _, message in findings(one, "response-not-applicable"))

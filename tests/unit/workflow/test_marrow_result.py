@@ -7,8 +7,9 @@ import math
 import pytest
 
 from theradose.errors import PhysicsError
+from theradose.model.document import pair_document
 from theradose.uncertainty import Uncertain
-from theradose.workflow.document_parts import budget_document, finite, pair_document
+from theradose.workflow.document_parts import budget_document, finite
 from theradose.workflow.marrow_result import with_whole_body_if_possible
 
 

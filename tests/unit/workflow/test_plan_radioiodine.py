@@ -185,3 +185,14 @@ def test_examples_from_tables_show_what_was_fitted():
     labels = {item.label for item in thyroid.inputs}
     assert {"readings, with decay", "effective half-life", "highest uptake"} <= labels
     assert len(thyroid.curves) == 1
+
+
+@pytest.mark.parametrize(("planner", "example"), [("dtc", "dtc.yaml"), ("mibg", "mibg.yaml")])
+def test_two_weights_that_differ_are_refused(tmp_path, planner, example):
+    path = Path(__file__).parents[3] / "examples" / "plans" / example
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content["patient"]["weight"] = "96 kg"
+    with pytest.raises(TheradoseError, match=r"patient\.weight is 96 kg: state one, or the same"):
+        planned(tmp_path, planner, **content)
+    content["patient"]["weight"] = content["weight"]["value"]
+    assert planned(tmp_path, planner, **content).doses

@@ -47,7 +47,7 @@ def test_red_marrow_is_compared_by_its_method():
     marrow = {way: {"dose_per_activity_gy_gbq": {"value": 0.25, "u": None}} for way in ("blood", "image")}
     results, findings = compared(marrow=marrow)
     assert [(item.region, item.position) for item in results] == [
-        ("red-marrow by blood", "above"), ("red-marrow by image", "within"),
+        ("red-marrow-by-blood", "above"), ("red-marrow-by-image", "within"),
     ]  # fmt: skip
     assert findings == ()
 

@@ -1,17 +1,16 @@
-"""Input of ``theradose plan level1``."""
+"""Input of the planner ``level1``."""
 
 from __future__ import annotations
 
 import datetime
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from theradose.errors import StudyError
 from theradose.model.limit import LimitChoice
 from theradose.model.stated import StatedActivityMBq, StatedMassG, StatedShare, StatedTimeH
 from theradose.model.study import ActivityMBq, Patient, StudyPart
-from theradose.plan.therapies import require_therapy
+from theradose.plan.therapies import TherapyName
 
 Purpose = Literal["routine", "accidental", "unintended"]
 
@@ -68,7 +67,7 @@ class Level1Input(StudyPart):
         What happened, of an accidental or unintended exposure.
     """
 
-    therapy: str = Field(examples=["lu177-dotatate"])
+    therapy: TherapyName = Field(examples=["lu177-dotatate"])
     patient: Patient = Patient()
     activity: StatedActivityMBq = Field(examples=["7.4 GBq"])
     intended_activity: ActivityMBq | None = None
@@ -84,15 +83,6 @@ class Level1Input(StudyPart):
     verification_image: VerificationImage | None = None
     purpose: Purpose = "routine"
     description: str = ""
-
-    @field_validator("therapy")
-    @classmethod
-    def _known_therapy(cls, therapy: str) -> str:
-        try:
-            require_therapy(therapy)
-        except StudyError as error:
-            raise ValueError(str(error)) from None
-        return therapy
 
     @model_validator(mode="after")
     def _consistent(self) -> Level1Input:

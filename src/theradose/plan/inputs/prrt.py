@@ -1,19 +1,18 @@
-"""Input of ``theradose plan prrt``."""
+"""Input of the planner ``prrt``."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from theradose.errors import StudyError
 from theradose.model.cycles import CyclesChoice
 from theradose.model.limit import LimitChoice
 from theradose.model.part import StudyPart
 from theradose.model.stated import StatedDoseGy, StatedTimeH
 from theradose.model.study import ActivityMBq, Fraction, Patient
-from theradose.plan.therapies import require_therapy
+from theradose.plan.therapies import TherapyName
 
 Style = Literal["p-prrt", "iluminet"]
 
@@ -90,7 +89,7 @@ class FirstCycle(StudyPart):
 class PrrtInput(CyclesChoice):
     """Plan of the next cycle of a therapy in cycles."""
 
-    therapy: str | None = None
+    therapy: TherapyName | None = None
     patient: Patient = Patient()
     history: tuple[CycleEntryOrPath, ...] = ()
     style: Style = "p-prrt"
@@ -102,13 +101,3 @@ class PrrtInput(CyclesChoice):
     cap: Literal["label", "standardised"] | None = None
     risk_factors: RiskFactors = RiskFactors()
     first_cycle: FirstCycle | None = None
-
-    @field_validator("therapy")
-    @classmethod
-    def _known_therapy(cls, therapy: str | None) -> str | None:
-        try:
-            if therapy is not None:
-                require_therapy(therapy)
-        except StudyError as error:
-            raise ValueError(str(error)) from None
-        return therapy

@@ -21,8 +21,9 @@ from theradose.plan.inputs.level1 import Level1Input
 from theradose.plan.limits import limited_with, limits_for, parts_of
 from theradose.plan.probability import compare_with_limit
 from theradose.plan.reference_ranges import (
-    IMAGE_METHODS,
     LESION,
+    MARROW_METHODS,
+    RED_MARROW,
     ExpectedDose,
     PublishedRange,
     expected_dose,
@@ -33,7 +34,6 @@ from theradose.plan.therapies import require_therapy
 from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
 from theradose.units import MBQ_PER_GBQ
 
-MARROW = "red-marrow"
 AT_SITE = "part:injection-site"
 """Source of uncertainty of the part of the activity that stayed at the injection site."""
 
@@ -68,18 +68,18 @@ def expected_organs(*, therapy: str) -> tuple[ExpectedOrgan, ...]:
     regions = dict.fromkeys(row.organ for row in reference_doses(therapy=therapy))
     found = []
     for region in sorted(regions, key=lambda region: (region != critical, region == LESION)):
-        ways = [(" by blood", ("blood",)), (" by images", IMAGE_METHODS)] if region == MARROW else []
-        apart = [organ for words, methods in ways for organ in _organ(therapy, region, words, methods)]
-        found += apart or _organ(therapy, region, "", ())
+        ways = MARROW_METHODS if region == RED_MARROW else {}
+        apart = [organ for name, methods in ways.items() for organ in _organ(therapy, region, name, methods)]
+        found += apart or _organ(therapy, region, region, ())
     return tuple(found)
 
 
-def _organ(therapy: str, region: str, words: str, methods: Sequence[ReferenceMethod]) -> list[ExpectedOrgan]:
+def _organ(therapy: str, region: str, name: str, methods: Sequence[ReferenceMethod]) -> list[ExpectedOrgan]:
     expected = expected_dose(therapy=therapy, organ=region, methods=methods)
     published = published_range(therapy=therapy, organ=region, methods=methods)
     if expected is None or published is None:
         return []
-    return [ExpectedOrgan(region + words, expected, published)]
+    return [ExpectedOrgan(name, expected, published)]
 
 
 def administered(*, request: Level1Input) -> Uncertain:

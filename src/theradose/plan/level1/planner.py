@@ -10,17 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from theradose.model.document import pair_document
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan
 from theradose.model.protocol import Therapy
 from theradose.nuclides import Constant
-from theradose.numbers import format_deviation, format_given_percent, format_percent, words
+from theradose.numbers import format_deviation, format_given_percent, words
 from theradose.plan.article56 import (
     Deviation,
     RequiredLevel,
+    above_label_findings,
     activity_deviation,
     article56_constant,
+    label_activity_mbq,
     label_constants,
     label_deviation,
     required_level,
@@ -57,14 +60,13 @@ from theradose.plan.planners import planners
 from theradose.plan.plausible import implausible_activity
 from theradose.plan.reference_ranges import pooling_statement
 from theradose.plan.therapies import require_therapy
-from theradose.units import MBQ_PER_GBQ
 
 _STATUSES = ("verified", "choice", "unverified")
 
 
 @planners.register(
     "level1",
-    summary="expected organ doses from the activity and published doses, without images",
+    summary="Expected organ doses from the activity and published doses, without images",
     citation="Konijnenberg2021",
 )
 def plan_level1(request: Level1Input) -> Plan:
@@ -92,9 +94,7 @@ def plan_level1(request: Level1Input) -> Plan:
         if request.intended_activity is None
         else activity_deviation(given_mbq=given_mbq, intended_mbq=request.intended_activity)
     )
-    label_mbq = request.label_activity
-    if label_mbq is None and therapy.label is not None:
-        label_mbq = therapy.label.activity_gbq * MBQ_PER_GBQ
+    label_mbq = label_activity_mbq(stated_mbq=request.label_activity, label=therapy.label)
     above_label = None if label_mbq is None else label_deviation(given_mbq=given_mbq, label_mbq=label_mbq)
     level = required_level(
         therapy=therapy,
@@ -228,10 +228,9 @@ def _details(
         "excess": [
             {
                 "target": item.target,
-                "intended_gy": item.intended_gy.value,
-                "received_gy": item.received_gy.value,
-                "excess_gy": item.excess_gy.value,
-                "u_excess_gy": item.excess_gy.u if item.excess_gy.contributions else None,
+                "intended_gy": pair_document(item.intended_gy),
+                "received_gy": pair_document(item.received_gy),
+                "excess_gy": pair_document(item.excess_gy),
             }
             for item in excess
         ],
@@ -248,14 +247,7 @@ def _activity_findings(
             f"The administered activity differs by {format_deviation(intended.relative)} from the intended one; "
             f"level 1 of Article 56 holds within ±{format_given_percent(intended.tolerated)} (Konijnenberg2021).",
         )
-    if above_label is not None and not above_label.within:
-        yield Finding(
-            "activity-above-label",
-            "warning",
-            f"The activity is {format_percent(above_label.relative)} above that of the label; more "
-            f"than {format_given_percent(above_label.tolerated)} is not standardised and "
-            "asks for level 2 (Konijnenberg2021).",
-        )
+    yield from above_label_findings(deviation=above_label)
     if therapy.label is not None and request.cycles > therapy.label.cycles:
         yield Finding(
             "cycles-above-label",

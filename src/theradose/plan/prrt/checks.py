@@ -12,13 +12,10 @@ from collections.abc import Sequence
 from theradose.data import load_yaml
 from theradose.model.finding import Finding
 from theradose.model.plan import PlannedDose
-from theradose.model.reference import ReferenceMethod
 from theradose.model.region import RegionKind
 from theradose.plan.cycles.ledger import Ledger
-from theradose.plan.reference_ranges import plausibility_findings
+from theradose.plan.reference_ranges import MARROW_METHODS, RED_MARROW, plausibility_findings
 from theradose.units import MBQ_PER_GBQ
-
-_MARROW: dict[str, ReferenceMethod] = {"red-marrow-by-blood": "blood", "red-marrow-by-image": "image"}
 
 
 def history_findings(ledger: Ledger, *, therapy: str | None) -> list[Finding]:
@@ -36,7 +33,7 @@ def history_findings(ledger: Ledger, *, therapy: str | None) -> list[Finding]:
             therapy=therapy,
             organ=_published_name(region, ledger.kind(region)),
             dose_per_activity_gy_gbq=cycle.doses[region].dose_gy.value / cycle.activity_mbq * MBQ_PER_GBQ,
-            methods=(_MARROW[region],) if region in _MARROW else (),
+            methods=MARROW_METHODS.get(region, ()),
             where=f"{region}, cycle {cycle.number}",
         )
     ]
@@ -68,4 +65,4 @@ def trial_findings(doses: Sequence[PlannedDose], *, style: str) -> tuple[Finding
 def _published_name(region: str, kind: RegionKind) -> str:
     if kind is RegionKind.LESION:
         return RegionKind.LESION.value
-    return "red-marrow" if region in _MARROW else region
+    return RED_MARROW if region in MARROW_METHODS else region

@@ -14,12 +14,11 @@ from theradose.data import load_yaml
 from theradose.errors import PlanError
 from theradose.model.finding import Finding
 from theradose.model.protocol import Label, Statement
-from theradose.numbers import format_deviation, format_given_percent, format_percent
-from theradose.plan.article56 import article56_constant, label_deviation
+from theradose.numbers import format_deviation
+from theradose.plan.article56 import above_label_findings, article56_constant, label_activity_mbq, label_deviation
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.therapies import require_therapy
 from theradose.plan.wording import activity_words
-from theradose.units import MBQ_PER_GBQ
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +44,7 @@ def label_rule(inputs: PrrtInput) -> LabelRule:
     [Konijnenberg2021]_, [deWit2023]_
     """
     packaged = None if inputs.therapy is None else require_therapy(inputs.therapy).label
-    activity = inputs.label_activity
-    if activity is None and packaged is not None:
-        activity = packaged.activity_gbq * MBQ_PER_GBQ
+    activity = label_activity_mbq(stated_mbq=inputs.label_activity, label=packaged)
     if inputs.cap is None:
         return LabelRule(activity, None, None, packaged)
     if activity is None:
@@ -78,13 +75,5 @@ def plan_level(
         deviation = label_deviation(given_mbq=activity_mbq, label_mbq=label.activity_mbq)
         beside = f"that of the label ({activity_words(label.activity_mbq)})"
         text += f" The activity is {format_deviation(deviation.relative)} from {beside}."
-        if not deviation.within:
-            findings = (
-                Finding(
-                    "activity-above-label",
-                    "warning",
-                    f"The activity is {format_percent(deviation.relative)} above that of the label, more than "
-                    f"{format_given_percent(deviation.tolerated)}: not standardised, level 2 or 3.",
-                ),
-            )
+        findings = above_label_findings(deviation=deviation)
     return Statement(text=text, source=record["source"], status=record["status"]), findings

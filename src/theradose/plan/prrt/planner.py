@@ -56,7 +56,7 @@ class PrrtRequest:
 
 
 @planners.register(
-    "prrt", summary="next cycle and cycles left under cumulative dose limits of organs", citation="deWit2023"
+    "prrt", summary="Next cycle and cycles left under cumulative dose limits of organs", citation="deWit2023"
 )
 def plan_prrt(request: PrrtRequest) -> Plan:
     """Plan the next cycle.

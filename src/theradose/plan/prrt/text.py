@@ -218,9 +218,8 @@ def _inputs(inputs: PrrtInput, ledger: Ledger) -> tuple[PlanInput, ...]:
         for cycle in ledger.cycles
     ]
     if inputs.accepted_probability is not None:
-        found.append(
-            PlanInput("accepted probability of exceeding a limit", format_percent(inputs.accepted_probability))
-        )
+        accepted = format_given_percent(inputs.accepted_probability)
+        found.append(PlanInput("accepted probability of exceeding a limit", accepted))
     for region, trend in inputs.trend.items():
         u = NOT_STATED if trend.absolute_u is None else format_given_percent(trend.absolute_u)
         found.append(PlanInput(f"trend of {words(region)}", f"{format_deviation(trend.per_cycle)} per cycle, u {u}"))

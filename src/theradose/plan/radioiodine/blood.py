@@ -36,7 +36,7 @@ class DtcRequest:
 
     Attributes
     ----------
-    given : DtcInput
+    inputs : DtcInput
         What was stated.
     whole_body : MeasuredResidence or None
         By a probe, h.
@@ -44,7 +44,7 @@ class DtcRequest:
         By samples, h/mL of whole blood.
     """
 
-    given: DtcInput
+    inputs: DtcInput
     whole_body: MeasuredResidence | None = None
     blood: MeasuredResidence | None = None
 
@@ -89,7 +89,7 @@ def blood_of(request: DtcRequest) -> PatientBlood:
     ----------
     [Lassmann2008]_, [Haenscheid2009]_
     """
-    given = request.given
+    given = request.inputs
     whole_body, stated = whole_body_residence(
         StatedWholeBody(
             given.whole_body_residence, given.whole_body_half_life, given.whole_body_retention, request.whole_body
@@ -129,7 +129,7 @@ def _blood_residence(
     request: DtcRequest, volume: Uncertain | None
 ) -> tuple[Uncertain, tuple[PlanInput, ...], tuple[Finding, ...]]:
     """Return the residence time per millilitre of whole blood."""
-    given = request.given
+    given = request.inputs
     if request.blood is not None:
         per_litre = with_u(request.blood.value * _ML_PER_L, "h/L")
         item = PlanInput("residence time in 1 L of blood", f"{per_litre}: {request.blood.how}", "samples")

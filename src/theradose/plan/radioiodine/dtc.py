@@ -21,18 +21,14 @@ from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan, PlanInput, PlannedDose, PlanTable
 from theradose.nuclides import load_nuclide
 from theradose.numbers import format_given_percent, format_number, format_percent
+from theradose.plan.article56 import required_level
 from theradose.plan.body import check_body
 from theradose.plan.inputs.dtc import DtcInput
-from theradose.plan.limits import limit_named
+from theradose.plan.limits import limit_named, stated_limit
 from theradose.plan.planners import planners
 from theradose.plan.plausible import implausible_activity
 from theradose.plan.probability import compare_with_limit, upper_factor
 from theradose.plan.radioiodine.blood import BLOOD, DtcRequest, blood_of
-from theradose.plan.radioiodine.residence import (
-    stated_limit,
-    therapy_level,
-    unread_findings,
-)
 from theradose.plan.reference_ranges import plausibility_findings
 from theradose.plan.therapies import require_therapy
 from theradose.plan.wording import activity_words, stated_words, subject_words, with_interval, with_u
@@ -85,7 +81,7 @@ def plan_dtc(request: DtcRequest) -> Plan:
     ----------
     [Lassmann2008]_, [Haenscheid2009]_
     """
-    given = request.given
+    given = request.inputs
     check_body(
         weight_kg=given.weight.value,
         blood_volume_ml=None if given.blood_volume is None else given.blood_volume.value,
@@ -118,7 +114,9 @@ def plan_dtc(request: DtcRequest) -> Plan:
         *_cumulative(given, blood.dose, activity),
     )
     constants = (*blood.dose.constants, *whole_body_constants())
-    level, per_weight = therapy_level(_THERAPY), planned.value / given.weight.value
+    therapy = require_therapy(_THERAPY)
+    level = required_level(therapy=therapy, prescribed="absorbed-dose")
+    per_weight = planned.value / given.weight.value
     return Plan(
         planner=_NAME,
         title="Radioiodine therapy of differentiated thyroid cancer",
@@ -143,7 +141,6 @@ def plan_dtc(request: DtcRequest) -> Plan:
             *(() if stated is None else implausible_activity(name="stated activity", activity_mbq=stated.value)),
             *_course_findings(given),
             _OTHER_RESTRICTIONS,
-            *unread_findings(constants),
         ),
         tables=(*_exceedance_table(even), *_course_table(given, blood.dose, activity)),
         details={
@@ -158,7 +155,7 @@ def plan_dtc(request: DtcRequest) -> Plan:
             "method": given.method,
             "limit_activity_mbq": pair_document(even),
         },
-        subject=subject_words(require_therapy(_THERAPY).title, given.patient.id),
+        subject=subject_words(therapy.title, given.patient.id),
         curves=tuple(
             curve
             for measured in (request.whole_body, request.blood)

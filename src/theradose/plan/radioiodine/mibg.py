@@ -17,17 +17,15 @@ from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan, PlanInput
 from theradose.nuclides import load_nuclide
 from theradose.numbers import format_number
+from theradose.plan.article56 import required_level
 from theradose.plan.body import check_body
 from theradose.plan.inputs.mibg import MibgInput
-from theradose.plan.limits import limit_named
+from theradose.plan.limits import limit_named, stated_limit
 from theradose.plan.planners import planners
 from theradose.plan.plausible import implausible_activity
 from theradose.plan.probability import compare_with_limit
 from theradose.plan.radioiodine.residence import (
     MeasuredResidence,
-    stated_limit,
-    therapy_level,
-    unread_findings,
 )
 from theradose.plan.radioiodine.whole_body import StatedWholeBody, whole_body_residence
 from theradose.plan.therapies import require_therapy
@@ -59,7 +57,7 @@ _FORMULAS = (
 class MibgRequest:
     """What the planner takes: the input, and what was fitted to the probe readings if it names them, h."""
 
-    given: MibgInput
+    inputs: MibgInput
     whole_body: MeasuredResidence | None = None
 
 
@@ -80,7 +78,7 @@ def plan_mibg(request: MibgRequest) -> Plan:
     ----------
     [Gear2020]_
     """
-    given = request.given
+    given = request.inputs
     check_body(weight_kg=given.weight.value)
     residence, stated = whole_body_residence(
         StatedWholeBody(given.whole_body_residence, given.whole_body_half_life, measured=request.whole_body)
@@ -106,7 +104,8 @@ def plan_mibg(request: MibgRequest) -> Plan:
         ),
     )
     constants = whole_body_constants()
-    level = therapy_level(_THERAPY, child=given.child)
+    therapy = require_therapy(_THERAPY)
+    level = required_level(therapy=therapy, child=given.child, prescribed="absorbed-dose")
     return Plan(
         planner=_NAME,
         title="131I-mIBG in two administrations",
@@ -128,7 +127,6 @@ def plan_mibg(request: MibgRequest) -> Plan:
             *_findings(first, first_dose, second, total_gy),
             *implausible_activity(name="first activity", activity_mbq=first.value),
             *(() if second is None else implausible_activity(name="second activity", activity_mbq=second.value)),
-            *unread_findings(constants),
         ),
         details={
             "first_activity_per_weight_mbq_kg": first.value / weight.value,
@@ -137,7 +135,7 @@ def plan_mibg(request: MibgRequest) -> Plan:
             "whole_body_residence_h": pair_document(residence),
             "whole_body_tia_mbq_h": pair_document(first * residence),
         },
-        subject=subject_words(require_therapy(_THERAPY).title, given.patient.id),
+        subject=subject_words(therapy.title, given.patient.id),
         curves=() if request.whole_body is None else request.whole_body.curves,
         level=level.statement,
         level_in_general=level.general,

@@ -1,9 +1,8 @@
-"""What the planners of 131I have in common: limits of physics and of the user, levels, unread constants.
+"""Residence times of 131I: how they are measured, and what physics excludes.
 
 References
 ----------
 [EGSnrcLNHB]_ Half-life of 131I.
-[Konijnenberg2021]_ Levels of Article 56.
 """
 
 from __future__ import annotations
@@ -13,11 +12,8 @@ from dataclasses import dataclass
 from theradose.dose.radioiodine.constants import NUCLIDE
 from theradose.errors import PlanError
 from theradose.model.finding import Finding
-from theradose.model.limit import Limit
 from theradose.model.plan import PlanCurve
-from theradose.nuclides import Constant, load_nuclide
-from theradose.plan.article56 import RequiredLevel, required_level
-from theradose.plan.therapies import require_therapy
+from theradose.nuclides import load_nuclide
 from theradose.uncertainty import Uncertain
 
 
@@ -75,34 +71,3 @@ def check_residence(residence_h: float, *, of: str) -> None:
             f"{mean_life:.4g} h, which is that of all activity without clearance: correct it.",
             code="residence-above-mean-life",
         )
-
-
-def unread_findings(constants: tuple[Constant, ...]) -> tuple[Finding, ...]:
-    """Return ``constant-unverified`` where the source of a constant was not read."""
-    unread = [constant.name for constant in constants if constant.status == "unverified"]
-    if not unread:
-        return ()
-    return (Finding("constant-unverified", "warning", f"The source was not read by us: {'; '.join(unread)}."),)
-
-
-def therapy_level(therapy: str, *, child: bool = False) -> RequiredLevel:
-    """Return the level of Article 56 of a therapy whose activity is planned from a dose."""
-    return required_level(therapy=require_therapy(therapy), child=child, prescribed="absorbed-dose")
-
-
-def stated_limit(*, organ: str, kind: str, value_gy: float, span: str, therapy: str) -> Limit:
-    """Return a limit or target that the user states."""
-    return Limit.model_validate(
-        {
-            "name": f"stated-{organ}",
-            "organ": organ,
-            "kind": kind,
-            "quantity": "absorbed-dose",
-            "value_gy": value_gy,
-            "span": span,
-            "therapies": (therapy,),
-            "origin": "radionuclide-therapy",
-            "source": "stated by the user",
-            "status": "stated",
-        }
-    )

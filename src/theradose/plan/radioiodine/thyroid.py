@@ -26,16 +26,12 @@ from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan, PlanInput, PlannedDose, PlanTable
 from theradose.nuclides import load_nuclide
 from theradose.numbers import format_given, format_number
+from theradose.plan.article56 import required_level
 from theradose.plan.inputs.thyroid import ThyroidInput
-from theradose.plan.limits import limit_named, limits_for
+from theradose.plan.limits import limit_named, limits_for, stated_limit
 from theradose.plan.planners import planners
 from theradose.plan.plausible import implausible_activity
 from theradose.plan.probability import compare_with_limit
-from theradose.plan.radioiodine.residence import (
-    stated_limit,
-    therapy_level,
-    unread_findings,
-)
 from theradose.plan.radioiodine.uptake import H_PER_D, ThyroidRequest, uptake_of
 from theradose.plan.therapies import require_therapy
 from theradose.plan.wording import stated_words, subject_words, with_interval, with_u
@@ -92,9 +88,9 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
     ----------
     [Haenscheid2013]_, [Stokkel2010]_
     """
-    given, uptake = request.given, uptake_of(request)
+    given, uptake = request.inputs, uptake_of(request)
     gland = _Gland(uptake.residence_h, given.mass.from_source(f"mass:{THYROID}"))
-    energy, level = gland.energy(given.energy), therapy_level(_THERAPY)
+    energy = gland.energy(given.energy)
     target, aimed = _target(given)
     planned = None if target is None else gland.activity(target.value_gy, given.energy)
     stated = None if given.activity is None else given.activity.from_source(ADMINISTERED_ACTIVITY)
@@ -106,6 +102,8 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
         )
         if activity is not None
     ]
+    therapy = require_therapy(_THERAPY)
+    level = required_level(therapy=therapy, prescribed="absorbed-dose")
     return Plan(
         planner=_NAME,
         title="Radioiodine therapy of benign thyroid disease",
@@ -121,7 +119,6 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
             *aimed,
             *(() if planned is None else implausible_activity(name="planned activity", activity_mbq=planned.value)),
             *(() if stated is None else implausible_activity(name="stated activity", activity_mbq=stated.value)),
-            *unread_findings(energy.constants),
         ),
         tables=(_energy_table(gland, target, stated), *_target_table(gland, given)),
         details={
@@ -131,7 +128,7 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
             "marinelli_constant": 100 * math.log(2) / energy.gy_g_per_mbq_d,
             "target_gy": None if target is None else target.value_gy,
         },
-        subject=subject_words(require_therapy(_THERAPY).title, given.patient.id),
+        subject=subject_words(therapy.title, given.patient.id),
         curves=uptake.curves,
         level=level.statement,
         level_in_general=level.general,

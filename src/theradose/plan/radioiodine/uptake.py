@@ -68,7 +68,7 @@ _FORMS = {
 class ThyroidRequest:
     """What the planner takes: the input, and what was fitted to a file of counts if it names one."""
 
-    given: ThyroidInput
+    inputs: ThyroidInput
     measured: MeasuredResidence | None = None
 
 
@@ -109,7 +109,7 @@ def uptake_of(request: ThyroidRequest) -> ThyroidUptake:
     ----------
     [Haenscheid2013]_
     """
-    given = request.given
+    given = request.inputs
     if given.effective_half_life is not None:
         check_half_life(given.effective_half_life.value, of=THYROID)
     if given.uptake_model is not None:
@@ -166,7 +166,7 @@ def _of_model(model: UptakeModel) -> ThyroidUptake:
 
 
 def _of_curve(request: ThyroidRequest) -> ThyroidUptake:
-    given, measured = request.given, request.measured
+    given, measured = request.inputs, request.measured
     source = str(given.uptake_curve) if isinstance(given.uptake_curve, str) else "stated readings"
     if measured is None:
         curve, findings = curve_of_readings(given)
