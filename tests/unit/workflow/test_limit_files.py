@@ -19,8 +19,8 @@ def test_a_file_of_limits_is_read(tmp_path):
     ("old", "new", "words"),
     [
         ("25 Gy", "25", "ours: value: '25' has no unit: add one of Gy, mGy, cGy."),
-        (", origin: EBRT", "", "ours: origin: it is needed and missing: valid values are radionuclide-therapy, EBRT, label."),
-        ("EBRT", "beam", "ours: origin: valid values are 'radionuclide-therapy', 'EBRT' or 'label', but 'beam' was given."),
+        (", origin: EBRT", "", "origin: it is needed and missing: valid values are radionuclide-therapy, EBRT, label."),
+        ("EBRT", "beam", "origin: valid values are 'radionuclide-therapy', 'EBRT' or 'label', but 'beam' was given."),
         ('"board: 2026"', "board: 2026", "put text that holds a colon in quotes"),
         (GOOD, "ours: 25 Gy\n", "ours: keys are needed"),
         (GOOD, "- ours\n", "it is a mapping of names"),

@@ -16,10 +16,10 @@ from theradose.dose.local import mass_range_findings
 from theradose.errors import PhysicsError, PlanError
 from theradose.model.finding import Finding
 from theradose.model.plan import Formula, PlanInput, PlannedDose
-from theradose.nuclides import load_nuclide
+from theradose.nuclides import Constant, load_nuclide
 from theradose.numbers import format_percent
 from theradose.plan.inputs.level1 import Level1Input
-from theradose.plan.level1.doses import AT_SITE, administered
+from theradose.plan.level1.doses import AT_SITE, administered, circulating
 from theradose.plan.therapies import require_therapy
 from theradose.plan.wording import activity_words, stated_words
 
@@ -71,6 +71,31 @@ def site_formulas(*, request: Level1Input) -> tuple[Formula, ...]:
     return () if request.injection_site is None else (_FORMULA,)
 
 
+def site_constants(*, request: Level1Input) -> tuple[Constant, ...]:
+    """Return the constants of the dose at the injection site where it was computed.
+
+    References
+    ----------
+    [Bolch2009]_
+    """
+    if request.injection_site is None:
+        return ()
+    nuclide = load_nuclide(require_therapy(request.therapy).nuclide)
+    return (nuclide.electron_energy_kev, nuclide.half_life_h)
+
+
+def site_notes(*, request: Level1Input) -> tuple[str, ...]:
+    """Return how much of the administered activity circulates, where not all of it does.
+
+    References
+    ----------
+    [Arveschoug2020]_
+    """
+    if request.at_injection_site is None:
+        return ()
+    return (f"of it {activity_words(circulating(request=request).value)} in the circulation",)
+
+
 def site_inputs(*, request: Level1Input) -> tuple[PlanInput, ...]:
     """Return what was stated about the injection site.
 
@@ -83,7 +108,7 @@ def site_inputs(*, request: Level1Input) -> tuple[PlanInput, ...]:
         return ()
     found = [
         PlanInput("at the injection site", stated_words(stayed, "%", inside="1")),
-        PlanInput("in the circulation", activity_words(request.activity.value * (1 - stayed.value)), "computed"),
+        PlanInput("in the circulation", activity_words(circulating(request=request).value), "computed"),
     ]
     if site is None:
         return (*found, PlanInput("dose at the injection site", NOT_COMPUTED))
@@ -111,7 +136,7 @@ def site_findings(*, request: Level1Input) -> Iterator[Finding]:
                 "part stayed at the injection site, state 'at_injection_site'.",
             )
         return
-    rest = request.activity.value * (1 - stayed.value)
+    rest = circulating(request=request).value
     yield Finding(
         "extravasation",
         "warning",

@@ -43,9 +43,11 @@ from theradose.plan.level1.doses import (
     organ_limits,
 )
 from theradose.plan.level1.extravasation import (
+    site_constants,
     site_doses,
     site_findings,
     site_formulas,
+    site_notes,
 )
 from theradose.plan.level1.text import (
     excess_table,
@@ -116,9 +118,10 @@ def plan_level1(request: Level1Input) -> Plan:
         summary=summary_words(request=request, therapy=therapy, doses=doses, excess=excess, at_site=at_site),
         activity_mbq=administered(request=request),
         activity_meaning="Administered activity",
+        activity_notes=site_notes(request=request),
         doses=(*at_site, *doses),
         formulas=(*_formulas(excess), *site_formulas(request=request)),
-        constants=tuple(_constants(organs, therapy)),
+        constants=(*_constants(organs, therapy), *site_constants(request=request)),
         inputs=stated_inputs(request=request, intended=intended, above_label=above_label, label_mbq=label_mbq),
         tables=(
             *((excess_table(excess=excess),) if excess else ()), *((range_table(organs=organs),) if organs else ())
@@ -146,13 +149,13 @@ def _not_met(request: Level1Input, intended: Deviation | None) -> Iterator[str]:
         yield f"the exposure was {request.purpose}"
     within = f"level 1 holds within ±{format_given_percent(intended.tolerated)}"
     if not intended.within:
-        yield f"the administered activity differs by {format_deviation(intended.relative)} and {within}"
+        yield f"the administered activity differs by {format_deviation(intended.relative)} ({within})"
     elif request.at_injection_site is not None and request.intended_activity is not None:
         reached = activity_deviation(
             given_mbq=circulating(request=request).value, intended_mbq=request.intended_activity
         )
         if not reached.within:
-            yield f"the activity in the circulation differs by {format_deviation(reached.relative)} and {within}"
+            yield f"the activity in the circulation differs by {format_deviation(reached.relative)} ({within})"
 
 
 def _plausibility_findings(request: Level1Input, label_mbq: float | None) -> Iterator[Finding]:
