@@ -12,6 +12,7 @@ PLUS_MINUS = " ± "
 _MINUS = "−"
 _GROUP = "\u202f"
 _GROUPED_FROM = 10_000
+_TELLABLE = 1e-3
 _SCIENTIFIC_BELOW, _SCIENTIFIC_FROM = 1e-3, 1e7
 _JOINT = re.compile(r"_|(?<!\d)-|-(?!\d)")
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -93,6 +94,15 @@ def format_percent(fraction: float | None) -> str:
     if percent != 0 and abs(percent) < 0.1:
         return ("> −" if percent < 0 else "< ") + "0.1 %"
     return _fixed(percent, 1 if 0 < abs(percent) < 9.95 else 0) + " %"
+
+
+def format_probability(probability: float | None) -> str:
+    """Return a probability as per cent, of which the tails tell nothing: ``< 0.1 %``, ``> 99.9 %``."""
+    if probability is None:
+        return UNKNOWN
+    if probability > 1 - _TELLABLE:
+        return "> 99.9 %"
+    return "< 0.1 %" if probability < _TELLABLE else format_percent(probability)
 
 
 def format_given_percent(fraction: float | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from theradose.model.part import StudyPart
 from theradose.model.protocol import Status
@@ -95,6 +95,12 @@ class StatedLimit(StudyPart):
     condition: str = ""
     origin: Origin
     source: str
+
+    @model_validator(mode="after")
+    def _range_holds_the_value(self) -> StatedLimit:
+        if self.range is not None and not self.range[0].value <= self.value.value <= self.range[1].value:
+            raise ValueError("the range of a limit goes from its lower to its upper end, with the value in it")
+        return self
 
     def as_limit(self) -> Limit:
         """Return the limit in the units used inside."""

@@ -6,7 +6,10 @@ from theradose.model.document import Estimate, Part
 
 
 class CycleDoseResult(Part):
-    """The dose of a region in one cycle; `basis` is ``measured`` or ``assumed``, then as in cycle `carried_from`."""
+    """The dose of a region in one cycle; `basis` is ``measured`` or ``assumed``, then as in cycle `carried_from`.
+
+    `not_stated` are the sources whose size nobody states, which `u` leaves out.
+    """
 
     region: str
     kind: str
@@ -15,6 +18,7 @@ class CycleDoseResult(Part):
     bed_gy: Estimate | None
     basis: str
     carried_from: int | None
+    not_stated: tuple[str, ...] = ()
 
 
 class CycleResult(Part):
@@ -31,7 +35,8 @@ class CumulativeResult(Part):
     """Sum over the cycles of a region.
 
     `u_all_shared_gy` and `u_all_independent_gy` are the uncertainty of the dose if cycles shared every source, and if
-    none; `assumed` are the cycles that were not measured, `not_measured` those in which the region has no dose.
+    none; `assumed` are the cycles that were not measured, `not_measured` those in which the region has no dose;
+    `not_stated` are the sources of the dose that no uncertainty here counts.
     """
 
     region: str
@@ -43,6 +48,7 @@ class CumulativeResult(Part):
     bed_gy: Estimate | None
     assumed: tuple[int, ...]
     not_measured: tuple[int, ...]
+    not_stated: tuple[str, ...] = ()
 
 
 class CyclesResult(Part):

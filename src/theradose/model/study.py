@@ -86,7 +86,7 @@ class Administration(StudyPart):
 class PreviousCycle(StudyPart):
     """An earlier cycle of the same therapy; `result` may be absent."""
 
-    cycle: int
+    cycle: int = Field(ge=1)
     activity: ActivityMBq
     start: datetime | None = None
     result: str | None = None
@@ -360,7 +360,7 @@ class Study(StudyPart):
     patient: Patient = Patient()
     therapy: str | None = None
     protocol: str | None = None
-    cycle: int | None = None
+    cycle: int | None = Field(default=None, ge=1)
     administrations: tuple[Administration, ...] = ()
     previous_cycles: tuple[PreviousCycle, ...] = ()
     cycles: CyclesChoice = CyclesChoice()
@@ -405,6 +405,17 @@ class Study(StudyPart):
             twice = sorted({name for name in ids if ids.count(name) > 1})
             raise ValueError(f"time point ids must be unique, but '{', '.join(twice)}' occurs more than once")
         return timepoints
+
+    @model_validator(mode="after")
+    def _cycles_are_before(self) -> Study:
+        earlier = [cycle.cycle for cycle in self.previous_cycles]
+        if twice := sorted({number for number in earlier if earlier.count(number) > 1}):
+            raise ValueError(f"'previous_cycles' has cycle {twice[0]} more than once: give each cycle once")
+        if self.cycle is not None and (late := [number for number in earlier if number >= self.cycle]):
+            raise ValueError(
+                f"'previous_cycles' has cycle {late[0]}, which is not before cycle {self.cycle} of this study"
+            )
+        return self
 
     @model_validator(mode="after")
     def _references_exist(self) -> Study:

@@ -18,6 +18,7 @@ from theradose.model.part import StudyPart
 from theradose.model.plan import Plan, PlannedDose
 from theradose.nuclides import Constant
 from theradose.plan.limits import external_beam_findings
+from theradose.plan.wording import source_words
 from theradose.uncertainty import ADMINISTERED_ACTIVITY
 
 # An activity planned for a limit gives it but for the last digits.
@@ -128,8 +129,9 @@ def _dose_findings(doses: tuple[PlannedDose, ...], meter: str) -> Iterator[Findi
 
 def _not_stated(doses: Sequence[PlannedDose], meter: str) -> str:
     """Return the sources that nobody stated; that of the activity meter with the key that states it."""
-    names = sorted({name for dose in doses for name in dose.dose_gy.not_stated})
-    return ", ".join(f"{name} (key: {meter})" if name == ADMINISTERED_ACTIVITY else name for name in names)
+    names = {name for dose in doses for name in dose.dose_gy.not_stated}
+    key = f" (key: {meter})" if ADMINISTERED_ACTIVITY in names else ""
+    return source_words(names) + key
 
 
 def _target(limit: Limit) -> tuple[float, str]:

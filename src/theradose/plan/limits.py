@@ -13,12 +13,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Literal
 
+from pydantic import ValidationError
+
 from theradose.biology.tissue import EBRT, ebrt_caution
 from theradose.data import list_data, load_yaml
 from theradose.errors import PlanError
 from theradose.model.finding import Finding, Severity
 from theradose.model.limit import Limit, Span, StatedLimit
-from theradose.spatial.naming import paired_regions
+from theradose.spatial.naming import canonical_region, paired_regions
 
 _FOLDER = "limits"
 _NEAREST = 4
@@ -82,6 +84,28 @@ def limits_for(
     )
 
 
+def limit_as_stated(stated: StatedLimit) -> Limit:
+    """Return a limit that a person states, for the organ by its canonical name.
+
+    Raises
+    ------
+    PlanError
+        ``limits-invalid`` for an organ whose name cannot name the limit too.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    organ = canonical_region(stated.organ).name
+    try:
+        return stated.model_copy(update={"organ": organ}).as_limit()
+    except ValidationError:
+        raise PlanError(
+            f"A limit for '{stated.organ}' needs a 'name' of its own, in lower case with hyphens.",
+            code="limits-invalid",
+        ) from None
+
+
 def resolve_limits(chosen: Sequence[str | StatedLimit], *, own: Mapping[str, Limit] | None = None) -> tuple[Limit, ...]:
     """Return the limits that an input names or states.
 
@@ -95,16 +119,16 @@ def resolve_limits(chosen: Sequence[str | StatedLimit], *, own: Mapping[str, Lim
     Raises
     ------
     PlanError
-        ``limit-unknown``.
+        ``limit-unknown``, ``limits-invalid``.
 
     References
     ----------
     [deWit2023]_
     """
-    return tuple(limit_named(item, own=own) if isinstance(item, str) else item.as_limit() for item in chosen)
+    return tuple(limit_named(item, own=own) if isinstance(item, str) else limit_as_stated(item) for item in chosen)
 
 
-def stated_limit(*, organ: str, kind: Literal["limit", "target"], value_gy: float, span: Span, therapy: str) -> Limit:
+def input_limit(*, organ: str, kind: Literal["limit", "target"], value_gy: float, span: Span, therapy: str) -> Limit:
     """Return an absorbed dose that the input of a planner states as limit or target.
 
     References

@@ -10,8 +10,18 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from theradose.model.stated import Stated
-from theradose.numbers import PLUS_MINUS, UNKNOWN, format_estimate, format_given, format_given_percent, format_number
+from theradose.numbers import (
+    PLUS_MINUS,
+    UNKNOWN,
+    format_estimate,
+    format_given,
+    format_given_percent,
+    format_number,
+    words,
+)
 from theradose.plan.probability import interval, interval_coverage
 from theradose.uncertainty import Uncertain
 from theradose.units import MBQ_PER_GBQ, conversion_factor
@@ -72,6 +82,17 @@ def activity_number(activity_mbq: float | None) -> str:
 def subject_words(therapy: str | None, patient: str | None, *more: str) -> str:
     """Return whose plan it is: title of the therapy, patient, and what else tells the plan apart."""
     return " · ".join(filter(None, (therapy, patient and f"patient {patient}", *more)))
+
+
+def source_words(sources: Iterable[str]) -> str:
+    """Return names of sources of uncertainty as words: ``fit:left-kidney@2`` is ``fit of left kidney in cycle 2``."""
+    return ", ".join(dict.fromkeys(_source(name) for name in sorted(sources)))
+
+
+def _source(name: str) -> str:
+    kind, _, rest = name.partition(":")
+    of, _, cycle = rest.partition("@")
+    return words(kind) + (f" of {words(of)}" if of else "") + (f" in cycle {cycle}" if cycle else "")
 
 
 def exact_words(value: float) -> str:

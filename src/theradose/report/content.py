@@ -29,7 +29,7 @@ from theradose.report.blocks import (
     row,
     status_cell,
 )
-from theradose.report.cycles import cycles_section, limit_table
+from theradose.report.cycles import cycles_section, limit_tables
 from theradose.report.engines import engine_section
 from theradose.report.inputs import ReportImages
 from theradose.report.marrow import marrow_section
@@ -83,7 +83,7 @@ def build_document(result: Result, images: ReportImages | None, pictures: Sequen
         Section("marrow", "Red marrow", marrow_section(result, _named(places, "marrow-"))),
         Section("published", "Published doses per activity", present((published_table(result),))),
         Section("cycles", "Cycles", cycles_section(result, tuple(_named(places, "cycles")))),
-        Section("limits", "Limits", present((limit_table(result),))),
+        Section("limits", "Limits", present(limit_tables(result))),
         Section("method", "Method and software", _method(result, images)),
         Section("files", "Files", present((_file_table(result),))),
         Section("reporting", "Reporting list", _reporting(result)),

@@ -13,7 +13,7 @@ from theradose.numbers import (
     format_estimate,
     format_given,
     format_number,
-    format_percent,
+    format_probability,
     words,
 )
 from theradose.report.blocks import Block, Cell, Column, Illustration, Paragraph, Row, Table, present, row
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ASSUMED = "assumed"
-_MARK = " *"
+_MARK, _INCOMPLETE = " *", " †"
+_STEPS = ("between-cycles", "side-of-pair", "trend")
 _ROW_IN, _AXIS_IN, _LABEL_IN = 0.24, 0.55, 1.5
 _NAME_LENGTH = 24
 
@@ -47,17 +48,24 @@ def cycles_section(result: Result, pictures: Sequence[Illustration]) -> tuple[Bl
     return present((_cycle_table(ledger), *pictures, _cumulative_table(ledger), Paragraph(f"Rule: {ledger.rule}.")))
 
 
-def limit_table(result: Result) -> Table:
-    """Return the limits beside the cumulative doses of the regions that they hold for."""
-    return Table(
+def limit_tables(result: Result) -> tuple[Table, Table]:
+    """Return the limits beside the cumulative doses of the regions that they hold for, and where each comes from."""
+    compared = Table(
         "Limits",
-        (Column("Region"), Column("Quantity"), Column("Limit", "Gy", "right"), Column("Cumulated", "Gy", "estimate"),
-         Column("Margin", "Gy", "right"), Column("Probability\nabove", "", "right"), Column("For whom", stretch=1.0),
-         Column("Source", stretch=0.9), Column("Status")),
+        (Column("Region"), Column("Limit"), Column("Quantity"), Column("Limit", "Gy", "right"),
+         Column("Cumulated", "Gy", "estimate"), Column("Margin", "Gy", "right"),
+         Column("Probability\nabove", "", "right"), Column("Cycles in the sum", stretch=1.0)),
         tuple(_limit_row(limit) for limit in result.limits),
-        ("Origin EBRT: the experience behind the limit is from external beams. The sum is over all known cycles.",)
+    )  # fmt: skip
+    known = {limit.name or limit.organ: limit for limit in result.limits}
+    origin = Table(
+        "Where the limits come from",
+        (Column("Limit"), Column("For whom", stretch=1.0), Column("Source", stretch=1.0), Column("Status")),
+        tuple(_origin_row(name, limit) for name, limit in known.items()),
+        ("Origin EBRT: the experience behind the limit is from external beams.",)
         if any(limit.origin == "EBRT" for limit in result.limits) else (),
     )  # fmt: skip
+    return compared, origin
 
 
 def draw_cycles(result: Result) -> Picture | None:
@@ -119,16 +127,27 @@ def _cycle_table(ledger: CyclesResult) -> Table:
         Column(f"Cycle {cycle.cycle}", f"{format_given(round(cycle.activity_mbq / 1000, 3))} GBq", "estimate")
         for cycle in ledger.cycles
     ]
-    notes = ("* assumed: no dosimetry in that cycle; the dose per activity of the nearest measured cycle.",)
-    marked = any(dose.basis == _ASSUMED for dose in doses.values())
-    return Table("Absorbed dose by cycle, Gy", (Column("Region"), *heads), tuple(rows), notes if marked else ())
+    notes = []
+    if any(dose.basis == _ASSUMED for dose in doses.values()):
+        notes.append(
+            "* assumed, not measured: the dose per activity of the nearest measured cycle, with the stated trend."
+        )
+    if any(_is_incomplete(dose.not_stated) for dose in doses.values()):
+        notes.append("† the uncertainty of what is assumed is larger: how much it varies is not stated.")
+    return Table("Absorbed dose by cycle, Gy", (Column("Region"), *heads), tuple(rows), tuple(notes))
 
 
 def _dose_cell(dose: CycleDoseResult | None, absent: bool) -> Cell:
     if dose is None:
         return Cell("absent" if absent else "not measured", "muted")
     assumed = dose.basis == _ASSUMED
-    return Cell(format_estimate(dose.dose_gy) + (_MARK if assumed else ""), "muted" if assumed else "")
+    mark = (_MARK if assumed else "") + (_INCOMPLETE if _is_incomplete(dose.not_stated) else "")
+    return Cell(format_estimate(dose.dose_gy) + mark, "muted" if assumed else "")
+
+
+def _is_incomplete(not_stated: Sequence[str]) -> bool:
+    """Return whether the step from another cycle or from a pair has an uncertainty that nobody states."""
+    return any(source.partition(":")[0] in _STEPS for source in not_stated)
 
 
 def _cumulative_table(ledger: CyclesResult) -> Table:
@@ -144,7 +163,7 @@ def _cumulative_table(ledger: CyclesResult) -> Table:
 def _cumulative_row(total: CumulativeResult) -> Row:
     return row(
         Cell(words(total.region), strong=True),
-        format_estimate(total.dose_gy),
+        format_estimate(total.dose_gy) + (_INCOMPLETE if _is_incomplete(total.not_stated) else ""),
         format_number(total.u_all_shared_gy, digits=2),
         format_number(total.u_all_independent_gy, digits=2),
         format_estimate(total.bed_gy),
@@ -154,14 +173,23 @@ def _cumulative_row(total: CumulativeResult) -> Row:
 
 def _limit_row(limit: LimitResult) -> Row:
     exceeded = (limit.margin_gy or 0.0) < 0
+    ends = "" if limit.range_gy is None else f" ({' to '.join(map(format_given, limit.range_gy))})"
     return row(
         Cell(words(limit.region or limit.organ), strong=True),
+        limit.name,
         limit.quantity,
-        format_given(limit.limit_gy),
+        format_given(limit.limit_gy) + ends,
         format_estimate(Estimate(value=limit.cumulative_gy, u=limit.cumulative_u_gy)),
         Cell(format_number(limit.margin_gy), "critical" if exceeded else ""),
-        format_percent(limit.p_exceed),
-        "; ".join(part for part in (limit.condition, limit.basis) if part),
+        format_probability(limit.p_exceed),
+        limit.basis,
+    )
+
+
+def _origin_row(name: str, limit: LimitResult) -> Row:
+    return row(
+        Cell(name, strong=True),
+        limit.condition or UNKNOWN,
         limit.source + (f" (origin {limit.origin})" if limit.origin == "EBRT" else ""),
         Cell(limit.status, "warning" if limit.status == "unverified" else "muted", strong=limit.status == "unverified"),
     )

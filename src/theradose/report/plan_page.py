@@ -13,11 +13,10 @@ from theradose.model.finding import Finding, Severity
 from theradose.model.limit import Limit
 from theradose.model.plan import Plan, PlannedDose
 from theradose.numbers import (
-    UNKNOWN,
     format_estimate,
     format_given,
     format_given_percent,
-    format_percent,
+    format_probability,
     words,
 )
 from theradose.plan.probability import dose_interval, interval_coverage
@@ -35,7 +34,6 @@ _TEMPLATE = "plan.typ"
 _SIGNATURES = ("medical physics expert, name and date", "physician, name and date")
 _SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 _QUANTITIES = {"absorbed-dose": "", "BED": "BED", "EQD2": "EQD2"}
-_TELLABLE = 1e-3
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -140,16 +138,9 @@ def _dose_row(dose: PlannedDose, limits: dict[str, tuple[str, Limit]]) -> dict[s
         "interval": ends_words(dose.dose_gy, of_mean=dose.of_mean),
         "limit": "" if limit is None else ("≥ " if limit.kind == "target" else "") + format_given(limit.value_gy),
         "letter": "" if limit is None else limits[limit.name][0],
-        "p": "" if limit is None else _probability(dose.p_exceed),
+        "p": "" if limit is None else format_probability(dose.p_exceed),
         "bar": None if limit is None else _bar(dose, limit),
     }
-
-
-def _probability(p_exceed: float | None) -> str:
-    """Return a probability; one that is too small to tell is not zero, and one close to 1 is not certain."""
-    if p_exceed is None:
-        return UNKNOWN
-    return "> 99.9 %" if p_exceed > 1 - _TELLABLE else "< 0.1 %" if p_exceed < _TELLABLE else format_percent(p_exceed)
 
 
 def _bar(dose: PlannedDose, limit: Limit) -> dict[str, Any]:

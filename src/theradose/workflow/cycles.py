@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from theradose.data import load_yaml
@@ -14,11 +15,12 @@ from theradose.plan.cycles.between_cycles import patient_course
 from theradose.plan.cycles.cycle import Cycle
 from theradose.plan.cycles.document import ledger_result
 from theradose.plan.cycles.ledger import build_ledger
-from theradose.plan.cycles.limits import past_against
+from theradose.plan.cycles.limits import limits_that_bind, not_evaluated, past_against
+from theradose.plan.cycles.names import canonical_choice, name_findings
 from theradose.plan.limits import external_beam_findings, limit_named
 from theradose.plan.probability import probability_above
 from theradose.workflow.case import Case
-from theradose.workflow.ledger import cycle_of_result, read_cycle
+from theradose.workflow.ledger import cycle_of_result, read_cycle_result, require_one_course, restated_findings
 from theradose.workflow.limit_files import limits_with_files
 
 
@@ -51,26 +53,49 @@ def evaluate_cycles(case: Case, result: Result) -> CyclesOutcome:
     present = cycle_of_result(result, number=number, activity_mbq=case.net_activity_mbq)
     if not present.doses:
         return CyclesOutcome()
-    limits = _limits(case)
-    cycles = (*_earlier(case), present)
-    ledger = build_ledger(cycles, course=patient_course(cycles, study.cycles), absent=study.cycles.absent)
+    limits, unfit = limits_that_bind(_limits(case), therapy=study.therapy)
+    earlier, restated = _earlier(case, result)
+    cycles = (*earlier, present)
+    choice = canonical_choice(study.cycles, names=study.names)
+    ledger = build_ledger(cycles, course=patient_course(cycles, choice), absent=choice.absent)
     compared = [item for limit in limits for item in past_against(ledger, limit)]
     return CyclesOutcome(
         ledger_result(ledger),
         tuple(_limit_result(item) for item in compared),
-        (*ledger.findings, *_limit_findings(compared)),
-    )
+        (
+            *restated, *ledger.findings, *name_findings(choice, regions=ledger.regions), *unfit,
+            *_not_compared(case, limits, compared), *_limit_findings(compared),
+        ),
+    )  # fmt: skip
 
 
-def _earlier(case: Case) -> tuple[Cycle, ...]:
-    cycles = []
+def _earlier(case: Case, result: Result) -> tuple[tuple[Cycle, ...], tuple[Finding, ...]]:
+    """Return the cycles before that of the study, whose own result is `result`, and what is odd about them."""
+    cycles: list[Cycle] = []
+    results: list[Result] = []
+    findings: list[Finding] = []
     for given in case.study.previous_cycles:
         if given.result is None:
             cycles.append(Cycle(given.cycle, given.activity, given.start, {}))
-        else:
-            path = case.study_file.resolve(given.result)
-            cycles.append(read_cycle(path, number=given.cycle, activity_mbq=given.activity))
-    return tuple(cycles)
+            continue
+        known = read_cycle_result(case.study_file.resolve(given.result))
+        results.append(known)
+        cycles.append(cycle_of_result(known, number=given.cycle, activity_mbq=given.activity))
+        findings += restated_findings(known, number=given.cycle, activity_mbq=given.activity)
+    require_one_course((*results, result), patient=case.study.patient.id, therapy=case.study.therapy)
+    return tuple(cycles), tuple(findings)
+
+
+def _not_compared(case: Case, limits: Sequence[Limit], compared: Sequence[Accumulation]) -> list[Finding]:
+    """Return which limits that the study names meet no dose; those of its therapy are there for what was measured."""
+    if case.study.limits is None:
+        return []
+    met = {item.limit.name for item in compared}
+    return [
+        not_evaluated(limit, f"no {limit.quantity} of '{limit.organ}' is known")
+        for limit in limits
+        if limit.name not in met
+    ]
 
 
 def _limits(case: Case) -> tuple[Limit, ...]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from theradose.errors import PlanError
 from theradose.model.limit import Limit, StatedLimit
-from theradose.plan.limits import resolve_limits
+from theradose.plan.limits import limit_as_stated, resolve_limits
 from theradose.workflow.input_file import problem_words, yaml_words
 
 _SUFFIXES = (".yaml", ".yml")
@@ -62,7 +62,7 @@ def _limit(path: Path, name: str, fields: object) -> Limit:
             code="limits-invalid",
         )
     try:
-        return StatedLimit.model_validate({"name": name, **fields}).as_limit()
+        return limit_as_stated(StatedLimit.model_validate({"name": name, **fields}))
     except ValidationError as error:
         words = problem_words(error, StatedLimit)
         raise PlanError(f"'{path.name}': {name}: {words}.", code="limits-invalid") from None

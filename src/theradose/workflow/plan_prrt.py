@@ -5,11 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from theradose.errors import PlanError, StudyError
+from theradose.model.finding import Finding
+from theradose.model.result import Result
 from theradose.plan.cycles.cycle import Cycle
 from theradose.plan.cycles.history import stated_cycle
-from theradose.plan.inputs.prrt import CycleEntry, PrrtInput
+from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.prrt.planner import PrrtRequest
-from theradose.workflow.ledger import read_cycle
+from theradose.plan.therapies import load_therapies
+from theradose.workflow.ledger import (
+    cycle_of_result,
+    read_cycle_result,
+    require_one_course,
+    restated_findings,
+    stated_of,
+)
 from theradose.workflow.limit_files import limits_with_files
 
 
@@ -21,15 +30,26 @@ def prrt_request(inputs: PrrtInput, folder: Path) -> PrrtRequest:
     PlanError
         For a result or a file of limits that cannot be read, or a limit that is not known.
     """
-    cycles = tuple(_cycle(entry, folder, position) for position, entry in enumerate(inputs.history))
     limits = None if inputs.limits is None else limits_with_files(inputs.limits, folder)
-    return PrrtRequest(inputs, cycles, limits)
-
-
-def _cycle(given: CycleEntry, folder: Path, position: int) -> Cycle:
-    if given.result is None:
-        return stated_cycle(given)
-    try:
-        return read_cycle(folder / given.result, number=given.cycle, activity_mbq=given.activity)
-    except StudyError as error:
-        raise PlanError(f"history[{position}]: {error}", code=error.code) from None
+    cycles: list[Cycle] = []
+    results: list[Result] = []
+    findings: list[Finding] = []
+    for position, given in enumerate(inputs.history):
+        if given.result is None:
+            cycles.append(stated_cycle(given))
+            continue
+        try:
+            results.append(read_cycle_result(folder / given.result))
+            require_one_course(results, patient=inputs.patient.id, therapy=inputs.therapy)
+            cycles.append(cycle_of_result(results[-1], number=given.cycle, activity_mbq=given.activity))
+        except StudyError as error:
+            raise PlanError(f"history[{position}]: {error}", code=error.code) from None
+        findings += restated_findings(results[-1], number=given.cycle, activity_mbq=given.activity)
+    therapy, patient = stated_of(results, "therapy"), stated_of(results, "patient")
+    known = inputs.model_copy(
+        update={
+            "therapy": inputs.therapy or (therapy if therapy in load_therapies() else None),
+            "patient": inputs.patient.model_copy(update={"id": inputs.patient.id or patient}),
+        }
+    )
+    return PrrtRequest(known, tuple(cycles), limits, tuple(findings))

@@ -1,6 +1,7 @@
 """Limits with what was given and what is to come: dose from activity, activity from dose, probability."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -103,3 +104,24 @@ def test_a_source_that_both_share_counts_once_with_its_sign():
     item = Accumulation("liver", limit(23.0), past, (Uncertain(1e-3, {"s": -1e-4}),), Uncertain(0.0), "test")
     assert item.total(1e4).u == pytest.approx(0.0, abs=1e-12)
     assert math.isclose(item.total(2e4).u, 1.0)
+
+
+def test_a_sum_above_its_limit_that_nobody_states_an_uncertainty_of_is_above_it():
+    exact = Accumulation(
+        "left-kidney", limit(23.0), Uncertain(24.0), (Uncertain(7e-4, {"fit": 1e-5}),), Uncertain(0.0), ""
+    )
+    assert exact.probability(0.0) == 1.0
+    assert accepted_activity([exact], probability=0.1) == 0.0
+
+
+def test_several_limits_on_one_sum_count_once_and_different_sums_are_added():
+    """Of 23 and 28 Gy on one sum only the lower is exceeded alone; a dose and a BED, or a cycle, are other sums."""
+    activity_mbq = 8e3
+    one = accumulation()
+    alone = one.probability(activity_mbq)
+    assert probability_of_any([one, accumulation(value=28.0)], activity_mbq) == alone
+    for other in (limit(23.0, quantity="BED"), limit(23.0, span="cycle")):
+        second = replace(one, limit=other)
+        assert probability_of_any([one, second], activity_mbq) == pytest.approx(2 * alone)
+    eqd2, bed = (replace(one, limit=limit(23.0, quantity=quantity)) for quantity in ("EQD2", "BED"))
+    assert probability_of_any([eqd2, bed], activity_mbq) == alone

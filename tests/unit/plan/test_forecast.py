@@ -30,6 +30,18 @@ def test_a_less_precise_cycle_counts_less():
     assert forecast.per_activity[0].value * 1000 == pytest.approx(expected)
 
 
+def test_a_source_that_only_some_cycles_have_counts_against_them():
+    """A single time point errs alike wherever it is used, but not in the cycle that was measured in full."""
+    single = Cycle(
+        2, 7000.0, None, {KIDNEY: dose(KIDNEY, 3.5, {"volume:{region}": 0.05, "single-time-point:{region}": 0.2})}
+    )
+    full = Cycle(1, 7000.0, None, {KIDNEY: dose(KIDNEY, 7.0, {"volume:{region}": 0.05})})
+    weights = [1 / (u**2 + 0.15**2) for u in (0.0, 0.2)]
+    expected = (weights[0] * 1.0 + weights[1] * 0.5) / sum(weights)
+    forecast = forecast_region(ledger(full, single), KIDNEY, course=course(), cycles=1)
+    assert forecast.per_activity[0].value * 1000 == pytest.approx(expected)
+
+
 def test_sources_of_one_measured_cycle_and_the_spread_of_both():
     book = ledger(cycle(1, left_kidney=5.0))
     (coming,) = forecast_region(book, KIDNEY, course=course(), cycles=1).per_activity

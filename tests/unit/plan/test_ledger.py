@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theradose.errors import PlanError
-from theradose.plan.cycles.ledger import independent_relative_u, source_of_cycle
+from theradose.plan.cycles.ledger import source_of_cycle
 from unit.plan.courses import KIDNEY, U, cycle, dose, ledger
 
 GRAYS = st.floats(0.1, 30.0)
@@ -21,7 +21,10 @@ def test_sources_are_shared_by_the_rule():
     assert source_of_cycle("calibration:A", 2) == "calibration:A"
     assert source_of_cycle("volume:liver", 2) == "volume:liver"
     assert source_of_cycle("fit:liver", 2) == "fit:liver@2"
-    assert source_of_cycle("single-time-point:liver", 3) == "single-time-point:liver@3"
+    # A patient whose kinetics differ from what one time point assumes differs in every cycle; a table stays the same.
+    assert source_of_cycle("single-time-point:liver", 3) == "single-time-point:liver"
+    assert source_of_cycle("marrow-to-blood-ratio", 3) == "marrow-to-blood-ratio"
+    assert source_of_cycle("s-value-statistics:liver", 3) == "s-value-statistics:liver"
 
 
 def test_uncertainty_of_a_sum_by_the_rule_and_by_both_extremes():
@@ -115,6 +118,7 @@ def test_a_dose_of_an_absent_organ_does_not_count():
         absent={"right-kidney": {"from_cycle": 2, "reason": "removed"}},
     )  # fmt: skip
     assert book.cumulative("right-kidney").dose_gy.value == 4.0
+    assert codes(book) == ["absent-but-measured"]
 
 
 def test_a_new_lesion_has_no_earlier_dose_and_a_vanished_one_no_later():
@@ -159,11 +163,42 @@ def test_one_cycle_without_bed_leaves_no_sum_of_bed():
     assert ledger(known, cycle(2, left_kidney=5.0)).cumulative(KIDNEY).bed_gy is None
 
 
-def test_what_cycles_do_not_share_is_told_apart():
-    book = ledger(cycle(1, left_kidney=5.0))
-    assert independent_relative_u(book.cycles[0].doses[KIDNEY].dose_gy) == pytest.approx(U["fit:{region}"])
-
-
 def test_without_cycles_the_first_comes_next():
     assert ledger().next_number == 1
     assert ledger().regions == ()
+
+
+def test_a_lesion_whose_spread_nobody_states_is_told_of():
+    from theradose.plan.cycles.ledger import build_ledger
+    from unit.plan.courses import course
+
+    cycles = [cycle(1, lesion_1=40.0, left_kidney=5.0), cycle(2)]
+    silent = build_ledger(cycles, course=course(None), absent={})
+    assert "spread-not-stated" in codes(silent)
+    assert "spread-not-stated" not in codes(build_ledger(cycles, course=course(), absent={}))
+
+
+@pytest.mark.parametrize(("second", "found"), [("2026-03-01T10:00", False), ("2026-01-01T10:00", True), (None, False),
+                                               ("2026-01-01T10:00+01:00", False)])  # fmt: skip
+def test_a_cycle_that_starts_before_an_earlier_one_is_found(second, found):
+    """A time with a zone and one without cannot be compared."""
+    from datetime import datetime
+
+    from theradose.plan.cycles.cycle import Cycle
+
+    starts = ("2026-02-01T10:00", second)
+    cycles = [
+        Cycle(number, 7400.0, None if start is None else datetime.fromisoformat(start), {KIDNEY: dose(KIDNEY, 5.0)})
+        for number, start in enumerate(starts, 1)
+    ]
+    assert ("cycle-order" in codes(ledger(*cycles))) == found
+
+
+@given(doses=st.lists(GRAYS, min_size=2, max_size=6), missing=st.sets(st.integers(1, 5)))
+def test_the_uncertainty_by_the_rule_lies_between_both_extremes(doses, missing):
+    """For measured cycles, and for assumed ones without a trend: sources act in one direction there."""
+    cycles = [cycle(1, left_kidney=doses[0])]
+    cycles += [cycle(n, **({} if n in missing else {"left_kidney": gy})) for n, gy in enumerate(doses[1:], 2)]
+    total = ledger(*cycles).cumulative(KIDNEY)
+    assert total.u_all_independent <= total.dose_gy.u * (1 + 1e-12)
+    assert total.dose_gy.u <= total.u_all_shared * (1 + 1e-12)

@@ -55,3 +55,13 @@ def test_a_pair_has_its_sides_and_a_group_its_parts():
     assert "left-parotid-gland" in parts_of("salivary-glands")
     assert parts_of("red-marrow") == ("red-marrow-by-blood", "red-marrow-by-image")
     assert parts_of("liver") == ()
+
+
+def test_a_stated_limit_is_of_the_canonical_organ():
+    stated = StatedLimit.model_validate({"organ": "Niere li", "value": "20 Gy", "origin": "EBRT", "source": "ours"})
+    (limit,) = resolve_limits([stated])
+    assert (limit.organ, limit.name) == ("left-kidney", "left-kidney-stated")
+    odd = stated.model_copy(update={"organ": "\u53f3\u814e"})
+    with pytest.raises(PlanError, match="name") as refusal:
+        resolve_limits([odd])
+    assert refusal.value.code == "limits-invalid"

@@ -1,5 +1,7 @@
 """The planner of the next cycle."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,7 +107,7 @@ def test_an_assumed_cycle_is_marked_everywhere():
     planned = plan(cycle(1, left_kidney=4.0), cycle(2, 7400.0), cycles_left=2)
     (course, _) = doses_of(planned, KIDNEY)
     assert course.basis.endswith("assumed: cycle 2")
-    assert planned.tables[0].rows[1][2].endswith("*")
+    assert planned.tables[0].rows[1][2].endswith("*") and planned.tables[1].rows[0][1].endswith("*")
     assert planned.details["cycles"]["cycles"][1]["doses"][0]["basis"] == "assumed"
     assert "cycle-without-dosimetry" in codes(planned)
 
@@ -247,3 +249,78 @@ def test_doses_without_any_uncertainty_have_no_probability():
     with pytest.raises(PlanError) as refusal:
         plan(exact, cycles_left=2, between_cycle_u=0.0, accepted_probability=0.1)
     assert refusal.value.code == "uncertainty-missing"
+
+
+def test_a_cycle_of_which_nothing_is_known_is_refused():
+    """Its dose is not zero; without its activity a plan would give it a second time."""
+    with pytest.raises(PlanError, match="cycle: 2, activity") as refusal:
+        plan(cycle(1, left_kidney=4.0), cycle(3, left_kidney=4.0), cycles_left=1)
+    assert refusal.value.code == "cycle-missing"
+
+
+def test_targets_and_limits_of_other_therapies_are_told_of():
+    target = limit(50.0, organ="left-kidney", kind="target", name="a-target")
+    planned = plan(
+        cycle(1, left_kidney=4.0), limits=(*PRRT_23, target, limit(30.0, therapies=("lu177-psma",))), cycles_left=1,
+        therapy="lu177-dotatate",
+    )  # fmt: skip
+    assert {"limit-not-evaluated", "limit-of-another-therapy"} <= codes(planned)
+    assert "a-target" not in {dose.limit.name for dose in planned.doses if dose.limit}
+
+
+def test_a_lost_kidney_may_be_named_in_any_way():
+    cycles = (cycle(1, left_kidney=4.0, right_kidney=9.0), cycle(2, left_kidney=4.0))
+    planned = plan(*cycles, absent={"Niere re": {"from_cycle": 2, "reason": "nephrectomy"}})
+    assert {dose.target for dose in planned.doses} == {KIDNEY}
+    assert "name-in-no-cycle" not in codes(planned)
+
+
+def test_without_a_therapy_nothing_is_compared_and_the_plan_says_so():
+    assert "therapy-not-stated" in codes(worked_example(cycles_left=2))
+    assert "therapy-not-stated" not in codes(worked_example(cycles_left=2, therapy="lu177-dotatate"))
+
+
+def test_an_activity_that_no_trial_gave_is_found():
+    """0.7 to 32.4 GBq per cycle were given (R1); a dose in the wrong unit asks for more."""
+    planned = plan(cycle(1, 7400.0, left_kidney=4e-3), cycles_left=2)
+    assert planned.activity_mbq.value > 32_400
+    assert "activity-outside-trial" in codes(planned)
+    assert "activity-outside-trial" not in codes(worked_example(cycles_left=2))
+
+
+def test_a_regression_beside_measured_doses_is_not_used_and_the_plan_says_so():
+    record = {**RECORD, "organ": "Nieren"}
+    assert "first-cycle-not-used" in codes(plan(cycle(1, left_kidney=4.0), cycles_left=2, first_cycle=record))
+    planned = plan(first_cycle=record, cycles_left=4)
+    assert planned.details["binding"]["region"] == "kidneys"
+    assert "first-cycle-not-used" not in codes(planned)
+
+
+def test_a_dose_without_its_uncertainty_has_no_accepted_probability():
+    """The spread between cycles alone would make it too small."""
+    bare = dose(KIDNEY, 5.0, {}).dose_gy.with_contribution(f"dose:{KIDNEY}", None)
+    known = Cycle(1, 7400.0, None, {KIDNEY: replace(dose(KIDNEY, 5.0), dose_gy=bare)})
+    with pytest.raises(PlanError) as refusal:
+        plan(known, cycles_left=2, accepted_probability=0.1)
+    assert refusal.value.code == "uncertainty-missing"
+    assert plan(known, cycles_left=2).activity_mbq is not None
+
+
+def test_what_is_assumed_is_marked_without_a_further_cycle_too():
+    planned = plan(cycle(1, left_kidney=14.0), cycle(2), cycles_left=1)
+    assert planned.activity_mbq is None
+    assert [dose.basis for dose in planned.doses] == ["2 cycles given, assumed: cycle 2; without a further one"]
+
+
+def test_a_probability_by_some_of_the_sources_says_so():
+    bare = dose(KIDNEY, 5.0).dose_gy.with_contribution("s-value:kidneys", None)
+    known = Cycle(1, 7400.0, None, {KIDNEY: replace(dose(KIDNEY, 5.0), dose_gy=bare)})
+    assert "by the uncertainties that are stated" in plan(known, cycles_left=2).summary
+    assert "by the uncertainties that are stated" not in plan(cycle(1, left_kidney=5.0), cycles_left=2).summary
+
+
+def test_a_kidney_that_was_not_measured_since_the_other_was_lost_is_told_of():
+    lost = {"absent": {"right-kidney": {"from_cycle": 2, "reason": "nephrectomy"}}}
+    both = cycle(1, left_kidney=4.0, right_kidney=4.0)
+    assert "partner-lost" in codes(plan(both, cycle(2), cycles_left=2, **lost))
+    assert "partner-lost" not in codes(plan(both, cycle(2, left_kidney=5.0), cycles_left=2, **lost))

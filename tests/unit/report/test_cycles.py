@@ -7,7 +7,7 @@ import pytest
 from theradose.model.document import Estimate
 from theradose.model.result_cycles import CumulativeResult, CycleDoseResult, CycleResult, CyclesResult, LimitResult
 from theradose.report.content import build_document
-from theradose.report.cycles import cycles_section, draw_cycles, limit_table
+from theradose.report.cycles import cycles_section, draw_cycles, limit_tables
 
 
 def dose(region, value, *, assumed=False):
@@ -72,19 +72,33 @@ def test_a_first_cycle_has_no_section_and_no_picture(result):
     assert draw_cycles(result) is None
 
 
-def test_limits_carry_their_condition_origin_and_probability(two_cycles):
-    table = limit_table(two_cycles)
-    ((region, _, value, cumulated, margin, probability, condition, source, status),) = texts(table)
-    assert (region, value, cumulated, margin) == ("left kidney", "23", "7.90 ± 0.50", "15.1")
-    assert probability == "0.1 %"
-    assert condition == "over four cycles; 2 cycles given, assumed: cycle 2"
-    assert "EBRT" in source and status == "verified"
-    assert "external beams" in table.notes[0]
+def test_limits_stand_beside_the_doses_and_once_with_their_origin(two_cycles):
+    other = LIMIT.model_copy(update={"region": "right-kidney", "range_gy": (23.0, 28.0), "p_exceed": 0.0})
+    compared, origin = limit_tables(two_cycles.model_copy(update={"limits": (LIMIT, other)}))
+    first, second = texts(compared)
+    assert first == ["left kidney", "kidneys-p-prrt", "absorbed-dose", "23", "7.90 ± 0.50", "15.1", "0.1 %",
+                     "2 cycles given, assumed: cycle 2"]  # fmt: skip
+    # A probability of a lognormal tail is not known to be zero.
+    assert second[3] == "23 (23 to 28)" and second[6] == "< 0.1 %"
+    ((name, condition, source, status),) = texts(origin)
+    assert (name, condition, status) == ("kidneys-p-prrt", "over four cycles", "verified")
+    assert "EBRT" in source
+    assert "external beams" in origin.notes[0]
 
 
 def test_a_margin_below_zero_is_critical(two_cycles):
     above = two_cycles.model_copy(update={"limits": (LIMIT.model_copy(update={"margin_gy": -1.0}),)})
-    assert limit_table(above).rows[0].cells[4].tone == "critical"
+    assert limit_tables(above)[0].rows[0].cells[5].tone == "critical"
+
+
+def test_an_assumed_dose_whose_spread_nobody_states_is_marked(two_cycles):
+    (cycle,) = [cycle for cycle in LEDGER.cycles if cycle.cycle == 2]
+    unknown = cycle.doses[0].model_copy(update={"not_stated": ("between-cycles:left-kidney@2",)})
+    changed = cycle.model_copy(update={"doses": (unknown,)})
+    ledger = LEDGER.model_copy(update={"cycles": (LEDGER.cycles[0], changed)})
+    by_cycle = cycles_section(two_cycles.model_copy(update={"cycles": ledger}), ())[0]
+    assert texts(by_cycle)[0][2] == "3.90 ± 0.39 * †"
+    assert by_cycle.notes[-1].startswith("†")
 
 
 def test_the_drawing_shows_the_limit_and_stands_in_the_section(two_cycles):

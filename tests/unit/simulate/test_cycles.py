@@ -64,6 +64,17 @@ def test_a_cap_of_the_biologically_effective_dose_is_met_too():
     assert float(np.mean(above)) == pytest.approx(alpha, abs=2 * margin(alpha))
 
 
+@pytest.mark.parametrize(
+    ("told", "changes", "kept"),
+    [({}, {}, True), ({}, {"per_cycle": 0.05}, False), (TREND, {"per_cycle": 0.0}, False)],
+)
+def test_the_probability_rests_on_what_the_planner_is_told(told, changes, kept):
+    """Doses that fall untold keep it; doses that rise untold, or a fall that is told and none, do not."""
+    alpha = 0.2
+    above = share_above(alpha, {**ONE_KIDNEY, **changes}, trend=told)
+    assert (above <= alpha + margin(alpha)) == kept
+
+
 def test_the_last_planned_cycle_uses_what_is_left():
     patient = draw_courses(1, seed=3, changes={"lost_fraction": 0.0})[0]
     activities = plan_course(patient, inputs(0.2))

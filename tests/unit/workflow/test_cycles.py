@@ -6,7 +6,10 @@ import pytest
 
 from main_job import run_without_report
 from theradose.errors import PlanError, StudyError
-from theradose.workflow.ledger import cycle_of_result, read_cycle, with_sources
+from theradose.model.document import Estimate
+from theradose.workflow.case import open_case
+from theradose.workflow.ledger import cycle_of_result, read_cycle_result, require_one_course, with_sources
+from theradose.workflow.study_file import read_study
 from tiny_study import write_tiny_study
 
 BOTH = {"left-kidney": ["1"], "right-kidney": ["2"]}
@@ -126,7 +129,7 @@ def test_another_earlier_result_is_another_run(first, tmp_path):
 
 
 def test_a_result_becomes_a_cycle(first):
-    cycle = read_cycle(first.folder)
+    cycle = cycle_of_result(read_cycle_result(first.folder))
     assert (cycle.number, cycle.activity_mbq) == (1, 2000.0)
     dose = cycle.doses[LEFT].dose_gy
     region = first.result.regions[0]
@@ -147,3 +150,70 @@ def test_a_result_that_does_not_say_its_cycle_or_activity_is_refused(tiny_study_
 
 def test_a_number_without_budget_has_an_uncertainty_that_nobody_stated():
     assert with_sources(3.0, (), source="dose:liver").not_stated == {"dose:liver"}
+
+
+def test_a_limit_that_a_study_names_and_nothing_meets_is_found(tmp_path):
+    result = run(tmp_path, limits=["kidneys-unimpaired", "salivary-glands-20"])
+    (finding,) = [finding for finding in result.findings if finding.code == "limit-not-evaluated"]
+    assert "salivary-glands" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"patient": {"id": "another"}}, "patient"),
+        ({"therapy": "lu177-psma"}, "therapy"),
+        ({"administrations": [{"nuclide": "Y-90"}]}, "nuclide"),
+    ],
+)
+def test_results_of_another_course_are_refused(first, changes, what):
+    known = {"patient": {"id": "one"}, "therapy": "lu177-dotatate", "administrations": [{"nuclide": "Lu-177"}]}
+    one = first.result.model_copy(update={"study": known})
+    other = first.result.model_copy(update={"run_id": "other", "study": {**known, **changes}})
+    with pytest.raises(StudyError, match=what) as refusal:
+        require_one_course([one, other], patient=None, therapy=None)
+    assert refusal.value.code == f"cycle-of-another-{what}"
+    silent = first.result.model_copy(update={"run_id": "silent", "study": {}})
+    require_one_course([one, silent], patient="one", therapy=None)
+
+
+def test_one_result_is_not_two_cycles(first):
+    with pytest.raises(StudyError, match="two cycles") as refusal:
+        require_one_course([first.result, first.result], patient=None, therapy=None)
+    assert refusal.value.code == "cycle-result-twice"
+
+
+def test_another_number_or_activity_than_the_result_has_is_found(first, tmp_path):
+    result = run(tmp_path, cycle=3, previous_cycles=[{"cycle": 2, "activity": "2.1 GBq", "result": str(first.folder)},
+                                                     {"cycle": 1, "activity": "2 GBq"}])  # fmt: skip
+    said = [finding.message for finding in result.findings if finding.code == "cycle-restated"]
+    assert len(said) == 2 and "cycle 1" in said[0] and "2 GBq" in said[1] and "2.1 GBq" in said[1]
+
+
+def test_a_dose_below_zero_is_no_cycle(first):
+    wrong = first.result.regions[0].model_copy(update={"dose_gy": Estimate(value=-1.0, u=None)})
+    with pytest.raises(StudyError, match="below 0") as refusal:
+        cycle_of_result(first.result.model_copy(update={"regions": (wrong,)}))
+    assert refusal.value.code == "cycle-dose-negative"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"cycle": 2, "previous_cycles": [{"cycle": 5, "activity": "2 GBq"}]}, "not before cycle 2"),
+        ({"cycle": 2, "previous_cycles": [{"cycle": 2, "activity": "2 GBq"}]}, "not before cycle 2"),
+        ({"cycle": 2, "previous_cycles": [{"cycle": 0, "activity": "2 GBq"}]}, "previous_cycles[0].cycle"),
+        ({"cycle": 3, "previous_cycles": [{"cycle": 1, "activity": "2 GBq"}] * 2}, "more than once"),
+        ({"cycle": 0}, "cycle"),
+    ],
+)
+def test_numbers_of_cycles_that_cannot_be_are_refused_at_once(tmp_path, changes, said):
+    with pytest.raises(StudyError) as refusal:
+        run(tmp_path, **changes)
+    assert refusal.value.code == "study-invalid" and said in str(refusal.value)
+
+
+def test_an_unknown_limit_is_refused_before_any_image_is_read(tmp_path):
+    study = write_tiny_study(tmp_path, {**FIRST, "limits": ["no-such-limit"]})
+    with pytest.raises(PlanError, match="no-such-limit"):
+        open_case(read_study(study))

@@ -84,7 +84,25 @@ def test_limits_of_the_site_in_a_file(tmp_path):
         ({"first_cycle": {"organ": "kidneys"}}, "first_cycle"),
         ({"history": [{**FIRST, "doses": {"liver": {"dose": {"value": "5 Gy", "u": "5 %"}, "sources": {"fit": 0.1}}}}]},
          "not both"),
+        ({"history": [{**FIRST, "doses": {**DOSES, "Niere li": {"dose": "9 Gy"}}}]}, "two doses"),
+        ({"history": [{**FIRST, "doses": {"liver": {"dose": "5 Gy", "bed": "4 Gy"}}}]}, "not below"),
+        ({"history": [{**FIRST, "cycle": 2}]}, "Nothing is known of cycle 1"),
+        ({"style": "iluminet", "cycles_left": 2}, "style p-prrt"),
+        ({"limits": [{"organ": "kidneys", "value": "23 Gy", "range": ["28 Gy", "23 Gy"], "origin": "EBRT",
+                      "source": "x"}]}, "lower to its upper"),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused_with_one_sentence(tmp_path, content, said):
     assert said in str(refused(tmp_path, **content))
+
+
+def test_patient_and_therapy_are_those_of_the_results(tmp_path):
+    study = write_tiny_study(
+        tmp_path / "cycle",
+        {"names": {"left-kidney": ["1"]}, "cycle": 1, "therapy": "lu177-dotatate", "patient": {"id": "P7"}},
+    )
+    run = run_without_report(study)
+    limits = [{"organ": "kidneys", "value": "500 Gy", "origin": "radionuclide-therapy", "source": "test"}]
+    planned = plan(tmp_path, history=[str(run.folder)], limits=limits)
+    assert planned.subject == "177Lu-DOTATATE · patient P7 · cycle 2"
+    assert refused(tmp_path, history=[str(run.folder)], patient={"id": "P8"}).code == "cycle-of-another-patient"

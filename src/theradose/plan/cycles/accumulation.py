@@ -68,13 +68,12 @@ class Accumulation:
         return combine(value, list(zip(sensitivities, self._terms, strict=True)))
 
     def probability(self, activity_mbq: float) -> float:
-        """Return the probability of exceeding the limit, 0 where nothing was or is given."""
+        """Return the probability of exceeding the limit: 0 or 1 for a sum of which no uncertainty is stated."""
         value, sensitivities = self._linear(activity_mbq)
-        if value <= 0:
-            return 0.0
         row = np.array(sensitivities)
         u = math.sqrt(max(float(row @ self._products @ row), 0.0))
-        return probability_above(Uncertain(value, {"all": u}), self.limit.value_gy) or 0.0
+        known = probability_above(Uncertain(value, {"all": u}), self.limit.value_gy)
+        return float(value > self.limit.value_gy) if known is None else known
 
     def best_activity(self) -> Uncertain:
         """Return the activity of each coming cycle at which the best estimate reaches the limit, MBq.
@@ -98,6 +97,11 @@ class Accumulation:
         return bool(self._products.any())
 
     @property
+    def dose_without_u(self) -> bool:
+        """Whether a dose that was given is a number alone, without any uncertainty of its measurement."""
+        return any(name.partition(":")[0] == "dose" for name in self.past.not_stated)
+
+    @property
     def _terms(self) -> tuple[Uncertain, ...]:
         return (self.past, *self.coming, self.quadratic_per_gy)
 
@@ -113,16 +117,20 @@ class Accumulation:
 def probability_of_any(accumulations: Sequence[Accumulation], activity_mbq: float) -> float:
     """Return an upper bound of the probability that any region exceeds a limit.
 
-    Limits of one region rise and fall together, so that the largest of their probabilities counts; regions are added.
+    Of limits on one sum, as two caps of the cumulative dose, only the lower can be exceeded alone, so that the largest
+    of their probabilities counts. Different sums are added: those of other regions, a single cycle beside the course,
+    and an absorbed dose beside a biologically effective one, which repair and half-life move on their own.
 
     References
     ----------
     [JCGM101]_ Distribution of the sums; the bound is Boole's inequality.
     """
-    by_region: dict[str, float] = {}
+    by_sum: dict[tuple[str, bool, bool], float] = {}
     for item in accumulations:
-        by_region[item.region] = max(by_region.get(item.region, 0.0), item.probability(activity_mbq))
-    return min(math.fsum(by_region.values()), 1.0)
+        limit = item.limit
+        counted = (item.region, limit.quantity == "absorbed-dose", limit.span == "course")
+        by_sum[counted] = max(by_sum.get(counted, 0.0), item.probability(activity_mbq))
+    return min(math.fsum(by_sum.values()), 1.0)
 
 
 def accepted_activity(accumulations: Sequence[Accumulation], *, probability: float) -> float:
@@ -138,15 +146,15 @@ def accepted_activity(accumulations: Sequence[Accumulation], *, probability: flo
     Raises
     ------
     PlanError
-        ``uncertainty-missing`` for a region without any stated uncertainty.
+        ``uncertainty-missing`` for a region without any stated uncertainty, or with a measured dose without one.
 
     References
     ----------
     [JCGM101]_
     """
-    if silent := sorted({item.region for item in accumulations if not item.uncertain}):
+    if silent := sorted({item.region for item in accumulations if not item.uncertain or item.dose_without_u}):
         raise PlanError(
-            f"The doses to {', '.join(silent)} have no stated uncertainty, so that no probability can be accepted: "
+            f"Doses to {', '.join(silent)} have no stated uncertainty, so that no probability can be accepted: "
             "state the u of the doses, or leave out 'accepted_probability'.",
             code="uncertainty-missing",
         )

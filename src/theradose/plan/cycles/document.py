@@ -38,6 +38,7 @@ def _dose(region: str, dose: CycleDose, activity_mbq: float) -> CycleDoseResult:
         bed_gy=None if dose.bed_gy is None else Estimate.of(dose.bed_gy),
         basis=dose.basis,
         carried_from=dose.carried_from,
+        not_stated=tuple(sorted(dose.dose_gy.not_stated)),
     )
 
 
@@ -54,4 +55,5 @@ def _cumulative(ledger: Ledger, region: str) -> CumulativeResult:
         bed_gy=None if total.bed_gy is None else Estimate.of(total.bed_gy),
         assumed=total.assumed,
         not_measured=total.not_measured,
+        not_stated=tuple(sorted(total.dose_gy.not_stated)),
     )

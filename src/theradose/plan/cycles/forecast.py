@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from theradose.errors import PlanError
 from theradose.plan.cycles.between_cycles import Course, between_source
 from theradose.plan.cycles.cycle import Cycle
-from theradose.plan.cycles.ledger import Ledger, independent_relative_u
+from theradose.plan.cycles.ledger import Ledger
 from theradose.plan.inputs.prrt import FirstCycle
 from theradose.uncertainty import Uncertain, combine
 from theradose.units import MBQ_PER_GBQ
@@ -116,7 +116,11 @@ def predicted_per_activity(record: FirstCycle, *, course: Course, numbers: Seque
 
 def _weights(cycles: Sequence[Cycle], region: str, course: Course) -> list[float]:
     spread = course.spread_of(region).relative_u or 0.0
-    variances = [independent_relative_u(cycle.doses[region].dose_gy) ** 2 + spread**2 for cycle in cycles]
+    doses = [cycle.doses[region].dose_gy for cycle in cycles]
+    # A source that all cycles have moves all of them, whatever the weights; one that only some have counts there.
+    common = set.intersection(*(set(dose.contributions) for dose in doses))
+    own = ([u for name, u in dose.contributions.items() if name not in common] for dose in doses)
+    variances = [(math.hypot(*u) / dose.value) ** 2 + spread**2 for u, dose in zip(own, doses, strict=True)]
     inverse = [1 / variance for variance in variances] if all(variances) else [1.0] * len(variances)
     return [value / math.fsum(inverse) for value in inverse]
 

@@ -29,7 +29,7 @@ def stated_cycle(entry: CycleEntry) -> Cycle:
     Raises
     ------
     PlanError
-        ``cycle-incomplete`` without number or activity.
+        ``cycle-incomplete`` without number or activity, ``region-twice`` for two names of one region.
 
     References
     ----------
@@ -38,9 +38,12 @@ def stated_cycle(entry: CycleEntry) -> Cycle:
     if entry.cycle is None or entry.activity is None:
         raise PlanError("A cycle needs its number and its activity: add 'cycle: 1' and 'activity: 7.4 GBq'.",
                         code="cycle-incomplete")  # fmt: skip
-    doses = {}
+    doses: dict[str, CycleDose] = {}
     for name, stated in entry.doses.items():
         region = canonical_region(name, kind=RegionKind(stated.kind or "other"))
+        if region.name in doses:
+            raise PlanError(f"Cycle {entry.cycle} has two doses of '{region.name}', one of them as '{name}': give one.",
+                            code="region-twice")  # fmt: skip
         doses[region.name] = CycleDose(*_doses(region.name, stated), kind=region.kind)
     return Cycle(entry.cycle, entry.activity, entry.start, doses)
 

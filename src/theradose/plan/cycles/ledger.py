@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from theradose.data import load_yaml
 from theradose.errors import PlanError
@@ -26,7 +27,8 @@ from theradose.model.finding import Finding
 from theradose.model.region import RegionKind
 from theradose.plan.cycles.between_cycles import BETWEEN, Course
 from theradose.plan.cycles.cycle import Cycle, CycleDose
-from theradose.spatial.naming import paired_regions
+from theradose.plan.wording import activity_words
+from theradose.spatial.naming import pair_of, paired_regions
 from theradose.uncertainty import Uncertain, combine
 
 _CYCLE = "@"
@@ -75,6 +77,12 @@ class Ledger:
     def next_number(self) -> int:
         """Number of the cycle that comes next."""
         return self.cycles[-1].number + 1 if self.cycles else 1
+
+    @property
+    def unknown_cycles(self) -> tuple[int, ...]:
+        """Numbers before the last that no cycle has: their doses are in no sum."""
+        known = {cycle.number for cycle in self.cycles}
+        return tuple(number for number in range(1, self.next_number) if number not in known)
 
     def present(self, region: str) -> bool:
         """Whether the patient still has the region: an organ that is not stated gone, a lesion seen last time."""
@@ -134,14 +142,6 @@ def build_ledger(cycles: Sequence[Cycle], *, course: Course, absent: Mapping[str
             f"Cycle {twice[0]} is given more than once: give each cycle of the course once.", code="cycle-twice"
         )
     findings: list[Finding] = []
-    if missing := sorted(set(range(1, numbers[-1] + 1 if numbers else 1)) - set(numbers)):
-        findings.append(
-            Finding(
-                "cycle-missing",
-                "warning",
-                f"Nothing is known of cycle {', '.join(map(str, missing))}: its dose is in no sum; state its activity.",
-            )
-        )
     named = [_named(cycle, absent) for cycle in ordered]
     regions = dict.fromkeys(name for cycle in named for name in cycle.doses)
     filled = []
@@ -150,27 +150,34 @@ def build_ledger(cycles: Sequence[Cycle], *, course: Course, absent: Mapping[str
         for region in regions:
             if region in doses or any(side in cycle.doses for side in paired_regions().get(region, ())):
                 continue
-            if (pair := _pair_of(region)) in cycle.doses and not _is_absent(region, cycle.number, absent):
+            if (pair := pair_of(region)) in cycle.doses and not _is_absent(region, cycle.number, absent):
                 doses[region] = _side(region, cycle, cycle.doses[pair])
             elif (source := _carried_from(region, cycle, named, absent)) is not None:
                 doses[region] = _carried(region, cycle, source, course)
                 findings += _carried_findings(region, cycle, source)
         filled.append(Cycle(cycle.number, cycle.activity_mbq, cycle.start, doses))
     findings += _without_dosimetry(ordered)
+    findings += _of_absent(ordered, absent)
+    findings += _without_spread(filled, course)
+    findings += _out_of_order(ordered)
     findings += _of_lesions(filled, regions)
-    return Ledger(tuple(filled), dict(absent), tuple(findings))
+    ledger = Ledger(tuple(filled), dict(absent), ())
+    if missing := ledger.unknown_cycles:
+        findings.insert(
+            0,
+            Finding(
+                "cycle-missing",
+                "warning",
+                f"Nothing is known of cycle {', '.join(map(str, missing))}: its dose is in no sum; state its activity.",
+            ),
+        )
+    return replace(ledger, findings=tuple(findings))
 
 
 def source_of_cycle(source: str, cycle: int) -> str:
     """Return the name of a source within the ledger: that of the source if cycles share it, else with the cycle."""
     shared = load_yaml("cycles.yaml")["shared_sources"]["value"]
     return source if source.partition(":")[0] in shared else f"{source}{_CYCLE}{cycle}"
-
-
-def independent_relative_u(quantity: Uncertain) -> float:
-    """Return the relative standard uncertainty of a dose in a ledger by the sources that cycles do not share."""
-    own = (u for name, u in quantity.contributions.items() if _CYCLE in name)
-    return math.hypot(*own) / abs(quantity.value)
 
 
 def _named(cycle: Cycle, absent: Mapping[str, Absence]) -> Cycle:
@@ -228,10 +235,6 @@ def _carried_from(region: str, cycle: Cycle, cycles: Sequence[Cycle], absent: Ma
     return min(held, key=lambda other: (abs(other.number - cycle.number), other.number))
 
 
-def _pair_of(region: str) -> str:
-    return next((pair for pair, sides in paired_regions().items() if region in sides), "")
-
-
 def _side(region: str, cycle: Cycle, pair: CycleDose) -> CycleDose:
     """Return the dose of a side in a cycle in which the pair was measured as one: that of the pair, as assumed."""
     source = f"side-of-pair:{region}{_CYCLE}{cycle.number}"
@@ -268,7 +271,45 @@ def _without_dosimetry(cycles: Sequence[Cycle]) -> Iterator[Finding]:
                 "cycle-without-dosimetry",
                 "warning",
                 f"Cycle {cycle.number} has no dosimetry: its doses are assumed from its activity of "
-                f"{cycle.activity_mbq:.4g} MBq and the nearest measured cycle.",
+                f"{activity_words(cycle.activity_mbq)} and the nearest measured cycle.",
+            )
+
+
+def _of_absent(cycles: Sequence[Cycle], absent: Mapping[str, Absence]) -> Iterator[Finding]:
+    for cycle in cycles:
+        for region in cycle.doses:
+            if _is_absent(region, cycle.number, absent):
+                yield Finding(
+                    "absent-but-measured",
+                    "warning",
+                    f"'{region}' is stated absent from cycle {absent[region].from_cycle} on, but has a dose in cycle "
+                    f"{cycle.number}, which does not count: correct 'absent', or the outline.",
+                    region,
+                )
+
+
+def _without_spread(cycles: Sequence[Cycle], course: Course) -> Iterator[Finding]:
+    assumed = {name for cycle in cycles for name, dose in cycle.doses.items() if dose.basis == "assumed"}
+    if lacking := sorted(name for name in assumed if course.spread_of(name).relative_u is None):
+        yield Finding(
+            "spread-not-stated",
+            "warning",
+            f"The uncertainty of what is assumed for {', '.join(lacking)} leaves out how much doses per activity vary "
+            "between cycles, which is not known for lesions: state 'between_cycle_u'.",
+        )
+
+
+def _out_of_order(cycles: Sequence[Cycle]) -> Iterator[Finding]:
+    dated = [cycle for cycle in cycles if cycle.start is not None]
+    for one, other in pairwise(dated):
+        if one.start is None or other.start is None or (one.start.tzinfo is None) != (other.start.tzinfo is None):
+            continue
+        if other.start <= one.start:
+            yield Finding(
+                "cycle-order",
+                "warning",
+                f"Cycle {other.number} starts at {other.start.isoformat()}, not after cycle {one.number} at "
+                f"{one.start.isoformat()}: correct the numbers or the times.",
             )
 
 

@@ -3,6 +3,7 @@
 References
 ----------
 [deWit2023]_ The trials P-PRRT and ILUMINET.
+[Gear2023]_ Cycles without dosimetry.
 [Warfvinge2024]_ A cap with its tolerance.
 """
 
@@ -24,6 +25,47 @@ from theradose.plan.limits import parts_of
 from theradose.uncertainty import Uncertain
 
 _FRACTION_GY = 2.0
+
+
+def limits_that_bind(limits: Sequence[Limit], *, therapy: str | None) -> tuple[tuple[Limit, ...], tuple[Finding, ...]]:
+    """Return the limits without targets, which nothing has to stay below, and what is odd about them.
+
+    Returns
+    -------
+    tuple of Limit
+        Those to compare with.
+    tuple of Finding
+        ``limit-not-evaluated`` for targets, ``limit-of-another-therapy`` for limits that were proposed for others.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    findings = [not_evaluated(limit, "it is a target to reach") for limit in limits if limit.kind == "target"]
+    kept = tuple(limit for limit in limits if limit.kind == "limit")
+    findings += [
+        Finding(
+            "limit-of-another-therapy",
+            "warning",
+            f"The limit '{limit.name}' was proposed for {', '.join(limit.therapies)}, not for {therapy}.",
+            limit.organ,
+        )
+        for limit in kept
+        if therapy is not None and limit.therapies and therapy not in limit.therapies
+    ]
+    return kept, tuple(findings)
+
+
+def not_evaluated(limit: Limit, reason: str) -> Finding:
+    """Return the finding on a limit that is compared with nothing.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    return Finding(
+        "limit-not-evaluated", "warning", f"The limit '{limit.name}' binds nothing here, because {reason}.", limit.organ
+    )
 
 
 def regions_of_limit(organ: str, ledger: Ledger) -> tuple[str, ...]:
@@ -48,7 +90,7 @@ def accumulations(
     ledger : Ledger
         All cycles so far.
     limits : sequence of Limit
-        Targets are left out.
+        Without targets.
     course : Course
         Trend and spread.
     cycles : int
@@ -69,7 +111,7 @@ def accumulations(
     """
     found: list[Accumulation] = []
     findings: list[Finding] = []
-    for limit in (limit for limit in limits if limit.kind == "limit"):
+    for limit in limits:
         items: list[tuple[str, Accumulation | None]] = [
             (region, _of_region(ledger, limit, region, course=course, cycles=cycles))
             for region in regions_of_limit(limit.organ, ledger)
@@ -78,12 +120,12 @@ def accumulations(
             items = [(first_cycle.organ, _predicted(ledger, limit, first_cycle, course=course, cycles=cycles))]
         found += [item for _, item in items if item is not None]
         findings += [
-            _not_evaluated(limit, f"no {limit.quantity} of '{region}' is known")
+            not_evaluated(limit, f"no {limit.quantity} of '{region}' is known")
             for region, item in items
             if item is None
         ]
         if not items:
-            findings.append(_not_evaluated(limit, f"'{limit.organ}' was measured in no cycle"))
+            findings.append(not_evaluated(limit, f"'{limit.organ}' was measured in no cycle"))
     return tuple(found), tuple(findings)
 
 
@@ -101,7 +143,7 @@ def past_against(ledger: Ledger, limit: Limit) -> tuple[Accumulation, ...]:
         total = ledger.cumulative(region)
         latest = ledger.cycles[-1].doses.get(region)
         if limit.span == "course":
-            dose, bed, basis = total.dose_gy, total.bed_gy, _basis(total.assumed, _given(ledger, total), 0)
+            dose, bed, basis = total.dose_gy, total.bed_gy, given_basis(ledger, region)
         elif latest is not None:
             dose, bed, basis = latest.dose_gy, latest.bed_gy, f"cycle {ledger.cycles[-1].number} alone"
         else:
@@ -110,6 +152,17 @@ def past_against(ledger: Ledger, limit: Limit) -> tuple[Accumulation, ...]:
         if quantity is not None:
             found.append(Accumulation(region, limit, quantity, (), Uncertain(0.0), basis))
     return tuple(found)
+
+
+def given_basis(ledger: Ledger, region: str) -> str:
+    """Return which cycles the sum of a region counts, assumed ones marked, as ``2 cycles given, assumed: cycle 2``.
+
+    References
+    ----------
+    [Gear2023]_
+    """
+    total = ledger.cumulative(region)
+    return _basis(total.assumed, _given(ledger, total), 0)
 
 
 def cycles_possible(
@@ -216,12 +269,6 @@ def _given(ledger: Ledger, total: Cumulative) -> int:
 def _basis(assumed: tuple[int, ...], given: int, coming: int) -> str:
     text = f"{given} {'cycle' if given == 1 else 'cycles'} given" + (f" and {coming} to come" if coming else "")
     return f"{text}, assumed: cycle {', '.join(map(str, assumed))}" if assumed else text
-
-
-def _not_evaluated(limit: Limit, reason: str) -> Finding:
-    return Finding(
-        "limit-not-evaluated", "warning", f"The limit '{limit.name}' binds nothing here, because {reason}.", limit.organ
-    )
 
 
 def _with_tolerance(limit: Limit) -> Limit:

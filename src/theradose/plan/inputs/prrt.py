@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from theradose.model.cycles import CyclesChoice
 from theradose.model.limit import LimitChoice
@@ -13,6 +13,7 @@ from theradose.model.part import StudyPart
 from theradose.model.stated import StatedDoseGy, StatedTimeH
 from theradose.model.study import ActivityMBq, Fraction, Patient
 from theradose.plan.therapies import TherapyName
+from theradose.spatial.naming import canonical_region
 
 Style = Literal["p-prrt", "iluminet"]
 
@@ -31,9 +32,11 @@ class RegionDose(StudyPart):
     kind: Literal["organ", "lesion"] | None = None
 
     @model_validator(mode="after")
-    def _one_uncertainty(self) -> RegionDose:
+    def _consistent(self) -> RegionDose:
         if self.sources and self.dose.u is not None:
             raise ValueError("state the uncertainty of a dose either as u or by its sources, not both")
+        if self.bed is not None and self.bed.value < self.dose.value:
+            raise ValueError("a biologically effective dose is not below the absorbed dose: correct 'bed' or 'dose'")
         return self
 
 
@@ -77,7 +80,7 @@ class FirstCycle(StudyPart):
     `scale` is ``log``. Nothing of it is packaged.
     """
 
-    organ: str
+    organ: Annotated[str, AfterValidator(lambda name: canonical_region(name).name)]
     intercept: float
     coefficients: dict[str, float]
     values: dict[str, float]
@@ -101,3 +104,11 @@ class PrrtInput(CyclesChoice):
     cap: Literal["label", "standardised"] | None = None
     risk_factors: RiskFactors = RiskFactors()
     first_cycle: FirstCycle | None = None
+
+    @model_validator(mode="after")
+    def _cycles_of_the_style(self) -> PrrtInput:
+        if self.style == "iluminet" and self.cycles_left is not None:
+            raise ValueError(
+                "'cycles_left' belongs to the style p-prrt; iluminet counts the cycles itself: leave it out"
+            )
+        return self

@@ -8,13 +8,18 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import permutations
 
 from theradose.data import load_yaml
 from theradose.model.finding import Finding
 from theradose.model.plan import PlannedDose
 from theradose.model.region import RegionKind
 from theradose.plan.cycles.ledger import Ledger
+from theradose.plan.inputs.prrt import PrrtInput
+from theradose.plan.limits import parts_of
 from theradose.plan.reference_ranges import MARROW_METHODS, RED_MARROW, plausibility_findings
+from theradose.plan.wording import activity_words
+from theradose.spatial.naming import paired_regions
 from theradose.units import MBQ_PER_GBQ
 
 
@@ -60,6 +65,80 @@ def trial_findings(doses: Sequence[PlannedDose], *, style: str) -> tuple[Finding
         for dose in doses
         if dose.limit is None and "kidney" in dose.target and not aim[0] <= dose.dose_gy.value <= aim[1]
     )
+
+
+def activity_findings(activity_mbq: float | None, *, style: str) -> tuple[Finding, ...]:
+    """Return whether the activity lies outside what the trial whose style is followed gave in a cycle.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    ends = load_yaml("cycles.yaml")["styles"][style]["value"].get("given_gbq_per_cycle")
+    if ends is None or activity_mbq is None or ends[0] <= activity_mbq / MBQ_PER_GBQ <= ends[1]:
+        return ()
+    return (
+        Finding(
+            "activity-outside-trial",
+            "warning",
+            f"The activity of {activity_words(activity_mbq)} is outside the {ends[0]} to {ends[1]} GBq that the "
+            "trial gave in a cycle: check the units of activities and doses.",
+        ),
+    )
+
+
+def partner_findings(ledger: Ledger) -> tuple[Finding, ...]:
+    """Return where one of a pair is lost and the other was not measured since, so that what it takes up now is unknown.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    findings = []
+    for sides in paired_regions().values():
+        for lost, left in permutations(sides, 2):
+            if lost not in ledger.absent or left not in ledger.regions or left in ledger.absent:
+                continue
+            since = ledger.absent[lost].from_cycle
+            if all(cycle.number < since for cycle in ledger.measured(left)):
+                findings.append(
+                    Finding(
+                        "partner-lost",
+                        "warning",
+                        f"'{left}' was not measured since '{lost}' was lost: it may take up more than before, which "
+                        "neither the forecast nor its uncertainty counts.",
+                        left,
+                    )
+                )
+    return tuple(findings)
+
+
+def unused_findings(inputs: PrrtInput, ledger: Ledger) -> tuple[Finding, ...]:
+    """Return which statements of the input had no part in the plan, and which comparisons nobody could make.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    findings = []
+    if inputs.therapy is None:
+        findings.append(
+            Finding(
+                "therapy-not-stated",
+                "warning",
+                "Without 'therapy' no dose is compared with published ones, and no activity with a label.",
+            )
+        )
+    record = inputs.first_cycle
+    if record is not None and {record.organ, *parts_of(record.organ)} & set(ledger.regions):
+        findings.append(
+            Finding(
+                "first-cycle-not-used",
+                "info",
+                f"The regression 'first_cycle' is not used, because doses to '{record.organ}' are known.",
+            )
+        )
+    return tuple(findings)
 
 
 def _published_name(region: str, kind: RegionKind) -> str:

@@ -22,14 +22,17 @@ from theradose.plan.cycles.between_cycles import Course, patient_course
 from theradose.plan.cycles.cycle import Cycle
 from theradose.plan.cycles.forecast import forecast_region
 from theradose.plan.cycles.ledger import Ledger, build_ledger
-from theradose.plan.cycles.limits import accumulations, cycles_possible
+from theradose.plan.cycles.limits import accumulations, cycles_possible, given_basis, limits_that_bind
+from theradose.plan.cycles.names import canonical_choice, name_findings
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.planners import planners
 from theradose.plan.probability import probability_above
-from theradose.plan.prrt.checks import history_findings
+from theradose.plan.prrt.checks import activity_findings, history_findings, partner_findings, unused_findings
 from theradose.plan.prrt.label import LabelRule, label_rule
+from theradose.plan.prrt.outcome import Outcome
 from theradose.plan.prrt.styles import default_limits
-from theradose.plan.prrt.text import Outcome, describe
+from theradose.plan.prrt.text import describe
+from theradose.plan.wording import activity_words
 from theradose.uncertainty import Uncertain
 
 
@@ -74,13 +77,14 @@ def plan_prrt(request: PrrtRequest) -> Plan:
     Raises
     ------
     PlanError
-        ``nothing-measured``, ``no-limit``, ``cycles-left``, ``uncertainty-missing``, and those of the ledger.
+        ``nothing-measured``, ``no-limit``, ``cycles-left``, ``cycle-missing``, ``uncertainty-missing``, and those of
+        the ledger.
 
     References
     ----------
     [deWit2023]_, [Konijnenberg2021]_
     """
-    inputs = request.inputs
+    inputs = canonical_choice(request.inputs)
     course = patient_course(request.cycles, inputs)
     ledger = build_ledger(request.cycles, course=course, absent=inputs.absent)
     if not ledger.regions and inputs.first_cycle is None:
@@ -89,13 +93,25 @@ def plan_prrt(request: PrrtRequest) -> Plan:
             "with its source.",
             code="nothing-measured",
         )
+    if unknown := ledger.unknown_cycles:
+        raise PlanError(
+            f"Nothing is known of cycle {', '.join(map(str, unknown))}, whose dose would be missing from the sum: add "
+            f"it to 'history' by its activity, as {{cycle: {unknown[0]}, activity: 7.4 GBq}}.",
+            code="cycle-missing",
+        )
     limits, noticed = (request.limits, ()) if request.limits is not None else default_limits(inputs)
-    findings = [*request.findings, *ledger.findings, *noticed]
+    limits, unfit = limits_that_bind(limits, therapy=inputs.therapy)
+    findings = [*request.findings, *ledger.findings, *noticed, *unfit]
+    findings += (*name_findings(inputs, regions=ledger.regions), *unused_findings(inputs, ledger))
+    findings += partner_findings(ledger)
     findings += history_findings(ledger, therapy=inputs.therapy)
     label = label_rule(inputs)
     planned = _plan_activity(inputs, ledger, limits, course, label)
     findings += planned.findings
-    doses = (*_cumulative_doses(planned), *_next_doses(planned, ledger, course))
+    findings += activity_findings(
+        None if planned.activity_mbq is None else planned.activity_mbq.value, style=inputs.style
+    )
+    doses = (*_cumulative_doses(planned, ledger), *_next_doses(planned, ledger, course))
     return describe(inputs, ledger, course, planned, doses, label, tuple(dict.fromkeys(findings)))
 
 
@@ -125,7 +141,7 @@ def _plan_activity(
     if activity is None:
         more.append(_reached(binding, alpha))
     elif label.most_mbq is not None and activity.value > label.most_mbq:
-        more.append(_capped(activity.value, label))
+        more.append(_capped(activity.value, label.most_mbq, label.cap))
         activity = Uncertain(label.most_mbq)
     counted_mbq = fixed if fixed is not None else inputs.activity or label.activity_mbq or 0.0
     return Outcome(
@@ -186,7 +202,7 @@ def _cycles_left(inputs: PrrtInput, ledger: Ledger) -> int:
     return left
 
 
-def _cumulative_doses(planned: Outcome) -> list[PlannedDose]:
+def _cumulative_doses(planned: Outcome, ledger: Ledger) -> list[PlannedDose]:
     activity_mbq = 0.0 if planned.activity_mbq is None else planned.activity_mbq.value
     doses = []
     for item in planned.over:
@@ -198,10 +214,16 @@ def _cumulative_doses(planned: Outcome) -> list[PlannedDose]:
                 item.limit.quantity,
                 item.limit,
                 probability_above(total, item.limit.value_gy),
-                item.basis if planned.activity_mbq is not None else "cycles given, without a further one",
+                item.basis if planned.activity_mbq is not None else _basis_without_activity(item, ledger),
             )
         )
     return doses
+
+
+def _basis_without_activity(item: Accumulation, ledger: Ledger) -> str:
+    if item.limit.span != "course" or item.region not in ledger.regions:
+        return "without a further cycle"
+    return f"{given_basis(ledger, item.region)}; without a further one"
 
 
 def _next_doses(planned: Outcome, ledger: Ledger, course: Course) -> list[PlannedDose]:
@@ -232,9 +254,9 @@ def _reached(binding: Accumulation, alpha: float | None) -> Finding:
     )
 
 
-def _capped(activity_mbq: float, label: LabelRule) -> Finding:
+def _capped(activity_mbq: float, most_mbq: float, cap: str | None) -> Finding:
     return Finding(
         "activity-capped",
         "info",
-        f"The limits leave {activity_mbq:.4g} MBq, but 'cap: {label.cap}' allows {label.most_mbq:.4g} MBq.",
+        f"The limits leave {activity_words(activity_mbq)}, but 'cap: {cap}' allows {activity_words(most_mbq)}.",
     )
