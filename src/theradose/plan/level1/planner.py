@@ -11,16 +11,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from theradose.model.document import pair_document
-from theradose.model.finding import Finding
-from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan
 from theradose.model.protocol import Therapy
 from theradose.nuclides import Constant
-from theradose.numbers import format_deviation, format_given_percent, words
+from theradose.numbers import words
 from theradose.plan.article56 import (
     Deviation,
     RequiredLevel,
-    above_label_findings,
     activity_deviation,
     article56_constant,
     label_activity_mbq,
@@ -36,11 +33,9 @@ from theradose.plan.level1.doses import (
     administered,
     circulating,
     course_activity,
-    disagreement_findings,
     excess_doses,
     expected_doses,
     expected_organs,
-    organ_limits,
 )
 from theradose.plan.level1.extravasation import (
     site_constants,
@@ -48,6 +43,13 @@ from theradose.plan.level1.extravasation import (
     site_findings,
     site_formulas,
     site_notes,
+)
+from theradose.plan.level1.findings import (
+    activity_findings,
+    dose_findings,
+    plausibility_findings,
+    reasons_not_met,
+    verification_findings,
 )
 from theradose.plan.level1.text import (
     excess_table,
@@ -57,9 +59,8 @@ from theradose.plan.level1.text import (
     summary_words,
     title_words,
 )
-from theradose.plan.limits import limited_with, resolve_limits
+from theradose.plan.limits import resolve_limits
 from theradose.plan.planners import planners
-from theradose.plan.plausible import implausible_activity
 from theradose.plan.reference_ranges import pooling_statement
 from theradose.plan.therapies import require_therapy
 
@@ -104,7 +105,7 @@ def plan_level1(request: Level1Input) -> Plan:
         off_label=request.off_label,
         child=request.child,
         prescribed="activity",
-        not_met=tuple(_not_met(request, intended)),
+        not_met=tuple(reasons_not_met(request=request, intended=intended)),
     )
     stated = resolve_limits(request.limits) if request.limits else None
     doses = tuple(dose for organ in organs for dose in expected_doses(organ=organ, request=request, stated=stated))
@@ -128,45 +129,16 @@ def plan_level1(request: Level1Input) -> Plan:
         ),
         details=_details(request, intended, above_label, level, excess),
         findings=(
-            *_plausibility_findings(request, label_mbq),
-            *_activity_findings(request, therapy, intended, above_label),
+            *plausibility_findings(request=request, label_mbq=label_mbq),
+            *activity_findings(request=request, therapy=therapy, intended=intended, above_label=above_label),
             *site_findings(request=request),
-            *_verification_findings(request),
-            *_dose_findings(request, therapy, organs),
+            *verification_findings(request=request),
+            *dose_findings(request=request, therapy=therapy, organs=organs),
         ),
         subject=subject(request=request, therapy=therapy),
         level=level.statement,
         level_in_general=level.general,
     )  # fmt: skip
-
-
-def _not_met(request: Level1Input, intended: Deviation | None) -> Iterator[str]:
-    """Yield why this administration is not the one that level 1 is about: prescribed, and given as prescribed."""
-    if intended is None:
-        yield "no activity was intended"
-        return
-    if request.purpose != "routine":
-        yield f"the exposure was {request.purpose}"
-    within = f"level 1 holds within ±{format_given_percent(intended.tolerated)}"
-    if not intended.within:
-        yield f"the administered activity differs by {format_deviation(intended.relative)} ({within})"
-    elif request.at_injection_site is not None and request.intended_activity is not None:
-        reached = activity_deviation(
-            given_mbq=circulating(request=request).value, intended_mbq=request.intended_activity
-        )
-        if not reached.within:
-            yield f"the activity in the circulation differs by {format_deviation(reached.relative)} ({within})"
-
-
-def _plausibility_findings(request: Level1Input, label_mbq: float | None) -> Iterator[Finding]:
-    stated = {
-        "administered activity": request.activity.value,
-        "intended activity": request.intended_activity,
-        **{f"activity of cycle {number}": before for number, before in enumerate(request.previous_activities, 1)},
-    }
-    for name, activity_mbq in stated.items():
-        if activity_mbq is not None:
-            yield from implausible_activity(name=name, activity_mbq=activity_mbq, label_mbq=label_mbq)
 
 
 def _formulas(excess: Sequence[ExcessDose]) -> tuple[Formula, ...]:
@@ -238,80 +210,3 @@ def _details(
             for item in excess
         ],
     }
-
-
-def _activity_findings(
-    request: Level1Input, therapy: Therapy, intended: Deviation | None, above_label: Deviation | None
-) -> Iterator[Finding]:
-    if intended is not None and not intended.within:
-        yield Finding(
-            "activity-outside-tolerance",
-            "warning",
-            f"The administered activity differs by {format_deviation(intended.relative)} from the intended one; "
-            f"level 1 of Article 56 holds within ±{format_given_percent(intended.tolerated)} (Konijnenberg2021).",
-        )
-    yield from above_label_findings(deviation=above_label)
-    if therapy.label is not None and request.cycles > therapy.label.cycles:
-        yield Finding(
-            "cycles-above-label",
-            "warning",
-            f"{request.cycles} cycles are more than the {therapy.label.cycles} of the label ({therapy.label.product}).",
-        )
-
-
-def _verification_findings(request: Level1Input) -> Iterator[Finding]:
-    image = request.verification_image
-    if image is None or not image.done:
-        status = "not stated" if image is None else "not done"
-        yield Finding(
-            "verification-missing",
-            "warning",
-            f"The verification image is {status}: Article 56 asks that the delivery is verified at every level.",
-        )
-    elif not image.finding:
-        yield Finding("verification-missing", "info", "The verification image was done, its finding is not stated.")
-
-
-def _dose_findings(request: Level1Input, therapy: Therapy, organs: Sequence[ExpectedOrgan]) -> Iterator[Finding]:
-    if not organs:
-        yield Finding(
-            "no-reference-doses",
-            "warning",
-            f"The table holds no organ dose per activity for {therapy.title}: nothing is said about its organs.",
-        )
-        return
-    yield Finding(
-        "doses-of-a-cohort",
-        "info",
-        "The doses are averages of published patients; that of this patient is known only after a measurement.",
-    )
-    yield from disagreement_findings(organs=organs)
-    stated = resolve_limits(request.limits) if request.limits else None
-    left_out = {
-        limit.name
-        for organ in organs
-        for limit in organ_limits(organ=organ, therapy=request.therapy, stated=stated)
-        if limit.quantity != "absorbed-dose"
-    }
-    if stated is not None:
-        yield from _limits_without_dose(stated, organs)
-    if left_out:
-        yield Finding(
-            "limit-needs-kinetics",
-            "info",
-            "A biologically effective dose needs the kinetics of the patient: not compared with "
-            f"{', '.join(sorted(left_out))}.",
-        )
-
-
-def _limits_without_dose(stated: Sequence[Limit], organs: Sequence[ExpectedOrgan]) -> Iterator[Finding]:
-    regions = dict.fromkeys(organ.expected.organ for organ in organs)
-    for limit in stated:
-        if not any(limit.organ in limited_with(region) for region in regions):
-            yield Finding(
-                "limit-without-dose",
-                "warning",
-                f"The limit '{limit.name}' is compared with nothing, because the table holds no dose of "
-                f"'{limit.organ}': it holds {', '.join(regions)}.",
-                limit.organ,
-            )
