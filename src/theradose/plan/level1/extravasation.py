@@ -81,7 +81,7 @@ def site_constants(*, request: Level1Input) -> tuple[Constant, ...]:
     if request.injection_site is None:
         return ()
     nuclide = load_nuclide(require_therapy(request.therapy).nuclide)
-    return (nuclide.electron_energy_kev, nuclide.half_life_h)
+    return (nuclide.electron_energy_kev,)
 
 
 def site_notes(*, request: Level1Input) -> tuple[str, ...]:
