@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Protocol
 
 UNKNOWN = "—"
@@ -13,6 +14,7 @@ _GROUP = "\u202f"
 _GROUPED_FROM = 10_000
 _TELLABLE = 1e-3
 _SCIENTIFIC_BELOW, _SCIENTIFIC_FROM = 1e-3, 1e7
+_JOINT = re.compile(r"_|(?<!\d)-|-(?!\d)")
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -124,8 +126,8 @@ def format_given_unit(value: float | None, unit: str) -> str:
 
 
 def words(name: str) -> str:
-    """Return an identifier as words."""
-    return name.replace("-", " ").replace("_", " ")
+    """Return an identifier as words; a hyphen between numbers is a range and stays, as in ``segment 5-8``."""
+    return _JOINT.sub(" ", name)
 
 
 def _is_scientific(magnitude: float) -> bool:

@@ -13,6 +13,7 @@ from theradose.numbers import (
     format_given_percent,
     format_number,
     format_percent,
+    words,
 )
 
 
@@ -73,3 +74,16 @@ def test_stated_numbers_keep_their_digits(value, shown):
 def test_stated_and_signed_percentages():
     assert [format_given_percent(x) for x in (0.05, 0.125, 1.0, None)] == ["5 %", "12.5 %", "100 %", "—"]
     assert [format_deviation(x) for x in (0.36, -0.012, 0.0, None)] == ["+36 %", "−1.2 %", "0 %", "—"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("whole-normal-liver", "whole normal liver"),
+        ("lesion-1", "lesion 1"),
+        ("dose_above_limit", "dose above limit"),
+        ("segments 5-8: tumour", "segments 5-8: tumour"),
+    ],
+)
+def test_an_identifier_as_words_keeps_ranges(name, shown):
+    assert words(name) == shown

@@ -106,6 +106,8 @@ class Plan:
         Whose plan it is, for the page: therapy, patient, cycle.
     activity_meaning : str
         What `activity_mbq` is: to administer, or administered.
+    activity_notes : tuple of str
+        What belongs beside that number: the activity of each vial, what was planned.
     accepted_probability : float or None
         Probability, asked for, that a limit is exceeded at `activity_mbq`, which is then a decision and no estimate: it
         has no uncertainty of its own.
@@ -126,5 +128,6 @@ class Plan:
     details: Mapping[str, object] = field(default_factory=dict)
     subject: str = ""
     activity_meaning: str = "Activity to administer"
+    activity_notes: tuple[str, ...] = ()
     accepted_probability: float | None = None
     level: Statement | None = None

@@ -15,6 +15,7 @@ from theradose.model.limit import Limit
 from theradose.model.plan import Plan, PlannedDose
 from theradose.nuclides import Constant
 from theradose.plan.limits import external_beam_findings
+from theradose.plan.wording import source_words
 
 # An activity planned for a limit gives it but for the last digits.
 _ROUNDING = 1e-9
@@ -58,7 +59,7 @@ def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
                 dose.target,
             )
     for target, unknown in _by_target(doses, stated=False).items():
-        sources = ", ".join(sorted({name for dose in unknown for name in dose.dose_gy.not_stated}))
+        sources = source_words({name for dose in unknown for name in dose.dose_gy.not_stated})
         yield Finding(
             "probability-not-stated",
             "warning",
@@ -67,7 +68,7 @@ def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
             target,
         )
     for target, partly in _by_target(doses, stated=True).items():
-        sources = ", ".join(sorted({name for dose in partly for name in dose.dose_gy.not_stated}))
+        sources = source_words({name for dose in partly for name in dose.dose_gy.not_stated})
         yield Finding(
             "uncertainty-incomplete",
             "warning",

@@ -123,7 +123,7 @@ def resolve_limits(chosen: Sequence[str | StatedLimit], *, own: Mapping[str, Lim
     return tuple(limit_named(item, own=own) if isinstance(item, str) else limit_as_stated(item) for item in chosen)
 
 
-def stated_limit(*, organ: str, kind: Literal["limit", "target"], value_gy: float, span: Span, therapy: str) -> Limit:
+def input_limit(*, organ: str, kind: Literal["limit", "target"], value_gy: float, span: Span, therapy: str) -> Limit:
     """Return an absorbed dose that the input of a planner states as limit or target.
 
     References

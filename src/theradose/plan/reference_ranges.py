@@ -24,7 +24,7 @@ from theradose.model.protocol import Statement
 from theradose.model.reference import ReferenceDose, ReferenceMethod
 from theradose.plan.probability import interval
 from theradose.plan.therapies import load_therapies
-from theradose.spatial.naming import paired_regions
+from theradose.spatial.naming import pair_of
 from theradose.uncertainty import Uncertain
 
 LESION = "lesion"
@@ -80,7 +80,7 @@ def reference_doses(
     ----------
     [deWit2023]_
     """
-    wanted = None if organ is None else _pair_of(organ)
+    wanted = None if organ is None else pair_of(organ)
     return tuple(
         row
         for row in _table()
@@ -114,7 +114,7 @@ def published_range(*, therapy: str, organ: str, methods: Sequence[ReferenceMeth
     if not rows:
         return None
     spans = [_span_gy_gbq(row) for row in rows]
-    return PublishedRange(_pair_of(organ), min(low for low, _ in spans), max(high for _, high in spans), tuple(rows))
+    return PublishedRange(pair_of(organ), min(low for low, _ in spans), max(high for _, high in spans), tuple(rows))
 
 
 def expected_dose(*, therapy: str, organ: str, methods: Sequence[ReferenceMethod] = ()) -> ExpectedDose | None:
@@ -139,7 +139,7 @@ def expected_dose(*, therapy: str, organ: str, methods: Sequence[ReferenceMethod
     ]
     if not rows:
         return None
-    name = f"patients:{_pair_of(organ)}"
+    name = f"patients:{pair_of(organ)}"
     with_spread = [row for row in rows if row.sd is not None]
     used = with_spread or rows
     mean = _weighted(used, [_scaled(row, row.mean) for row in used])
@@ -148,7 +148,7 @@ def expected_dose(*, therapy: str, organ: str, methods: Sequence[ReferenceMethod
         within = _weighted(used, [_scaled(row, row.sd) ** 2 for row in used])
         between = _weighted(used, [(_scaled(row, row.mean) - mean) ** 2 for row in used])
         spread = math.sqrt(within + between)
-    return ExpectedDose(_pair_of(organ), Uncertain(mean).with_contribution(name, spread), tuple(used))
+    return ExpectedDose(pair_of(organ), Uncertain(mean).with_contribution(name, spread), tuple(used))
 
 
 def plausibility_findings(
@@ -221,10 +221,6 @@ def _span_words(reference: PublishedRange) -> str:
 @cache
 def _table() -> tuple[ReferenceDose, ...]:
     return tuple(ReferenceDose.model_validate(row) for row in load_yaml(_FILE)["rows"])
-
-
-def _pair_of(organ: str) -> str:
-    return next((pair for pair, sides in paired_regions().items() if organ in sides), organ)
 
 
 def _highest_plausible(therapy: str, organ: str) -> float | None:

@@ -10,8 +10,18 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from theradose.model.stated import Stated
-from theradose.numbers import PLUS_MINUS, UNKNOWN, format_estimate, format_given, format_given_percent, format_number
+from theradose.numbers import (
+    PLUS_MINUS,
+    UNKNOWN,
+    format_estimate,
+    format_given,
+    format_given_percent,
+    format_number,
+    words,
+)
 from theradose.plan.probability import interval, interval_coverage
 from theradose.uncertainty import Uncertain
 from theradose.units import MBQ_PER_GBQ, conversion_factor
@@ -25,8 +35,10 @@ def with_u(quantity: Uncertain | None, unit: str = "") -> str:
         return UNKNOWN
     if quantity.contributions:
         text = format_estimate(quantity)
+    elif quantity.not_stated:
+        text = format_number(quantity.value) + PLUS_MINUS + UNKNOWN
     else:
-        text = format_number(quantity.value) + PLUS_MINUS + UNKNOWN if quantity.not_stated else _exact(quantity.value)
+        text = exact_words(quantity.value)
     return f"{text} {unit}".rstrip()
 
 
@@ -64,7 +76,7 @@ def activity_words(activity_mbq: float) -> str:
 
 def activity_number(activity_mbq: float | None) -> str:
     """Return the number of GBq of an activity; ``—`` for ``None``."""
-    return UNKNOWN if activity_mbq is None else _exact(activity_mbq / MBQ_PER_GBQ)
+    return UNKNOWN if activity_mbq is None else exact_words(activity_mbq / MBQ_PER_GBQ)
 
 
 def subject_words(therapy: str | None, patient: str | None, *more: str) -> str:
@@ -72,5 +84,17 @@ def subject_words(therapy: str | None, patient: str | None, *more: str) -> str:
     return " · ".join(filter(None, (therapy, patient and f"patient {patient}", *more)))
 
 
-def _exact(value: float) -> str:
+def source_words(sources: Iterable[str]) -> str:
+    """Return names of sources of uncertainty as words: ``fit:left-kidney@2`` is ``fit of left kidney in cycle 2``."""
+    return ", ".join(dict.fromkeys(_source(name) for name in sorted(sources)))
+
+
+def _source(name: str) -> str:
+    kind, _, rest = name.partition(":")
+    of, _, cycle = rest.partition("@")
+    return words(kind) + (f" of {words(of)}" if of else "") + (f" in cycle {cycle}" if cycle else "")
+
+
+def exact_words(value: float) -> str:
+    """Return a number that has no uncertainty of its own, with four significant digits at most."""
     return format_given(float(f"{value:.{_DIGITS_OF_ACTIVITY}g}"))

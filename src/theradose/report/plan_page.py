@@ -21,7 +21,7 @@ from theradose.numbers import (
     words,
 )
 from theradose.plan.probability import dose_interval, interval_coverage
-from theradose.plan.wording import ends_words, interval_words, with_u
+from theradose.plan.wording import ends_words, exact_words, interval_words, with_u
 from theradose.provenance import package_version
 from theradose.report.alike import join_alike
 from theradose.report.content import BANNER
@@ -87,7 +87,7 @@ def page_content(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _activity(activity_mbq: Uncertain, plan: Plan) -> dict[str, str]:
+def _activity(activity_mbq: Uncertain, plan: Plan) -> dict[str, Any]:
     scale, unit = (MBQ_PER_GBQ, "GBq") if activity_mbq.value >= MBQ_PER_GBQ else (1.0, "MBq")
     activity = activity_mbq / scale
     if activity.contributions:
@@ -96,8 +96,13 @@ def _activity(activity_mbq: Uncertain, plan: Plan) -> dict[str, str]:
         accepted = format_given_percent(plan.accepted_probability)
         value, known = format_number(activity.value, digits=4), f"above a limit with {accepted} probability"
     else:
-        value, known = format_given(activity.value), "uncertainty not stated"
-    return {"label": plan.activity_meaning, "value": f"{value} {unit}", "interval": known}
+        value, known = exact_words(activity.value), "uncertainty not stated"
+    return {
+        "label": plan.activity_meaning,
+        "value": f"{value} {unit}",
+        "interval": known,
+        "notes": list(plan.activity_notes),
+    }
 
 
 def _lettered(doses: tuple[PlannedDose, ...]) -> dict[str, tuple[str, Limit]]:

@@ -84,6 +84,11 @@ def paired_regions() -> dict[str, tuple[str, ...]]:
     }
 
 
+def pair_of(region: str) -> str:
+    """Return the paired organ that a region is a side of, ``kidneys`` of ``left-kidney``; the region if it is none."""
+    return next((pair for pair, sides in paired_regions().items() if region in sides), region)
+
+
 def reference_mass_g(name: str, *, sex: Literal["male", "female"]) -> Constant | None:
     """Return the mass of a canonical region in the reference adult, ``None`` if there is none."""
     masses = load_yaml("regions.yaml")["masses"]

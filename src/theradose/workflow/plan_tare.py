@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from theradose.model.finding import Finding
 from theradose.model.grid import DensityMap, Grid, Volume
 from theradose.model.region import RegionVoxels, Segmentation
 from theradose.nuclides import load_nuclide
-from theradose.plan.inputs.tare import ImageInput, TareInput
+from theradose.plan.inputs.tare import ImageInput, TareInput, VerificationInput
 from theradose.plan.tare.request import TareImage, TareRequest
 from theradose.plan.tare.verification import BREMSSTRAHLUNG
 from theradose.quantify.activity import to_activity_map
@@ -32,6 +33,7 @@ from theradose.workflow.timepoints import placed
 ReadValues = Callable[[TareInput, ImageInput, Path], tuple[Volume, tuple[Finding, ...]]]
 
 _WHOLE = "liver"
+_FIRST_ZONE = timedelta(hours=14)
 
 
 def tare_request(inputs: TareInput, folder: Path) -> TareRequest:
@@ -49,10 +51,26 @@ def tare_request(inputs: TareInput, folder: Path) -> TareRequest:
     TheradoseError
         In one sentence, for a file that is missing or cannot be read.
     """
+    _check_moment(inputs.verification)
     scout = None if inputs.scout is None else _image(inputs, inputs.scout, folder, "scout", _scout_values)
     treated = None if inputs.verification is None else inputs.verification.image
     delivered = None if treated is None else _image(inputs, treated, folder, "verification", _treatment_values)
     return TareRequest(inputs, scout, delivered)
+
+
+def _check_moment(verification: VerificationInput | None) -> None:
+    """Refuse a treatment in the future; a time without zone counts in the zone where the day begins first."""
+    if verification is None or verification.administered_at is None:
+        return
+    earliest = verification.administered_at
+    if earliest.tzinfo is None:
+        earliest = earliest.replace(tzinfo=UTC) - _FIRST_ZONE
+    if earliest > datetime.now(UTC):
+        raise PlanError(
+            f"The verification says that the treatment was on {verification.administered_at:%Y-%m-%d %H:%M}, which is "
+            "still to come: correct 'administered_at'.",
+            code="tare-verification",
+        )
 
 
 def _image(inputs: TareInput, stated: ImageInput, folder: Path, where: str, values_of: ReadValues) -> TareImage:
@@ -69,6 +87,7 @@ def _image(inputs: TareInput, stated: ImageInput, folder: Path, where: str, valu
                 drawn, noticed = _segmentation(stated, folder, item.outline, values.grid)
                 own, region_findings = _Regions(drawn), (*region_findings, *noticed)
             territories[item.name] = own.union(item.regions or (item.name,))
+        found = (*findings, *density_findings, *region_findings)
         return TareImage(
             values,
             density,
@@ -76,11 +95,17 @@ def _image(inputs: TareInput, stated: ImageInput, folder: Path, where: str, valu
             territories or {_WHOLE: liver},
             {name: regions.voxels(name) for name in stated.tumours},
             regions.union(stated.lungs) if stated.lungs else None,
-            tuple(placed((*findings, *density_findings, *region_findings), where)),
+            tuple(replace(item, message=_of_plan(item.message, where)) for item in placed(found, where)),
         )
     except TheradoseError as error:
         # The sentence is the layer's own; only the place is added.
-        raise type(error)(f"In '{where}': {error}", code=error.code) from None
+        raise type(error)(f"In '{where}': {_of_plan(str(error), where)}", code=error.code) from None
+
+
+def _of_plan(sentence: str, where: str) -> str:
+    """Return a sentence of the image reader, which speaks of the files of a study, for the image of a plan."""
+    place = f"the image of the plan ('{where}{'.image' if where == 'verification' else ''}')"
+    return sentence.replace("the time point", place)
 
 
 def _density(stated: ImageInput, folder: Path, grid: Grid) -> tuple[DensityMap, tuple[Finding, ...]]:
@@ -167,4 +192,6 @@ def _treatment_values(inputs: TareInput, stated: ImageInput, path: Path) -> tupl
         calibration=None,
     )
     decayed = math.exp(nuclide.decay_constant_per_h * activity.t_h)
+    # What is not known of the calibration is 'u_activity', which every dose of the plan says for itself.
+    noticed = tuple(finding for finding in noticed if finding.code != "calibration-u-not-stated")
     return Volume(activity.data * decayed, activity.grid), (*findings, *noticed)

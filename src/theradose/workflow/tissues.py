@@ -10,7 +10,7 @@ from theradose.errors import PhysicsError, StudyError
 from theradose.model.finding import Finding
 from theradose.model.study import RegionBiology
 from theradose.nuclides import Constant
-from theradose.spatial.naming import paired_regions
+from theradose.spatial.naming import pair_of
 from theradose.workflow.case import Case
 
 
@@ -54,7 +54,7 @@ def unused_findings(case: Case, names: Sequence[str]) -> tuple[Finding, ...]:
 
 
 def _keys(name: str) -> tuple[str, ...]:
-    return (name, *(both for both, sides in paired_regions().items() if name in sides))
+    return tuple(dict.fromkeys((name, pair_of(name))))
 
 
 def _stated_tissue(name: str, stated: RegionBiology) -> Tissue | None:

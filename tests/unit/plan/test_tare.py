@@ -354,7 +354,7 @@ class TestVerification:
                        "activities": {"tumour": "1 GBq", "normal": "1.2 GBq"}}})  # fmt: skip
         row = result.details["verification"][0]
         assert row["delivered_gy"]["value"] == pytest.approx(49.67 * 1000 / 250)
-        assert row["planned_gy"]["value"] == pytest.approx(205 * 2400 / result.activity_mbq.value)
+        assert row["planned_gy"]["value"] == pytest.approx(205 * 2400 / plan().activity_mbq.value)
 
     def test_the_residual_was_not_administered(self):
         """Planned for 205 Gy at 10 % residual: nine tenths of the prepared activity, given, are the plan."""

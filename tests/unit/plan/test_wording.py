@@ -9,6 +9,7 @@ from theradose.plan.wording import (
     activity_words,
     ends_words,
     interval_words,
+    source_words,
     stated_words,
     subject_words,
     with_interval,
@@ -65,3 +66,10 @@ def test_activities_are_in_gbq_and_subjects_in_one_line():
     assert (activity_words(7400.0), activity_number(10_070.4), activity_number(None)) == ("7.4 GBq", "10.07", "—")
     assert subject_words("177Lu-DOTATATE", "P1", "cycle 2") == "177Lu-DOTATATE · patient P1 · cycle 2"
     assert subject_words(None, None) == ""
+
+
+def test_sources_are_words():
+    names = ["trend:lesions", "fit:left-kidney@2", "dose-constant:blood", "haematocrit"]
+    assert source_words(names) == (
+        "dose constant of blood, fit of left kidney in cycle 2, haematocrit, trend of lesions"
+    )

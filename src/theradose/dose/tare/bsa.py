@@ -14,6 +14,7 @@ from theradose.data import load_yaml
 from theradose.dose.tare.products import SETTINGS
 from theradose.errors import PhysicsError
 from theradose.nuclides import Constant
+from theradose.numbers import format_given_percent
 from theradose.units import MBQ_PER_GBQ
 
 _CM_PER_M = 100.0
@@ -78,8 +79,11 @@ def bsa_activity(*, height_cm: float, weight_kg: float, tumour_fraction: float, 
     """
     for name, value in (("tumour involvement", tumour_fraction), ("lung shunt", shunt)):
         if not 0 <= value <= 1:
-            raise PhysicsError(f"A {name} of {value:g} is not possible: it is a fraction from 0 to 1, as 10 %.",
-                               code="fraction-invalid")  # fmt: skip
+            raise PhysicsError(
+                f"A {name} of {format_given_percent(value)} is not possible: it is from 0 to 100 %, written as 7 % or "
+                "0.07.",
+                code="fraction-invalid",
+            )
     surface = body_surface_area_m2(height_cm=height_cm, weight_kg=weight_kg)
     reductions = load_yaml(SETTINGS)["bsa"]["shunt-reductions"]["value"]
     factor = next((kept for least, kept in reversed(reductions) if shunt >= least), 1.0)

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from theradose.errors import PhysicsError
+from theradose.numbers import format_given_percent
 from theradose.uncertainty import Uncertain
 
 CERTAIN_ZERO = Uncertain(0.0)
@@ -193,6 +194,7 @@ def check_fraction(fraction: Uncertain, name: str) -> None:
     """Refuse a fraction outside 0 to below 1, as ``fraction-invalid``."""
     if not 0 <= fraction.value < 1:
         raise PhysicsError(
-            f"A {name} of {fraction.value:g} is not possible: it is a fraction from 0 to below 1, as 6 %.",
+            f"A {name} of {format_given_percent(fraction.value)} is not possible: it is from 0 to below 100 %, written "
+            "as 7 % or 0.07.",
             code="fraction-invalid",
         )

@@ -45,6 +45,8 @@ class Microspheres:
         Energy per activity in complete decay, J/GBq, by name; ``label`` first, ``ddep`` last.
     activity_per_sphere_bq : tuple of float
         Lowest and highest activity of a sphere.
+    sphere_source : str
+        Where that is from.
     """
 
     key: str
@@ -54,6 +56,7 @@ class Microspheres:
     therapy: str
     conversions: Mapping[str, Constant]
     activity_per_sphere_bq: tuple[float, float]
+    sphere_source: str
 
     def conversion(self, name: str) -> Constant:
         """Return a conversion by its name.
@@ -146,7 +149,8 @@ def _product(key: str, record: Mapping[str, Any]) -> Microspheres:
         for name, item in record["conversions"].items()
     }
     conversions[DDEP] = energy_of_complete_decay(record["nuclide"])
-    lowest, highest = record["facts"]["activity-per-sphere"]["value"]
+    sphere = record["facts"]["activity-per-sphere"]
+    lowest, highest = sphere["value"]
     return Microspheres(
         key=key,
         title=record["title"],
@@ -155,6 +159,7 @@ def _product(key: str, record: Mapping[str, Any]) -> Microspheres:
         therapy=record["therapy"],
         conversions=MappingProxyType(conversions),
         activity_per_sphere_bq=(float(lowest), float(highest)),
+        sphere_source=sphere["source"],
     )
 
 

@@ -20,7 +20,7 @@ from theradose.model.cycles import CyclesChoice, Trend
 from theradose.model.region import RegionKind
 from theradose.numbers import format_given_percent
 from theradose.plan.cycles.cycle import Cycle
-from theradose.spatial.naming import paired_regions
+from theradose.spatial.naming import pair_of
 from theradose.uncertainty import Uncertain
 
 BETWEEN = "between-cycles"
@@ -90,7 +90,7 @@ class Course:
         return value
 
     def _trend(self, region: str) -> tuple[str, Trend] | None:
-        keys = (region, *(pair for pair, sides in paired_regions().items() if region in sides))
+        keys = (region, pair_of(region))
         if region in self.lesions:
             keys = (region, LESIONS)
         for key in keys:

@@ -27,7 +27,8 @@ from theradose.model.finding import Finding
 from theradose.model.region import RegionKind
 from theradose.plan.cycles.between_cycles import BETWEEN, Course
 from theradose.plan.cycles.cycle import Cycle, CycleDose
-from theradose.spatial.naming import paired_regions
+from theradose.plan.wording import activity_words
+from theradose.spatial.naming import pair_of, paired_regions
 from theradose.uncertainty import Uncertain, combine
 
 _CYCLE = "@"
@@ -149,7 +150,7 @@ def build_ledger(cycles: Sequence[Cycle], *, course: Course, absent: Mapping[str
         for region in regions:
             if region in doses or any(side in cycle.doses for side in paired_regions().get(region, ())):
                 continue
-            if (pair := _pair_of(region)) in cycle.doses and not _is_absent(region, cycle.number, absent):
+            if (pair := pair_of(region)) in cycle.doses and not _is_absent(region, cycle.number, absent):
                 doses[region] = _side(region, cycle, cycle.doses[pair])
             elif (source := _carried_from(region, cycle, named, absent)) is not None:
                 doses[region] = _carried(region, cycle, source, course)
@@ -234,10 +235,6 @@ def _carried_from(region: str, cycle: Cycle, cycles: Sequence[Cycle], absent: Ma
     return min(held, key=lambda other: (abs(other.number - cycle.number), other.number))
 
 
-def _pair_of(region: str) -> str:
-    return next((pair for pair, sides in paired_regions().items() if region in sides), "")
-
-
 def _side(region: str, cycle: Cycle, pair: CycleDose) -> CycleDose:
     """Return the dose of a side in a cycle in which the pair was measured as one: that of the pair, as assumed."""
     source = f"side-of-pair:{region}{_CYCLE}{cycle.number}"
@@ -274,7 +271,7 @@ def _without_dosimetry(cycles: Sequence[Cycle]) -> Iterator[Finding]:
                 "cycle-without-dosimetry",
                 "warning",
                 f"Cycle {cycle.number} has no dosimetry: its doses are assumed from its activity of "
-                f"{cycle.activity_mbq:.4g} MBq and the nearest measured cycle.",
+                f"{activity_words(cycle.activity_mbq)} and the nearest measured cycle.",
             )
 
 

@@ -18,6 +18,7 @@ from theradose.plan.cycles.ledger import Ledger
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.limits import parts_of
 from theradose.plan.reference_ranges import MARROW_METHODS, RED_MARROW, plausibility_findings
+from theradose.plan.wording import activity_words
 from theradose.spatial.naming import paired_regions
 from theradose.units import MBQ_PER_GBQ
 
@@ -80,7 +81,7 @@ def activity_findings(activity_mbq: float | None, *, style: str) -> tuple[Findin
         Finding(
             "activity-outside-trial",
             "warning",
-            f"The activity of {activity_mbq / MBQ_PER_GBQ:.3g} GBq is outside the {ends[0]} to {ends[1]} GBq that the "
+            f"The activity of {activity_words(activity_mbq)} is outside the {ends[0]} to {ends[1]} GBq that the "
             "trial gave in a cycle: check the units of activities and doses.",
         ),
     )

@@ -29,8 +29,10 @@ from theradose.plan.planners import planners
 from theradose.plan.probability import probability_above
 from theradose.plan.prrt.checks import activity_findings, history_findings, partner_findings, unused_findings
 from theradose.plan.prrt.label import LabelRule, label_rule
+from theradose.plan.prrt.outcome import Outcome
 from theradose.plan.prrt.styles import default_limits
-from theradose.plan.prrt.text import Outcome, describe
+from theradose.plan.prrt.text import describe
+from theradose.plan.wording import activity_words
 from theradose.uncertainty import Uncertain
 
 
@@ -139,7 +141,7 @@ def _plan_activity(
     if activity is None:
         more.append(_reached(binding, alpha))
     elif label.most_mbq is not None and activity.value > label.most_mbq:
-        more.append(_capped(activity.value, label))
+        more.append(_capped(activity.value, label.most_mbq, label.cap))
         activity = Uncertain(label.most_mbq)
     counted_mbq = fixed if fixed is not None else inputs.activity or label.activity_mbq or 0.0
     return Outcome(
@@ -252,9 +254,9 @@ def _reached(binding: Accumulation, alpha: float | None) -> Finding:
     )
 
 
-def _capped(activity_mbq: float, label: LabelRule) -> Finding:
+def _capped(activity_mbq: float, most_mbq: float, cap: str | None) -> Finding:
     return Finding(
         "activity-capped",
         "info",
-        f"The limits leave {activity_mbq:.4g} MBq, but 'cap: {label.cap}' allows {label.most_mbq:.4g} MBq.",
+        f"The limits leave {activity_words(activity_mbq)}, but 'cap: {cap}' allows {activity_words(most_mbq)}.",
     )

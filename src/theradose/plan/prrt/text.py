@@ -8,13 +8,8 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 from theradose.biology.tissue import default_tissue
 from theradose.data import load_yaml
-from theradose.model.document import pair_document
 from theradose.model.finding import Finding
 from theradose.model.plan import Formula, Plan, PlanInput, PlannedDose, PlanTable
 from theradose.nuclides import Constant
@@ -27,65 +22,20 @@ from theradose.numbers import (
     format_percent,
     words,
 )
-from theradose.plan.cycles.accumulation import Accumulation
 from theradose.plan.cycles.between_cycles import Course, Spread
 from theradose.plan.cycles.cycle import CycleDose
-from theradose.plan.cycles.document import ledger_result
 from theradose.plan.cycles.ledger import Ledger
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.prrt.checks import trial_findings
+from theradose.plan.prrt.document import plan_details
 from theradose.plan.prrt.label import LabelRule, plan_level
+from theradose.plan.prrt.outcome import Outcome
 from theradose.plan.therapies import require_therapy
 from theradose.plan.wording import activity_number, activity_words, subject_words, with_interval, with_u
-from theradose.uncertainty import Uncertain
 from theradose.units import MBQ_PER_GBQ
 
 _MARK = " *"
 _TITLE = "Next cycle under cumulative dose limits"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
-    """What the planner found.
-
-    Attributes
-    ----------
-    over : tuple of Accumulation
-        Every limit for every region, over the cycles that the activity is planned for.
-    coming : int
-        Number of those cycles.
-    binding : Accumulation
-        The one that is reached first by the best estimate.
-    activity_mbq : Uncertain or None
-        Of the next cycle; ``None`` where no further cycle fits.
-    best_mbq : Uncertain
-        Activity of each coming cycle at which the best estimate reaches the first limit.
-    accepted_mbq : float or None
-        The same at the accepted probability.
-    next_best_mbq, next_accepted_mbq : Uncertain, float or None
-        The largest activity of the next cycle if it is the last.
-    p_any : float or None
-        Bound of the probability that any region exceeds a limit after the planned cycles.
-    counted_mbq : float
-        Activity for which the possible cycles are counted, 0 if none is known.
-    possible : mapping of str to int
-        Further cycles of that activity: ``best``, ``with_tolerance``, ``accepted``.
-    findings : tuple of Finding
-        What limits the plan.
-    """
-
-    over: tuple[Accumulation, ...]
-    coming: int
-    binding: Accumulation
-    activity_mbq: Uncertain | None
-    best_mbq: Uncertain
-    accepted_mbq: float | None
-    next_best_mbq: Uncertain
-    next_accepted_mbq: float | None
-    p_any: float | None
-    counted_mbq: float
-    possible: Mapping[str, int]
-    findings: tuple[Finding, ...]
 
 
 def describe(
@@ -108,7 +58,7 @@ def describe(
     return Plan(
         planner="prrt",
         title=_TITLE,
-        summary=_summary(inputs, ledger, planned),
+        summary=_summary(ledger, planned),
         activity_mbq=activity,
         doses=doses,
         formulas=_formulas(planned),
@@ -116,7 +66,7 @@ def describe(
         inputs=_inputs(inputs, ledger),
         findings=(*findings, *above, *trial_findings(doses, style=inputs.style)),
         tables=(_cycle_table(ledger), _sum_table(ledger), _left_table(planned)),
-        details=_details(inputs, ledger, course, planned, label),
+        details=plan_details(inputs, ledger, course, planned, label),
         subject=subject_words(
             None if inputs.therapy is None else require_therapy(inputs.therapy).title,
             inputs.patient.id,
@@ -128,7 +78,7 @@ def describe(
     )
 
 
-def _summary(inputs: PrrtInput, ledger: Ledger, planned: Outcome) -> str:
+def _summary(ledger: Ledger, planned: Outcome) -> str:
     limit = planned.binding.limit
     quantity = "" if limit.quantity == "absorbed-dose" else f" {limit.quantity}"
     first = f"the {words(planned.binding.region)} ({limit.name}, {limit.value_gy:g} Gy{quantity})"
@@ -292,32 +242,3 @@ def _left_table(planned: Outcome) -> PlanTable:
 
 def _count(planned: Outcome, way: str) -> str:
     return str(planned.possible[way]) if way in planned.possible else UNKNOWN
-
-
-def _details(inputs: PrrtInput, ledger: Ledger, course: Course, planned: Outcome, label: LabelRule) -> dict[str, Any]:
-    activity = planned.activity_mbq
-    return {
-        "style": inputs.style,
-        "next_cycle": ledger.next_number,
-        "cycles_planned": planned.coming,
-        "binding": {"region": planned.binding.region, "limit": planned.binding.limit.name},
-        "best_activity_mbq": pair_document(planned.best_mbq),
-        "accepted_probability": inputs.accepted_probability,
-        "accepted_activity_mbq": planned.accepted_mbq,
-        "p_any": planned.p_any,
-        "maximum_next": {"best_mbq": pair_document(planned.next_best_mbq), "accepted_mbq": planned.next_accepted_mbq},
-        "cycles_possible": {"activity_mbq": planned.counted_mbq or None, **planned.possible},
-        "dose_per_activity_gy_gbq": {item.region: pair_document(item.coming[0] * MBQ_PER_GBQ) for item in planned.over},
-        "spread_between_cycles": {
-            item.region: {"relative_u": spread.relative_u, "source": spread.source, "status": spread.status}
-            for item in planned.over
-            for spread in (course.spread_of(item.region),)
-        },
-        "label": {
-            "activity_mbq": label.activity_mbq,
-            "relative_deviation": None
-            if activity is None or label.activity_mbq is None
-            else activity.value / label.activity_mbq - 1,
-        },
-        "cycles": ledger_result(ledger).model_dump(mode="json"),
-    }

@@ -24,7 +24,7 @@ from theradose.numbers import format_given_percent, format_number, format_percen
 from theradose.plan.article56 import required_level
 from theradose.plan.body import check_body
 from theradose.plan.inputs.dtc import DtcInput
-from theradose.plan.limits import limit_named, stated_limit
+from theradose.plan.limits import input_limit, limit_named
 from theradose.plan.planners import planners
 from theradose.plan.probability import compare_with_limit, upper_factor
 from theradose.plan.radioiodine.blood import BLOOD, DtcRequest, blood_of
@@ -149,7 +149,7 @@ def _implausible(per_gbq: Mapping[str, float]) -> tuple[Finding, ...]:
 def _limit(given: DtcInput) -> Limit:
     if given.blood_limit is None:
         return limit_named(_LIMIT)
-    return stated_limit(organ=BLOOD, kind="limit", value_gy=given.blood_limit, span="administration", therapy=_THERAPY)
+    return input_limit(organ=BLOOD, kind="limit", value_gy=given.blood_limit, span="administration", therapy=_THERAPY)
 
 
 def _within(even: Uncertain, given: DtcInput) -> tuple[Uncertain, tuple[Finding, ...]]:

@@ -20,7 +20,7 @@ from theradose.numbers import format_number
 from theradose.plan.article56 import required_level
 from theradose.plan.body import check_body
 from theradose.plan.inputs.mibg import MibgInput
-from theradose.plan.limits import limit_named, stated_limit
+from theradose.plan.limits import input_limit, limit_named
 from theradose.plan.planners import planners
 from theradose.plan.probability import compare_with_limit
 from theradose.plan.radioiodine.residence import (
@@ -140,7 +140,7 @@ def _limit(given: MibgInput) -> Limit:
     if given.stem_cell_support is not None:
         return limit_named(_LIMITS[given.stem_cell_support])
     assert given.total_dose is not None
-    return stated_limit(organ=WHOLE_BODY, kind="limit", value_gy=given.total_dose, span="course", therapy=_THERAPY)
+    return input_limit(organ=WHOLE_BODY, kind="limit", value_gy=given.total_dose, span="course", therapy=_THERAPY)
 
 
 def _goal_inputs(given: MibgInput) -> tuple[PlanInput, ...]:

@@ -28,7 +28,7 @@ from theradose.nuclides import load_nuclide
 from theradose.numbers import format_given, format_number
 from theradose.plan.article56 import required_level
 from theradose.plan.inputs.thyroid import ThyroidInput
-from theradose.plan.limits import limit_named, limits_for, stated_limit
+from theradose.plan.limits import input_limit, limit_named, limits_for
 from theradose.plan.planners import planners
 from theradose.plan.probability import compare_with_limit
 from theradose.plan.radioiodine.uptake import ThyroidRequest, uptake_of
@@ -158,7 +158,7 @@ def _target(given: ThyroidInput) -> tuple[Limit | None, tuple[Finding, ...]]:
     """Return the target; of a disease alone the middle of its range."""
     target = None
     if given.target_dose is not None:
-        target = stated_limit(
+        target = input_limit(
             organ=THYROID, kind="target", value_gy=given.target_dose, span="administration", therapy=_THERAPY
         )
     if given.disease is None:

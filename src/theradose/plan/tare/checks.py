@@ -7,17 +7,21 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from theradose.model.finding import Finding, Severity
+from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.plan import PlannedDose
+from theradose.numbers import format_number, words
 from theradose.plan.inputs.tare import TareInput
 from theradose.plan.probability import compare_with_limit
 from theradose.plan.tare.limits import PERFUSED, region_of
 from theradose.plan.tare.regions import RegionOfPlan
 from theradose.uncertainty import Uncertain
+
+# An activity planned for a limit gives it but for the last digits.
+_ABOVE = 1 + 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +87,7 @@ def planned_doses(
 ) -> tuple[PlannedDose, ...]:
     """Return each region beside all its limits, and beside the lowest of its targets.
 
-    Targets of a perfused volume as a whole are for plans that see one compartment; in others they stand in the table.
+    Targets of a perfused volume as a whole are for plans that see one compartment; else they are in the JSON document.
 
     References
     ----------
@@ -91,29 +95,85 @@ def planned_doses(
     """
     doses = []
     for region in regions:
-        own = sorted((check.limit for check in checks if check.region is region), key=lambda limit: limit.value_gy)
+        own = merged(check.limit for check in checks if check.region is region)
         limits = [limit for limit in own if limit.kind == "limit"]
         targets = [limit for limit in own if limit.kind == "target" and (one_compartment or limit.organ != PERFUSED)]
         compared: list[Limit | None] = [*limits, *targets[:1]] or [None]
         doses += [
-            compare_with_limit(target=region.label, dose_gy=region.dose_gy, limit=limit, basis="") for limit in compared
+            compare_with_limit(target=region.label, dose_gy=region.dose_gy, limit=limit, basis=region.basis)
+            for limit in compared
         ]
     return tuple(doses)
 
 
-def limit_findings(checks: Sequence[LimitCheck], total_mbq: float) -> tuple[Finding, ...]:
-    """Return the activity that all limits allow, and where sources differ on one region."""
-    findings = []
+def merged(limits: Iterable[Limit]) -> list[Limit]:
+    """Return limits by rising dose; those that ask for the same by other sources are one with all their sources.
+
+    References
+    ----------
+    [deWit2023]_, [Weber2022]_
+    """
+    groups: dict[tuple[object, ...], list[Limit]] = {}
+    for limit in sorted(limits, key=lambda limit: limit.value_gy):
+        alike = (limit.kind, limit.quantity, limit.value_gy, limit.range_gy, limit.u_gy, limit.span, limit.origin)
+        groups.setdefault((*alike, limit.status), []).append(limit)
+    return [_together(group) for group in groups.values()]
+
+
+def _together(group: Sequence[Limit]) -> Limit:
+    """Return one limit for several that differ in where they come from only."""
+    conditions = dict.fromkeys(limit.condition for limit in group if limit.condition)
+    sources = dict.fromkeys(limit.source for limit in group)
+    return group[0].model_copy(update={"condition": "; ".join(conditions), "source": "; ".join(sources)})
+
+
+def exceeded_at(checks: Sequence[LimitCheck], activity_mbq: float) -> tuple[LimitCheck, ...]:
+    """Return the limits above which a whole activity is, in the proportions of the plan; each region once.
+
+    References
+    ----------
+    [deWit2023]_, [Weber2022]_
+    """
+    bounded = [check for check in checks if check.is_limit and check.activity_mbq is not None]
+    above = [check for check in bounded if check.activity_mbq and activity_mbq > check.activity_mbq.value * _ABOVE]
+    lowest = {check.region: check for check in sorted(above, key=lambda check: -check.limit.value_gy)}
+    return tuple(lowest.values())
+
+
+def binding_findings(checks: Sequence[LimitCheck], total_mbq: float) -> tuple[Finding, ...]:
+    """Return the activity at which the first limit is reached.
+
+    References
+    ----------
+    [deWit2023]_, [Weber2022]_
+    """
     binding = binding_limit(checks)
-    if binding is not None and binding.activity_mbq is not None:
-        largest = binding.activity_mbq.value
-        message = (
-            f"The limits allow at most {largest:.4g} MBq in the proportions of this plan; what binds is "
-            f"{binding.limit.value_gy:g} Gy to {binding.region.label} ({binding.limit.source}: "
-            f"{binding.limit.condition})."
-        )
-        severity: Severity = "warning" if total_mbq > largest else "info"
-        findings.append(Finding("tare-limit-binds", severity, message, binding.region.label))
+    if binding is None or binding.activity_mbq is None:
+        return ()
+    largest = binding.activity_mbq.value
+    first = (
+        f"the first limit, {binding.limit.value_gy:g} Gy to {words(binding.region.label)} ({_origin(binding.limit)}), "
+        f"is reached at {format_number(largest, digits=4)} MBq in the proportions of this "
+        "plan."
+    )
+    if total_mbq > largest * _ABOVE:
+        message = f"The activity is above a limit: {first}"
+        return (Finding("tare-limit-binds", "warning", message, binding.region.label),)
+    return (Finding("tare-limit-binds", "info", f"{first[0].upper()}{first[1:]}", binding.region.label),)
+
+
+def _origin(limit: Limit) -> str:
+    return ": ".join(filter(None, (limit.source, limit.condition)))
+
+
+def differing_limits(checks: Sequence[LimitCheck]) -> tuple[Finding, ...]:
+    """Return where sources differ on one region.
+
+    References
+    ----------
+    [deWit2023]_, [Weber2022]_
+    """
+    findings = []
     for region in dict.fromkeys(check.region for check in checks if check.is_limit):
         values = sorted({check.limit.value_gy for check in checks if check.is_limit and check.region is region})
         if len(values) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from theradose.model.document import pair_document
-from theradose.plan.tare.checks import binding_limit
+from theradose.plan.tare.checks import binding_limit, exceeded_at
 from theradose.plan.tare.outcome import Outcome
 
 
@@ -49,11 +49,25 @@ def plan_details(found: Outcome) -> dict[str, object]:
             "activity_mbq": pair_document(binding.activity_mbq),
         },
         "alternatives": [
-            {"method": other.method, "conversion": other.conversion, "activity_mbq": pair_document(other.activity_mbq)}
+            {
+                "method": other.method,
+                "conversion": other.conversion,
+                "activity_mbq": pair_document(other.activity_mbq),
+                "above_limits": [check.limit.name for check in exceeded_at(found.checks, other.activity_mbq.value)],
+            }
             for other in found.alternatives
         ],
         "mean_gy": {region.label: region.dose_gy.value for region in found.regions},
         "dvh": [item.to_json() for item in found.voxels],
+        "administered": None
+        if found.judgement is None
+        else {
+            "kind": found.judgement.kind,
+            "administered_mbq": pair_document(found.judgement.administered_mbq),
+            "planned_mbq": found.judgement.planned_mbq,
+            "deviation": found.judgement.deviation.relative,
+            "within_tolerance": found.judgement.deviation.within,
+        },
         "verification": [
             {
                 "compartment": item.label,
@@ -61,7 +75,7 @@ def plan_details(found: Outcome) -> dict[str, object]:
                 "delivered_gy": pair_document(item.delivered_gy),
                 "dvh": None if item.voxels is None else item.voxels.to_json(),
             }
-            for item in found.delivered
+            for item in (() if found.judgement is None else found.judgement.delivered)
         ],
         "spheres_million": found.spheres.number_of_spheres_million(activity_mbq=found.total_mbq.value),
     }

@@ -14,11 +14,11 @@ from theradose.dose.tare.products import Microspheres
 from theradose.model.finding import Finding
 from theradose.plan.tare.checks import LimitCheck
 from theradose.plan.tare.images import CompartmentVoxels
+from theradose.plan.tare.judgement import Judgement
 from theradose.plan.tare.limits import PERFUSED
 from theradose.plan.tare.prescription import Alternative
 from theradose.plan.tare.regions import LungMass, RegionOfPlan
 from theradose.plan.tare.request import TareRequest
-from theradose.plan.tare.verification import Delivered
 from theradose.plan.tare.volumes import PlannedVolume
 from theradose.uncertainty import Uncertain
 
@@ -46,13 +46,15 @@ class Outcome:
     lungs : LungMass
         Mass of the lungs.
     checks : tuple of LimitCheck
-        Each limit and target beside each region that it is for.
+        Each limit and target beside each planned region that it is for.
+    judged : tuple of LimitCheck
+        The same beside what was delivered; empty without a verification.
     alternatives : tuple of Alternative
         The chosen method first.
     voxels : tuple of CompartmentVoxels
         On the scout image.
-    delivered : tuple of Delivered
-        By the verification.
+    judgement : Judgement or None
+        What was delivered beside the plan; ``None`` without a verification.
     findings : tuple of Finding
         What limits the plan.
     """
@@ -66,9 +68,10 @@ class Outcome:
     regions: tuple[RegionOfPlan, ...]
     lungs: LungMass
     checks: tuple[LimitCheck, ...]
+    judged: tuple[LimitCheck, ...]
     alternatives: tuple[Alternative, ...]
     voxels: tuple[CompartmentVoxels, ...]
-    delivered: tuple[Delivered, ...]
+    judgement: Judgement | None
     findings: tuple[Finding, ...]
 
     @property

@@ -20,8 +20,9 @@ from theradose.model.plan import Plan
 from theradose.nuclides import Constant, load_nuclide
 from theradose.numbers import format_percent
 from theradose.plan.planners import planners
-from theradose.plan.tare.checks import check_limits, limit_findings
+from theradose.plan.tare.checks import LimitCheck, binding_findings, check_limits, differing_limits
 from theradose.plan.tare.images import scout_doses
+from theradose.plan.tare.judgement import judge
 from theradose.plan.tare.limits import tare_limits
 from theradose.plan.tare.outcome import Outcome
 from theradose.plan.tare.prescription import alternatives, as_given, chosen_method, prescribe
@@ -88,20 +89,28 @@ def plan_tare(request: TareRequest) -> Plan:
         spheres=spheres,
         conversion_j_per_gbq=conversion.value,
     )
+    net_mbq = sum(given[planned.volume.name].value * (1 - planned.volume.residual.value) for planned in volumes)
     delivered, verification_findings = verify(
         request=request,
         volumes=volumes,
-        planned_gy={region.label: region.dose_gy for region in regions},
-        planned_net_mbq=sum(
-            given[planned.volume.name].value * (1 - planned.volume.residual.value) for planned in volumes
-        ),
+        regions=regions,
+        planned_net_mbq=net_mbq,
+        lung_mass_g=lungs.mass_g,
         spheres=spheres,
         conversion=conversion,
     )
+    judgement = judge(request=request, volumes=volumes, planned=regions, delivered=delivered, planned_net_mbq=net_mbq)
+    judged: tuple[LimitCheck, ...] = ()
+    if judgement is not None:
+        judged, not_compared = check_limits(
+            inputs=inputs, limits=limits, regions=judgement.regions, total_mbq=judgement.administered_mbq.value
+        )
+        noticed += judgement.findings
     others = alternatives(request=request, volumes=volumes, spheres=spheres, method=method)
     noticed += [
         *not_compared,
-        *limit_findings(checks, total.value),
+        *differing_limits(checks),
+        *(() if judgement is not None else binding_findings(checks, total.value)),
         *_conversion_findings(spheres, constant, inputs.conversion),
         *_method_findings(method),
         *voxel_findings,
@@ -118,9 +127,10 @@ def plan_tare(request: TareRequest) -> Plan:
             regions=regions,
             lungs=lungs,
             checks=checks,
+            judged=judged,
             alternatives=others,
             voxels=voxels,
-            delivered=delivered,
+            judgement=judgement,
             findings=tuple(dict.fromkeys(noticed)),
         )
     )

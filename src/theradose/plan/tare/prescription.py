@@ -168,7 +168,8 @@ def alternatives(
     even = tuple(replace(planned, volume=planned.volume.as_one_compartment()) for planned in volumes)
     chosen = spheres.conversion(inputs.conversion)
     tried = [(method, inputs.conversion, volumes)]
-    if inputs.target is not None and method != "bsa":
+    aimed = inputs.target is not None or any(volume.target is not None for volume in inputs.perfused_volumes)
+    if aimed and method != "bsa":
         others = {name: item for name, item in spheres.conversions.items() if item.value != chosen.value}
         tried += [(method, name, volumes) for name in others]
         tried += [("mono", inputs.conversion, even)] if method != "mono" else []

@@ -8,7 +8,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,46 +18,61 @@ from theradose.dose.tare.voxel import VoxelCompartment, divide_territory, relati
 from theradose.errors import PlanError
 from theradose.model.finding import Finding
 from theradose.model.grid import Volume
-from theradose.model.plan import PlanTable
-from theradose.numbers import UNKNOWN, format_number, words
-from theradose.plan.inputs.tare import TareInput, VerificationInput
+from theradose.numbers import format_number
+from theradose.plan.inputs.tare import VerificationInput
 from theradose.plan.tare.images import CompartmentVoxels, coverage_findings, voxel_doses
+from theradose.plan.tare.limits import LUNGS, WHOLE_NORMAL
+from theradose.plan.tare.regions import RegionOfPlan, prefix_of
 from theradose.plan.tare.request import TareImage, TareRequest
 from theradose.plan.tare.volumes import NORMAL_LIVER, PlannedVolume
-from theradose.plan.wording import with_u
-from theradose.uncertainty import Uncertain
+from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
 
 BREMSSTRAHLUNG = "90Y-bremsstrahlung"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Delivered:
-    """What was delivered to a compartment.
+    """What was delivered to a compartment, or to a region that an image shows beside them.
 
     Attributes
     ----------
     label : str
-        Compartment.
+        Compartment, ``lungs`` or ``whole-normal-liver``.
+    volume : str
+        Perfused volume; empty for lungs and all normal liver.
+    is_tumour : bool
+        Whether it is tumour.
     planned_gy : Uncertain or None
         By the plan, at the activity that was given; ``None`` for what is no compartment of the plan.
-    delivered_gy : Uncertain
-        By the image.
+    energy_gy_g : Uncertain
+        Dose times mass, by the verification.
+    mass_g : Uncertain
+        Mass.
     voxels : CompartmentVoxels or None
         Histogram; ``None`` without an image.
     """
 
     label: str
+    volume: str
+    is_tumour: bool
     planned_gy: Uncertain | None
-    delivered_gy: Uncertain
-    voxels: CompartmentVoxels | None
+    energy_gy_g: Uncertain
+    mass_g: Uncertain
+    voxels: CompartmentVoxels | None = None
+
+    @property
+    def delivered_gy(self) -> Uncertain:
+        """Mean dose."""
+        return self.energy_gy_g / self.mass_g
 
 
 def verify(
     *,
     request: TareRequest,
     volumes: Sequence[PlannedVolume],
-    planned_gy: Mapping[str, Uncertain],
+    regions: Sequence[RegionOfPlan],
     planned_net_mbq: float,
+    lung_mass_g: Uncertain,
     spheres: Microspheres,
     conversion: Uncertain,
 ) -> tuple[tuple[Delivered, ...], tuple[Finding, ...]]:
@@ -69,10 +84,12 @@ def verify(
         With the verification and, for an image, its values.
     volumes : sequence of PlannedVolume
         Of the plan.
-    planned_gy : mapping of str to Uncertain
-        Dose of each compartment at `planned_net_mbq`.
+    regions : sequence of RegionOfPlan
+        With their doses at `planned_net_mbq`.
     planned_net_mbq : float
         Whole planned activity without the residual.
+    lung_mass_g : Uncertain
+        Mass of both lungs.
     spheres : Microspheres
         Product.
     conversion : Uncertain
@@ -91,28 +108,11 @@ def verify(
     if stated is None:
         return (), ()
     scale = stated.administered / planned_net_mbq
-    expected = {label: dose * scale for label, dose in planned_gy.items()}
+    expected = {region.label: region.dose_gy * scale for region in regions}
     if stated.kind == "stated":
-        return _by_statement(stated, volumes, expected, conversion), ()
+        return _by_statement(stated, volumes, expected, lung_mass_g, conversion), ()
     _check_kind(stated, spheres)
-    return _by_image(request.inputs, request.delivered, volumes, expected, spheres, conversion)
-
-
-def verification_table(found: Sequence[Delivered], kind: str) -> PlanTable:
-    """Return planned and delivered doses side by side."""
-    rows = tuple(
-        (
-            words(item.label),
-            with_u(item.planned_gy, "Gy"),
-            with_u(item.delivered_gy, "Gy"),
-            format_number(item.delivered_gy.value / item.planned_gy.value)
-            if item.planned_gy and item.planned_gy.value
-            else UNKNOWN,
-        )
-        for item in found
-    )
-    title = f"Planned and delivered, {kind}"
-    return PlanTable(title, ("compartment", "planned at the given activity", "delivered", "ratio"), rows)
+    return _by_image(request, volumes, expected, spheres, conversion)
 
 
 def _check_kind(stated: VerificationInput, spheres: Microspheres) -> None:
@@ -128,14 +128,15 @@ def _by_statement(
     stated: VerificationInput,
     volumes: Sequence[PlannedVolume],
     expected: Mapping[str, Uncertain],
+    lung_mass_g: Uncertain,
     conversion: Uncertain,
 ) -> tuple[Delivered, ...]:
-    masses = {part.name: part.mass_g for planned in volumes for part in planned.volume.compartments}
-    unknown = sorted(stated.activities.keys() - masses.keys())
+    parts = {part.name: (planned.volume.name, part) for planned in volumes for part in planned.volume.compartments}
+    unknown = sorted(stated.activities.keys() - parts.keys() - {LUNGS})
     if unknown:
         raise PlanError(
             f"The verification names '{', '.join(unknown)}', which is no compartment: valid names are "
-            f"{', '.join(masses)}.",
+            f"{', '.join((*parts, LUNGS))}.",
             code="tare-verification",
         )
     total = sum(activity.value for activity in stated.activities.values())
@@ -145,48 +146,34 @@ def _by_statement(
             "correct one of the activities.",
             code="tare-activity-above-administered",
         )
-    return tuple(
-        Delivered(
-            label,
-            expected[label],
-            activity.from_source(f"activity:{label}") * conversion / masses[label],
-            None,
-        )
-        for label, activity in stated.activities.items()
-    )
+    found = []
+    for label, activity in stated.activities.items():
+        energy = activity.from_source(f"activity:{label}") * conversion
+        if label in parts:
+            volume, part = parts[label]
+            found.append(Delivered(label, volume, part.is_tumour, expected[label], energy, part.mass_g))
+        else:
+            found.append(Delivered(label, "", False, expected[label], energy, lung_mass_g))
+    return tuple(found)
 
 
 def _by_image(
-    inputs: TareInput,
-    image: TareImage | None,
+    request: TareRequest,
     volumes: Sequence[PlannedVolume],
     expected: Mapping[str, Uncertain],
     spheres: Microspheres,
     conversion: Uncertain,
 ) -> tuple[tuple[Delivered, ...], tuple[Finding, ...]]:
-    stated = inputs.verification
+    stated, image = request.inputs.verification, request.delivered
     if image is None or stated is None or stated.image is None:
         raise ValueError("a verification by image needs the image")
-    several = len(volumes) > 1
     findings = list(image.findings)
     administered = stated.administered
-    parts: list[VoxelCompartment] = []
-    for planned in volumes:
-        prefix = f"{planned.volume.name}: " if several else ""
-        normal = next((name.removeprefix(prefix) for name in planned.normal_names), NORMAL_LIVER)
-        divided = divide_territory(
-            counts=image.values,
-            density=image.density,
-            territory=image.territories[planned.volume.name],
-            tumours=image.tumours,
-            normal_name=normal,
-        )
-        parts += [
-            VoxelCompartment(prefix + part.name, part.is_tumour, part.voxels, part.volume_ml, part.mass_g, part.counts)
-            for part in divided
-        ]
+    parts = _parts(image, volumes, with_lungs=stated.kind != BREMSSTRAHLUNG)
+    sources = {"calibration:verification": stated.image.u_activity}
     if stated.kind == BREMSSTRAHLUNG:
         activity = _relative(image, volumes, administered)
+        sources[ADMINISTERED_ACTIVITY] = request.inputs.activity_meter_u
         message = (
             "A bremsstrahlung image of 90Y is no measurement of activity: it was scaled to the activity that was "
             "given, and the doses are qualitative."
@@ -195,18 +182,41 @@ def _by_image(
     else:
         activity = Volume(np.maximum(image.values.data, 0.0), image.values.grid)
         findings += _activity_findings(image.values, administered)
-    found, noticed = voxel_doses(activity, image, parts, spheres, conversion.value, "local")
-    u = {"calibration:verification": stated.image.u_activity}
-    delivered = [
-        Delivered(
-            voxels.label,
-            expected.get(voxels.label),
-            Uncertain.relative(voxels.mean_gy, {**u, f"mass:{voxels.label}": stated.image.u_mass}),
-            voxels,
-        )
-        for voxels in found
-    ]
+    voxels, noticed = voxel_doses(activity, image, [part for _, part in parts], spheres, conversion.value, "local")
+    delivered = []
+    for (volume, part), doses in zip(parts, voxels, strict=True):
+        mass = Uncertain.relative(part.mass_g, {f"mass:{part.name}": stated.image.u_mass})
+        energy = Uncertain.relative(doses.mean_gy * part.mass_g, sources)
+        delivered.append(Delivered(part.name, volume, part.is_tumour, expected.get(part.name), energy, mass, doses))
     return tuple(delivered), (*findings, *noticed, *coverage_findings(image))
+
+
+def _parts(
+    image: TareImage, volumes: Sequence[PlannedVolume], *, with_lungs: bool
+) -> list[tuple[str, VoxelCompartment]]:
+    """Return the compartments of the image with their perfused volumes, then all normal liver and the lungs."""
+    parts: list[tuple[str, VoxelCompartment]] = []
+    for planned in volumes:
+        prefix = prefix_of(planned, volumes)
+        normal = next((name.removeprefix(prefix) for name in planned.normal_names), NORMAL_LIVER)
+        divided = divide_territory(
+            counts=image.values,
+            density=image.density,
+            territory=image.territories[planned.volume.name],
+            tumours=image.tumours,
+            normal_name=normal,
+        )
+        parts += [(planned.volume.name, replace(part, name=prefix + part.name)) for part in divided]
+    others = {WHOLE_NORMAL: image.normal_liver}
+    if with_lungs and image.lungs is not None:
+        others[LUNGS] = image.lungs
+    voxel_ml = image.values.grid.voxel_volume_ml
+    return parts + [
+        ("", VoxelCompartment(name, False, voxels, voxels.voxel_count * voxel_ml, image.mass_g(voxels),
+                              voxels.sum_of(np.maximum(image.values.data, 0.0))))
+        for name, voxels in others.items()
+        if voxels.voxel_count > 0
+    ]  # fmt: skip
 
 
 def _relative(image: TareImage, volumes: Sequence[PlannedVolume], administered_mbq: float) -> Volume:
@@ -228,7 +238,8 @@ def _activity_findings(activity: Volume, administered_mbq: float) -> tuple[Findi
     if total <= administered_mbq * (1 + tolerance):
         return ()
     message = (
-        f"The image holds {total:.4g} MBq at the administration, more than the {administered_mbq:.4g} MBq given: check "
-        "the unit, the decay correction and the calibration of the image."
+        f"The image holds {format_number(total)} MBq at the administration, more than the "
+        f"{format_number(administered_mbq)} MBq given: check the unit, the decay correction and the calibration of "
+        "the image."
     )
     return (Finding("tare-activity-above-administered", "critical", message),)

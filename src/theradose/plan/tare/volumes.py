@@ -26,6 +26,7 @@ from theradose.model.finding import Finding
 from theradose.numbers import format_percent
 from theradose.plan.inputs.tare import CompartmentInput, PerfusedVolumeInput, TargetInput
 from theradose.plan.tare.limits import PERFUSED
+from theradose.plan.tare.masses import check_possible, liver_findings
 from theradose.plan.tare.request import TareRequest
 from theradose.uncertainty import Uncertain
 
@@ -72,7 +73,7 @@ def planned_volumes(request: TareRequest) -> tuple[tuple[PlannedVolume, ...], tu
     ------
     PlanError
         ``tare-reference`` without exactly one compartment that the ratios refer to; ``tare-liver-mass`` for tumours or
-        perfused volumes heavier than the liver.
+        perfused volumes heavier than the liver; ``tare-mass-impossible`` for a liver that cannot be.
 
     References
     ----------
@@ -100,8 +101,7 @@ def planned_volumes(request: TareRequest) -> tuple[tuple[PlannedVolume, ...], tu
         own = item.activity is not None or item.target is not None
         share = None if own else (item.share if several and item.share is not None else 1.0)
         volumes.append(PlannedVolume(volume, item, share, tuple(replace(v, name=prefix + v.name) for v in voxels)))
-    _check_masses(request, volumes)
-    return tuple(volumes), findings
+    return tuple(volumes), (*findings, *_mass_findings(request, volumes))
 
 
 def target_names(volumes: Sequence[PlannedVolume], target: TargetInput) -> tuple[PlannedVolume, tuple[str, ...]]:
@@ -225,13 +225,15 @@ def _ratio(item: CompartmentInput, label: str, reference_mass_g: Uncertain) -> C
     return ConcentrationRatio(CERTAIN_ONE)
 
 
-def _check_masses(request: TareRequest, volumes: Sequence[PlannedVolume]) -> None:
-    if request.inputs.liver_mass is None:
-        return
-    liver = request.inputs.liver_mass.value
+def _mass_findings(request: TareRequest, volumes: Sequence[PlannedVolume]) -> tuple[Finding, ...]:
+    """Refuse masses that cannot be, and return what is to be checked of the liver's."""
     parts = [part for planned in volumes for part in planned.volume.compartments]
     tumours = math.fsum(part.mass_g.value for part in parts if part.is_tumour)
     perfused = math.fsum(part.mass_g.value for part in parts)
+    if request.inputs.liver_mass is None:
+        check_possible("liver", perfused, part=True)
+        return liver_findings(perfused, part=True)
+    liver = request.inputs.liver_mass.value
     for name, mass in (("tumours", tumours), ("perfused volumes", perfused)):
         if mass > liver * (1 + _ROUNDING):
             raise PlanError(
@@ -239,3 +241,5 @@ def _check_masses(request: TareRequest, volumes: Sequence[PlannedVolume]) -> Non
                 "masses.",
                 code="tare-liver-mass",
             )
+    check_possible("liver", liver)
+    return liver_findings(liver)
