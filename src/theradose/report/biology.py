@@ -25,7 +25,7 @@ def biology_section(result: Result) -> tuple[Block, ...]:
     return present(
         (
             Paragraph(_MEANING) if effective else None,
-            _without_bed(regions) if effective else None,
+            _without_bed(regions, red_marrow=result.marrow is not None) if effective else None,
             _bed_table(effective),
             _volume_table(effective),
             _weighted_table([region for region in regions if region.rbe_weighted is not None]),
@@ -34,15 +34,15 @@ def biology_section(result: Result) -> tuple[Block, ...]:
     )
 
 
-def _without_bed(regions: Sequence[RegionResult]) -> Paragraph | None:
-    """Return why regions have no BED, and neither has red marrow."""
-    without = [region.name for region in regions if region.bed is None]
-    names = ", ".join(without)
-    if not without:
+def _without_bed(regions: Sequence[RegionResult], *, red_marrow: bool) -> Paragraph | None:
+    """Return why regions have no BED, and neither has red marrow where there is any."""
+    names = [region.name for region in regions if region.bed is None]
+    if not names:
         return None
+    marrow = " Red marrow has none either: its dose is compared in Gy." if red_marrow else ""
     return Paragraph(
-        f"No BED of {names}: α/β and repair half-life of these tissues are not packaged and were not both stated "
-        "('biology' in the study). Red marrow has none either: its dose is compared in Gy."
+        f"No BED of {', '.join(names)}: α/β and repair half-life of these tissues are not packaged and were not both "
+        f"stated ('biology' in the study).{marrow}"
     )
 
 
