@@ -10,7 +10,7 @@ import pytest
 from theradose.cli import main
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = "docs/formats/examples/"
+EXAMPLES = ("docs/formats/examples/", "examples/plans/")
 
 
 def commands():
@@ -19,7 +19,7 @@ def commands():
     for page in sorted((ROOT / "docs" / "guide").glob("*.md")):
         blocks = re.findall(r"^```\w*\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
         lines = "".join(blocks).replace("\\\n", " ").splitlines()
-        words = [shlex.split(line) for line in lines if EXAMPLES in line]
+        words = [shlex.split(line) for line in lines if any(place in line for place in EXAMPLES)]
         found += [pytest.param(item, id=f"{page.stem}-{number}") for number, item in enumerate(words, 1)]
     return found
 
@@ -32,6 +32,7 @@ def test_the_guide_has_such_commands():
 def test_command_of_the_guide_runs(words, tmp_path, monkeypatch, capsys):
     assert words[0] == "theradose"
     (tmp_path / "docs").symlink_to(ROOT / "docs")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", words)
     try:

@@ -17,6 +17,14 @@ def info_command(as_json: JsonOption = False) -> None:
     for registry, entries in document["registries"].items():
         print(f"\n{registry.replace('_', ' ')}")
         print_table(["name", "summary"], [[entry["name"], entry["summary"]] for entry in entries])
+    print("\nlimits")
+    print_table(
+        ["name", "organ", "kind", "Gy", "quantity", "source"],
+        [
+            [row["name"], row["organ"], row["kind"], f"{row['value_gy']:g}", row["quantity"], row["source"]]
+            for row in document["limits"]
+        ],
+    )
     print("\nnuclear data")
     print_table(
         ["name", "present", "nuclides", "licence", "source"],

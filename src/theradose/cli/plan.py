@@ -17,7 +17,7 @@ plan_app = typer.Typer(
 )
 
 InputArgument = Annotated[Path, typer.Argument(help="YAML file of the planner.")]
-OutOption = Annotated[Path | None, typer.Option("--out", help="Page to write, PAGE.pdf.")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Page to write, PAGE.pdf; its folder is made if needed.")]
 
 
 @plan_app.callback()
@@ -62,14 +62,18 @@ def prrt_command(input: InputArgument, out: OutOption = None, as_json: JsonOptio
 
 
 def _plan(name: str, path: Path, out: Path | None, *, as_json: bool) -> None:
+    from theradose.errors import PlanError
     from theradose.workflow.plan import run_plan
 
+    if out is not None and out.suffix.lower() != ".pdf":
+        raise PlanError(f"The page is a PDF, but '{out.name}' was asked for: write 'page.pdf'.", code="plan-out")
     plan = run_plan(name, path)
     if out is not None:
         from datetime import UTC, datetime
 
         from theradose.report.plan_page import write_plan_page
 
+        out.parent.mkdir(parents=True, exist_ok=True)
         write_plan_page(plan, out, created=datetime.now(UTC))
         print_message(f"wrote {out}")
     if as_json:
@@ -79,6 +83,9 @@ def _plan(name: str, path: Path, out: Path | None, *, as_json: bool) -> None:
     else:
         _print_plan(plan)
     print_findings(plan.findings)
+    critical = sum(finding.severity == "critical" for finding in plan.findings)
+    if critical:
+        print_message(f"{critical} critical: read these before anything else of this plan")
 
 
 def _print_plan(plan: Plan) -> None:

@@ -127,6 +127,11 @@ def read_recovery(path: Path) -> RecoveryPoints:
 
 
 def _check_header(header: list[str], file: str, columns: Sequence[str], needed: Sequence[str]) -> None:
+    if len(header) == 1 and ";" in header[0]:
+        raise StudyError(
+            f"The columns of the table {file} are separated by semicolons: use commas, and decimal points.",
+            code="table-header",
+        )
     unknown = [name for name in header if name not in columns]
     missing = [name for name in needed if name not in header]
     if unknown or missing or len(set(header)) != len(header):

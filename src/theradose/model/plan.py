@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.model.limit import DoseQuantity, Limit
 from theradose.model.protocol import Statement
@@ -75,6 +76,15 @@ class PlanTable:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PlanCurve:
+    """A fitted curve with its heading and the unit of what was measured, as ``MBq`` or ``MBq/L``."""
+
+    title: str
+    unit: str
+    tia: TimeIntegratedActivity
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """A plan.
 
@@ -111,8 +121,10 @@ class Plan:
     accepted_probability : float or None
         Probability, asked for, that a limit is exceeded at `activity_mbq`, which is then a decision and no estimate: it
         has no uncertainty of its own.
-    level : Statement or None
-        Level of Article 56 that the plan serves or that the therapy asks for, with its source.
+    level, level_in_general : Statement or None
+        Level of Article 56 of this very plan, and what the source says of the therapy, which stands as a footnote.
+    curves : tuple of PlanCurve
+        What was fitted to measurements, for the page.
     """
 
     planner: str
@@ -131,3 +143,5 @@ class Plan:
     activity_notes: tuple[str, ...] = ()
     accepted_probability: float | None = None
     level: Statement | None = None
+    level_in_general: Statement | None = None
+    curves: tuple[PlanCurve, ...] = ()

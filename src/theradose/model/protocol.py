@@ -228,6 +228,9 @@ class Levels(Statement):
         Levels for the therapy as its label has it, or as it is established where it has none.
     off_label, children : tuple of int
         Levels in development or for another indication, and in children; empty where the paper makes no difference.
+    by_activity, by_dose : tuple of int
+        Those of all levels at which the activity is prescribed as such, and from an absorbed dose; empty where the
+        paper makes no difference.
     dosimetry : {"optional", "advisable", "required"}
         Whether the patient's own dosimetry is.
     elsewhere : Statement or None
@@ -237,6 +240,8 @@ class Levels(Statement):
     levels: tuple[Level, ...] = Field(min_length=1)
     off_label: tuple[Level, ...] = ()
     children: tuple[Level, ...] = ()
+    by_activity: tuple[Level, ...] = ()
+    by_dose: tuple[Level, ...] = ()
     dosimetry: Literal["optional", "advisable", "required"]
     elsewhere: Statement | None = None
 

@@ -353,13 +353,15 @@ class CrossCheckResult(Part):
 class PublishedResult(Part):
     """The dose per activity of a region beside what is published for the therapy.
 
-    `position` in the range is ``None`` where only an average is published.
+    `position` in the range is ``None`` where only an average is published; `mean_gy_gbq` is the mean of the rows that
+    state one with the number of their patients.
     """
 
     region: str
     dose_per_activity_gy_gbq: Estimate
     low_gy_gbq: float
     high_gy_gbq: float
+    mean_gy_gbq: float | None = None
     sources: tuple[str, ...]
     position: Literal["below", "within", "above"] | None
 

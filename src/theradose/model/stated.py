@@ -34,6 +34,8 @@ def _parse(given: Any, unit: str, zero: bool, highest: float) -> Stated | None:
         return given
     u: Any = {}
     if isinstance(given, dict):
+        if any(str(key)[:1].isdigit() for key in given):
+            raise ValueError("a decimal comma splits a number inside braces: write it with a decimal point")
         u = {key: item for key, item in given.items() if key != "value" and item is not None}
         keys = ("relative_u", "absolute_u") if unit == "1" else ("u",)
         if "value" not in given or not u.keys() <= set(keys) or len(u) > 1:
@@ -41,12 +43,18 @@ def _parse(given: Any, unit: str, zero: bool, highest: float) -> Stated | None:
         given = given["value"]
     value = parse_quantity(given, unit)
     if value < 0 or (value == 0 and not zero) or value > highest:
-        lowest = "from 0" if zero else "above 0"
-        upwards = "" if math.isinf(highest) else f" and at most {highest:g}"
-        raise ValueError(f"valid values are {lowest}{upwards}")
+        raise ValueError(_range_words(value, given, zero, highest))
     for key, item in u.items():
         return Stated(value, _uncertainty(key, item, value, unit))
     return Stated(value)
+
+
+def _range_words(value: float, given: Any, zero: bool, highest: float) -> str:
+    if math.isinf(highest):
+        return f"valid values are {'from 0' if zero else 'above 0'}"
+    # A number without its per cent sign is the most common slip.
+    meant = value if 1 < value <= 100 and "%" not in str(given) else 6.0
+    return f"a fraction lies between 0 and {100 * highest:g} %: write for example '{meant:g} %' or {meant / 100:g}"
 
 
 def _uncertainty(key: str, given: Any, value: float, unit: str) -> float:

@@ -7,7 +7,9 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from theradose.data import load_yaml
 from theradose.model.finding import Finding
@@ -18,15 +20,22 @@ from theradose.units import MBQ_PER_GBQ
 
 _FILE = "article56.yaml"
 
+Prescription = Literal["activity", "absorbed-dose"]
+"""What an activity is prescribed by: chosen as such, or from a dose to an organ or a target."""
+
 
 @dataclass(frozen=True, slots=True)
 class RequiredLevel:
-    """The levels that a treatment may be planned at, why, and whether it counts as standardised."""
+    """The levels that a treatment may be planned at, why, and whether it counts as standardised.
+
+    `statement` is the conclusion for this plan; `general` is what it follows from, without regard to the plan.
+    """
 
     levels: tuple[Level, ...]
     standardised: bool
     reasons: tuple[str, ...]
     statement: Statement
+    general: Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +132,15 @@ def label_constants(*, label: Label) -> tuple[Constant, ...]:
 
 
 def required_level(
-    *, therapy: Therapy, above_label: bool = False, off_label: bool = False, child: bool = False
+    *,
+    therapy: Therapy,
+    above_label: bool = False,
+    off_label: bool = False,
+    child: bool = False,
+    prescribed: Prescription | None = None,
+    not_met: Sequence[str] = (),
 ) -> RequiredLevel:
-    """Return the levels of a treatment.
+    """Return the levels of a treatment, as one conclusion.
 
     Parameters
     ----------
@@ -137,26 +152,54 @@ def required_level(
         Another indication, or a product in development.
     child : bool
         Whether the patient is one.
+    prescribed : {"activity", "absorbed-dose"} or None
+        How the plan arrives at its activity; without it all levels of the therapy remain.
+    not_met : sequence of str
+        Why what was administered is not what level 1 asks for; none if it is.
 
     References
     ----------
     [Konijnenberg2021]_
     """
     known = therapy.levels
-    lowest = int(article56_constant(name="not_standardised").value)
     levels = known.children if child and known.children else known.levels
     reasons = ["the patient is a child"] if child and known.children else []
+    way = ""
+    if not reasons and prescribed is not None:
+        chosen = known.by_dose if prescribed == "absorbed-dose" else known.by_activity
+        way = f"prescribed by {prescribed.replace('-', ' ')}" if chosen else ""
+        levels = chosen or levels
     if off_label:
         reasons.append("use outside the label is not standardised")
-        levels = known.off_label or tuple(level for level in levels if level >= lowest)
+        levels = known.off_label or _above_one(levels)
     if above_label:
         reasons.append("the activity is further above the label than what is standardised")
-        levels = tuple(level for level in levels if level >= lowest)
+        levels = _above_one(levels)
     standardised = not reasons and 1 in known.levels
-    levels = levels or (2,)
-    text = f"level {' or '.join(map(str, levels))}" + (f", because {' and '.join(reasons)}" if reasons else "")
-    other = f"; another classification: {known.elsewhere.text} ({known.elsewhere.source})" if known.elsewhere else ""
+    if not_met:
+        reasons += not_met
+        levels = _above_one(levels)
+    number = " or ".join(map(str, levels))
+    because = f", because {' and '.join(reasons)}" if reasons else ""
+    conclusion = (
+        f"level 1 is not met{because}: asked for is level {number}, with dosimetry of the patient"
+        if not_met
+        else (f"level {number}{f', {way}' if way else ''}{because}")
+    )
     return RequiredLevel(
         levels, standardised, tuple(reasons),
-        Statement(text=f"{text}. {therapy.title}: {known.text}{other}.", source=known.source, status=known.status),
+        Statement(text=f"{conclusion}.", source=known.source, status=known.status), _general(therapy),
     )  # fmt: skip
+
+
+def _above_one(levels: Sequence[Level]) -> tuple[Level, ...]:
+    lowest = int(article56_constant(name="not_standardised").value)
+    return tuple(level for level in levels if level >= lowest) or (2,)
+
+
+def _general(therapy: Therapy) -> Statement:
+    known = therapy.levels
+    other = f"; another classification: {known.elsewhere.text} ({known.elsewhere.source})" if known.elsewhere else ""
+    return Statement(
+        text=f"Article 56 on {therapy.title} in general: {known.text}{other}.", source=known.source, status=known.status
+    )

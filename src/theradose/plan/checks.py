@@ -3,19 +3,23 @@
 References
 ----------
 [JCGM101]_ Probabilities need a stated uncertainty.
+[Theradose]_ What cannot be right is a convention.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
+from theradose.model.part import StudyPart
 from theradose.model.plan import Plan, PlannedDose
 from theradose.nuclides import Constant
 from theradose.plan.limits import external_beam_findings
 from theradose.plan.wording import source_words
+from theradose.uncertainty import ADMINISTERED_ACTIVITY
 
 # An activity planned for a limit gives it but for the last digits.
 _ROUNDING = 1e-9
@@ -27,21 +31,67 @@ def plan_findings(*, plan: Plan) -> tuple[Finding, ...]:
     Returns
     -------
     tuple of Finding
-        ``dose-above-limit`` (critical), ``target-dose-not-reached``, ``probability-not-stated``,
-        ``uncertainty-incomplete``, ``limit-from-external-beam``, ``limit-unverified``, ``constant-unverified``.
+        ``dose-above-limit`` (critical), ``cohort-dose-above-limit``, ``target-dose-not-reached``,
+        ``probability-not-stated``, ``uncertainty-incomplete``, ``limit-from-external-beam``, ``limit-unverified``,
+        ``constant-unverified``.
 
     References
     ----------
     [JCGM101]_
     """
-    return (*_dose_findings(plan.doses), *_limit_findings(plan.doses), *_constant_findings(plan.constants))
+    meter = "activity_meter_u" if plan.planner == "tare" else "u of the activity"
+    return (*_dose_findings(plan.doses, meter), *_limit_findings(plan.doses), *_constant_findings(plan.constants))
 
 
-def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
+def date_findings(*, given: StudyPart, today: date) -> Iterator[Finding]:
+    """Yield ``date-in-future`` for every date of an input that has not come yet.
+
+    Parameters
+    ----------
+    given : StudyPart
+        The whole input.
+    today : date
+        Of the person who plans; one more day is left to other time zones.
+
+    References
+    ----------
+    [Theradose]_
+    """
+    for place, stated in _dates(given, ""):
+        if stated > today + timedelta(days=1):
+            message = f"The date {stated.isoformat()} is in the future: check the year, or the clock of this computer."
+            yield Finding("date-in-future", "warning", message, place)
+
+
+def _dates(part: object, place: str) -> Iterator[tuple[str, date]]:
+    if isinstance(part, datetime):
+        yield place, part.date()
+    elif isinstance(part, date):
+        yield place, part
+    elif isinstance(part, StudyPart):
+        for key in type(part).model_fields:
+            yield from _dates(getattr(part, key), f"{place}.{key}".lstrip("."))
+    elif isinstance(part, (tuple, list)):
+        for number, item in enumerate(part):
+            yield from _dates(item, f"{place}[{number}]")
+    elif isinstance(part, Mapping):
+        for key, item in part.items():
+            yield from _dates(item, f"{place}.{key}")
+
+
+def _dose_findings(doses: tuple[PlannedDose, ...], meter: str) -> Iterator[Finding]:
     for dose in doses:
         if dose.limit is None or math.isclose(dose.dose_gy.value, dose.limit.value_gy, rel_tol=_ROUNDING):
             continue
-        if dose.limit.kind == "limit" and dose.dose_gy.value > dose.limit.value_gy:
+        if dose.limit.kind == "limit" and dose.dose_gy.value > dose.limit.value_gy and dose.of_mean:
+            yield Finding(
+                "cohort-dose-above-limit",
+                "warning",
+                f"The mean of published patients, {dose.dose_gy.value:.3g} Gy ({dose.basis or dose.quantity}), is "
+                f"above the limit of {dose.limit.value_gy:g} Gy ({dose.limit.name}); this patient was not measured.",
+                dose.target,
+            )
+        elif dose.limit.kind == "limit" and dose.dose_gy.value > dose.limit.value_gy:
             yield Finding(
                 "dose-above-limit",
                 "critical",
@@ -59,7 +109,7 @@ def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
                 dose.target,
             )
     for target, unknown in _by_target(doses, stated=False).items():
-        sources = source_words({name for dose in unknown for name in dose.dose_gy.not_stated})
+        sources = _not_stated(unknown, meter)
         yield Finding(
             "probability-not-stated",
             "warning",
@@ -69,9 +119,7 @@ def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
         )
     silent: dict[str, list[str]] = {}
     for target, partly in _by_target(doses, stated=True).items():
-        silent.setdefault(source_words({name for dose in partly for name in dose.dose_gy.not_stated}), []).append(
-            target
-        )
+        silent.setdefault(_not_stated(partly, meter), []).append(target)
     for sources, targets in silent.items():
         yield Finding(
             "uncertainty-incomplete",
@@ -79,6 +127,13 @@ def _dose_findings(doses: tuple[PlannedDose, ...]) -> Iterator[Finding]:
             f"The interval and the probabilities leave out what nobody stated: {sources}.",
             ", ".join(targets),
         )
+
+
+def _not_stated(doses: Sequence[PlannedDose], meter: str) -> str:
+    """Return the sources that nobody stated; that of the activity meter with the key that states it."""
+    names = {name for dose in doses for name in dose.dose_gy.not_stated}
+    key = f" (key: {meter})" if ADMINISTERED_ACTIVITY in names else ""
+    return source_words(names) + key
 
 
 def _target(limit: Limit) -> tuple[float, str]:

@@ -8,6 +8,7 @@ References
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Literal
@@ -22,6 +23,7 @@ from theradose.model.limit import Limit, Span, StatedLimit
 from theradose.spatial.naming import canonical_region, paired_regions
 
 _FOLDER = "limits"
+_NEAREST = 4
 
 
 @cache
@@ -53,8 +55,11 @@ def limit_named(name: str, *, own: Mapping[str, Limit] | None = None) -> Limit:
     """
     known = {limit.name: limit for limit in load_limits()} | dict(own or {})
     if name not in known:
+        close = difflib.get_close_matches(name, known, n=_NEAREST, cutoff=0.3)
+        nearest = f"the nearest are {', '.join(close)}, and " if close else ""
         raise PlanError(
-            f"'{name}' is not a limit known here: valid names are {', '.join(known)}.", code="limit-unknown"
+            f"'{name}' is not a limit known here: {nearest}'theradose info' lists all {len(load_limits())}.",
+            code="limit-unknown",
         )
     return known[name]
 
@@ -167,3 +172,14 @@ def parts_of(organ: str) -> tuple[str, ...]:
     """
     grouped: Mapping[str, Sequence[str]] = load_yaml("cycles.yaml")["parts"]["value"]
     return (*paired_regions().get(organ, ()), *grouped.get(organ, ()))
+
+
+def limited_with(region: str) -> tuple[str, ...]:
+    """Return the organs whose limits hold for a region: itself, and every whole that it is a part of.
+
+    References
+    ----------
+    [deWit2023]_
+    """
+    wholes = dict.fromkeys(limit.organ for limit in load_limits())
+    return (region, *(whole for whole in wholes if whole != region and region in parts_of(whole)))

@@ -25,11 +25,24 @@ def biology_section(result: Result) -> tuple[Block, ...]:
     return present(
         (
             Paragraph(_MEANING) if effective else None,
+            _without_bed(regions, red_marrow=result.marrow is not None) if effective else None,
             _bed_table(effective),
             _volume_table(effective),
             _weighted_table([region for region in regions if region.rbe_weighted is not None]),
             _response_table([region for region in regions if region.responses]),
         )
+    )
+
+
+def _without_bed(regions: Sequence[RegionResult], *, red_marrow: bool) -> Paragraph | None:
+    """Return why regions have no BED, and neither has red marrow where there is any."""
+    names = [region.name for region in regions if region.bed is None]
+    if not names:
+        return None
+    marrow = " Red marrow has none either: its dose is compared in Gy." if red_marrow else ""
+    return Paragraph(
+        f"No BED of {', '.join(names)}: α/β and repair half-life of these tissues are not packaged and were not both "
+        f"stated ('biology' in the study).{marrow}"
     )
 
 
@@ -75,8 +88,9 @@ def _volume_table(regions: Sequence[RegionResult]) -> Table:
         (Column("Region", stretch=1.0), Column("Mean", "Gy", "right"), Column("D95", "Gy", "right"),
          Column("D50", "Gy", "right"), Column("D2", "Gy", "right"), Column("Time course\nof voxels")),
         tuple(rows),
-        ("From the dose map, which is not corrected for recovery. The mean over the voxels is above the BED of the "
-         "mean dose where the dose is not uniform.",),
+        ("These figures and the BED of the table above are not of the same dose: the map is not corrected for recovery "
+         "and has lower doses. Of one and the same dose the mean over voxels would be above the BED of the mean "
+         "wherever the dose is not uniform; here both act, in opposite directions.",),
     )  # fmt: skip
 
 

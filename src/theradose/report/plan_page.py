@@ -24,6 +24,8 @@ from theradose.plan.wording import ends_words, exact_words, interval_words, with
 from theradose.provenance import package_version
 from theradose.report.alike import join_alike
 from theradose.report.content import BANNER
+from theradose.report.plan_curves import draw_plan_curves
+from theradose.report.style import PAGE_WIDTH_IN
 from theradose.report.typeset import typeset
 from theradose.uncertainty import Uncertain
 from theradose.units import MBQ_PER_GBQ
@@ -36,7 +38,9 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def write_plan_page(plan: Plan, path: Path, *, created: datetime) -> None:
-    """Write a plan as one A4 page; type and tables shrink, and notes become shorter, before anything is left out.
+    """Write a plan as one A4 page: type shrinks and notes become shorter until all fits.
+
+    What then does not fit runs on to a second page; no row of a table is left out.
 
     Parameters
     ----------
@@ -49,12 +53,21 @@ def write_plan_page(plan: Plan, path: Path, *, created: datetime) -> None:
     """
     created = created.astimezone(UTC).replace(microsecond=0)
     made = f"{created:%Y-%m-%d %H:%M} UTC"
-    content = {
+    content: dict[str, Any] = {
         **page_content(plan),
         "footer": f"theradose {package_version()} · plan {plan.planner} · made {made}",
         "signatures": _SIGNATURES,
+        "picture": None,
     }
-    path.write_bytes(typeset(_TEMPLATE, content, timestamp=created))
+    picture = draw_plan_curves(plan.curves)
+    if picture is not None:
+        content["picture"] = {
+            "caption": picture.caption,
+            "file": f"{picture.name}.svg",
+            "share": picture.width_in / PAGE_WIDTH_IN,
+        }
+    beside = {} if picture is None else {f"{picture.name}.svg": picture.svg}
+    path.write_bytes(typeset(_TEMPLATE, content, timestamp=created, beside=beside))
 
 
 def page_content(plan: Plan) -> dict[str, Any]:
@@ -68,6 +81,7 @@ def page_content(plan: Plan) -> dict[str, Any]:
         "coverage": format_given_percent(interval_coverage()),
         "result": None if plan.activity_mbq is None else _activity(plan.activity_mbq, plan),
         "level": None if plan.level is None else plan.level.model_dump(),
+        "level_in_general": None if plan.level_in_general is None else plan.level_in_general.model_dump(),
         "doses": [_dose_row(dose, limits) for dose in plan.doses],
         "limits": [{"letter": letter, **_limit_note(limit)} for letter, limit in limits.values()],
         "formulas": [asdict(formula) for formula in plan.formulas],
@@ -93,7 +107,8 @@ def _activity(activity_mbq: Uncertain, plan: Plan) -> dict[str, Any]:
         value, known = with_u(activity), interval_words(activity, unit)
     elif plan.accepted_probability is not None:
         accepted = format_given_percent(plan.accepted_probability)
-        value, known = exact_words(activity.value), f"at most {accepted} probability of exceeding a limit"
+        value = exact_words(activity.value)
+        known = f"chosen so that a limit is exceeded with at most {accepted}"
     else:
         value, known = (
             exact_words(activity.value),
@@ -138,7 +153,7 @@ def _bar(dose: PlannedDose, limit: Limit) -> dict[str, Any]:
     if limit.kind == "target":
         tone = "good" if low >= limit.value_gy else "warning"
     elif dose.dose_gy.value > limit.value_gy:
-        tone = "critical"
+        tone = "warning" if dose.of_mean else "critical"
     elif ends is None:
         tone = "muted"
     else:

@@ -129,6 +129,13 @@ def draw_curves(result: Result, curves: ReportCurves) -> tuple[Picture, ...]:
     )
 
 
+def draw_measured_curves(curves: Sequence[tuple[str, str, TimeIntegratedActivity]], *, name: str) -> Picture:
+    """Draw one row of curves, each with its heading and the unit of its points; the row is as wide as they need."""
+    return _draw_curve_row(
+        [_Curve.of_concentration(title, tia, unit) for title, unit, tia in curves], name, last=True, columns=len(curves)
+    )
+
+
 def draw_histograms(result: Result) -> Picture | None:
     """Draw cumulative dose-volume histograms, lesions and other regions on separate scales."""
     regions = [region for region in ordered_regions(result.regions) if region.dvh is not None]
@@ -219,13 +226,13 @@ def _draw_histograms(axes: Axes, regions: Sequence[RegionResult]) -> None:
     _legend(axes, lines, [region.name for region in regions])
 
 
-def _draw_curve_row(curves: Sequence[_Curve], name: str, *, last: bool) -> Picture:
+def _draw_curve_row(curves: Sequence[_Curve], name: str, *, last: bool, columns: int = _CURVE_COLUMNS) -> Picture:
+    share = columns / _CURVE_COLUMNS
     with figure_style():
-        figure = new_figure(PAGE_WIDTH_IN, _CURVE_ROW_IN)
+        figure = new_figure(share * PAGE_WIDTH_IN, _CURVE_ROW_IN)
         for column, curve in enumerate(curves):
-            axes = figure.add_axes(
-                (0.065 + column * 0.34, 0.3 / _CURVE_ROW_IN, 0.25, _CURVE_IN / _CURVE_ROW_IN)
-            )  # fmt: skip
+            left, width = (0.065 + column * 0.34) / share, 0.25 / share
+            axes = figure.add_axes((left, 0.3 / _CURVE_ROW_IN, width, _CURVE_IN / _CURVE_ROW_IN))
             axes.set_title(shortened(curve.title, _TITLE_LENGTH), loc="left", fontweight="bold", pad=13)
             _draw_curve(axes, curve)
             axes.set_ylabel(curve.unit if column == 0 or curve.unit != curves[0].unit else "")

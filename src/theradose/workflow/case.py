@@ -21,7 +21,7 @@ from theradose.provenance import hash_file
 from theradose.quantify.times import hours_since
 from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
 from theradose.workflow.calibration_choice import RecordUse, choose_calibration
-from theradose.workflow.limit_files import limit_files, limits_with_files
+from theradose.workflow.limit_files import limit_files
 from theradose.workflow.protocols import load_protocol
 from theradose.workflow.study_file import StudyFile, require_complete
 
@@ -110,8 +110,6 @@ def open_case(study_file: StudyFile) -> Case:
     ------
     StudyError
         For missing values, or administrations of more than one nuclide.
-    PlanError
-        For limits that are not known or cannot be read.
     """
     require_complete(study_file)
     study = study_file.study
@@ -128,8 +126,6 @@ def open_case(study_file: StudyFile) -> Case:
             code="mixed-offsets",
         )
     _check_single_administration(study, starts)
-    # A limit that nobody knows is refused now, not after the doses are there.
-    limits_with_files(study.limits or (), study_file.folder)
     nuclide = with_retained(load_nuclide(names.pop(), nuclear_data=study.dose.nuclear_data), study.dose.retained)
     # A nuclide whose daughters nobody can place is refused before anything is computed.
     decays_in_place(nuclide)

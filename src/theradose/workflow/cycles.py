@@ -41,6 +41,24 @@ class CyclesOutcome:
     findings: tuple[Finding, ...] = ()
 
 
+def check_cycles(case: Case) -> None:
+    """Refuse limits that nobody knows and results of another course, before any image is read.
+
+    Raises
+    ------
+    PlanError
+        For limits that are not known or cannot be read.
+    StudyError
+        For earlier results that cannot be read, or are of another patient, therapy or nuclide.
+    """
+    _limits(case)
+    given = [case.study_file.resolve(cycle.result) for cycle in case.study.previous_cycles if cycle.result is not None]
+    require_one_course(
+        [read_cycle_result(path) for path in given],
+        patient=case.study.patient.id, therapy=case.study.therapy, nuclide=case.nuclide.name,
+    )  # fmt: skip
+
+
 def evaluate_cycles(case: Case, result: Result) -> CyclesOutcome:
     """Return the cumulative doses of the patient against the limits of the study or those of its therapy.
 
@@ -62,7 +80,7 @@ def evaluate_cycles(case: Case, result: Result) -> CyclesOutcome:
     if not present.doses:
         return CyclesOutcome()
     limits, unfit = limits_that_bind(_limits(case), therapy=study.therapy)
-    earlier, restated = _earlier(case, result)
+    earlier, restated = _earlier(case)
     cycles = (*earlier, present)
     choice = canonical_choice(study.cycles, names=study.names)
     ledger = build_ledger(cycles, course=patient_course(cycles, choice), absent=choice.absent)
@@ -78,20 +96,17 @@ def evaluate_cycles(case: Case, result: Result) -> CyclesOutcome:
     )  # fmt: skip
 
 
-def _earlier(case: Case, result: Result) -> tuple[tuple[Cycle, ...], tuple[Finding, ...]]:
-    """Return the cycles before that of the study, whose own result is `result`, and what is odd about them."""
+def _earlier(case: Case) -> tuple[tuple[Cycle, ...], tuple[Finding, ...]]:
+    """Return the cycles before that of the study, and what is odd about them."""
     cycles: list[Cycle] = []
-    results: list[Result] = []
     findings: list[Finding] = []
     for given in case.study.previous_cycles:
         if given.result is None:
             cycles.append(Cycle(given.cycle, given.activity, given.start, {}))
             continue
         known = read_cycle_result(case.study_file.resolve(given.result))
-        results.append(known)
         cycles.append(cycle_of_result(known, number=given.cycle, activity_mbq=given.activity))
         findings += restated_findings(known, number=given.cycle, activity_mbq=given.activity)
-    require_one_course((*results, result), patient=case.study.patient.id, therapy=case.study.therapy)
     return tuple(cycles), tuple(findings)
 
 

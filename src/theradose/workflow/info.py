@@ -12,6 +12,7 @@ from theradose.kinetics.models import curve_models
 from theradose.kinetics.single_time_point import single_time_point_methods
 from theradose.nuclides import icrp107_available, load_chain, load_emissions, load_nuclide, nuclide_names
 from theradose.nuclides.icrp107 import LICENCE, icrp107_edition, icrp107_nuclides
+from theradose.plan.limits import load_limits
 from theradose.plan.planners import planners
 from theradose.provenance import software_versions
 from theradose.registry import Registry
@@ -83,6 +84,14 @@ def describe_installation() -> dict[str, Any]:
         "protocols": [
             {"name": name, "title": load_protocol(name).title, "eanm_level": load_protocol(name).eanm_level}
             for name in protocol_names()
+        ],
+        "limits": [
+            {
+                key: value
+                for key, value in limit.model_dump(mode="json").items()
+                if key in ("name", "organ", "kind", "quantity", "value_gy", "span", "condition", "source", "status")
+            }
+            for limit in load_limits()
         ],
         "nuclear_data": _evaluations(),
         "nuclides": [_describe_nuclide(name) for name in nuclide_names(daughters=True)],

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError
@@ -16,6 +16,19 @@ from theradose.model.study import StudyPart
 
 Part = TypeVar("Part", bound=StudyPart)
 _MERGE = "<<"
+_ADVICE = {
+    "int_": "a whole number is needed",
+    "float_": "a number is needed",
+    "bool_": "write true or false",
+    "date_": "write a date as 2026-03-03",
+    "datetime_": "write date and time as 2026-03-03T10:00:00+01:00",
+    "string_": "text is needed",
+    "tuple_": "a list is needed, as [a, b]",
+    "list_": "a list is needed, as [a, b]",
+    "dict_": "keys with values are needed, as {key: value}",
+    "model_": "keys with values are needed, as {key: value}",
+}
+"""What to write instead, by the beginning of the type of a problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +85,7 @@ def read_input(path: Path, kind: InputKind[Part]) -> Part:
         content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
     except (yaml.YAMLError, ValueError) as error:
         # PyYAML lets the error of an impossible date or of a wrong encoding through as it is.
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        at = f" at line {line + 1}" if line is not None else ""
-        raise kind.error(
-            f"'{path.name}' is not valid YAML{at}: {_first_line(error)}.", code=f"{kind.noun}-yaml"
-        ) from None
+        raise kind.error(f"'{path.name}' is not valid YAML{yaml_words(error)}.", code=f"{kind.noun}-yaml") from None
     if not isinstance(content, dict):
         raise kind.error(f"'{path.name}' holds no {kind.noun}: {kind.begins}.", code=f"{kind.noun}-yaml")
     try:
@@ -86,15 +95,30 @@ def read_input(path: Path, kind: InputKind[Part]) -> Part:
 
 
 def _sentence(path: Path, error: ValidationError, kind: InputKind[Any]) -> str:
+    return f"'{path.name}': {problem_words(error, kind.model, noun=kind.noun)}."
+
+
+def problem_words(error: ValidationError, model: type[StudyPart], *, noun: str = "") -> str:
+    """Return place and reason of the first problem, and the places of the others."""
     problems = sorted(error.errors(), key=lambda problem: not _is_split_by_comma(problem))
-    places = [_place(problem) or kind.noun for problem in problems]
+    places = list(dict.fromkeys(_place(problem, model) or noun for problem in problems))
     more = f" (also wrong: {', '.join(places[1:])})" if places[1:] else ""
-    return f"'{path.name}': {places[0]}: {_reason(problems[0], kind.model)}{more}."
+    return f"{places[0]}: {_reason(problems[0], model)}{more}".removeprefix(": ")
 
 
-def _place(problem: Any) -> str:
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
-    return "".join(parts).lstrip(".")
+def _place(problem: Any, model: type[StudyPart]) -> str:
+    """Return where a problem is, as the person wrote it: the names of alternatives are no keys."""
+    location = problem["loc"]
+    shown = [
+        step
+        for number, step in enumerate(location)
+        if isinstance(step, int)
+        or number == len(location) - 1
+        or number == 0
+        or not isinstance(location[number - 1], (int, str))
+        or step in _part_at(location[:number], model).model_fields
+    ]
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in shown).lstrip(".")
 
 
 def _is_split_by_comma(problem: Any) -> bool:
@@ -109,9 +133,22 @@ def _reason(problem: Any, model: type[StudyPart]) -> str:
         return _unknown_key(problem["loc"], model)
     if problem["type"] == "missing":
         return _missing_key(problem["loc"], model)
-    message = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
+    message = _plain_words(problem)
     given = problem["input"]
-    return f"{message}, but {given!r} was given" if isinstance(given, (str, int, float)) else message
+    tells = isinstance(given, (str, int, float)) and f"'{given}'" not in message
+    return f"{message}, but {given!r} was given" if tells else message
+
+
+def _plain_words(problem: Any) -> str:
+    """Return what is wrong in the words of a person who writes the file, not of the library that reads it."""
+    expected = problem.get("ctx", {}).get("expected")
+    if problem["type"] == "literal_error":
+        return f"valid values are {expected}"
+    for beginning, advice in _ADVICE.items():
+        if problem["type"].startswith(beginning):
+            return advice
+    message = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
+    return message.replace("Input should be", "it must be").replace("Input should", "it should")
 
 
 def _unknown_key(location: tuple[Any, ...], model: type[StudyPart]) -> str:
@@ -126,7 +163,10 @@ def _missing_key(location: tuple[Any, ...], model: type[StudyPart]) -> str:
     key = str(location[-1])
     field = _part_at(location[:-1], model).model_fields.get(key)
     advice = ""
-    if field is not None and field.description:
+    choices = get_args(field.annotation) if field is not None and get_origin(field.annotation) is Literal else ()
+    if choices:
+        advice = f": valid values are {', '.join(choices)}"
+    elif field is not None and field.description:
         advice = f": {field.description}"
     elif field is not None and field.examples:
         advice = f": add for example '{key}: {field.examples[0]}'"
@@ -150,5 +190,9 @@ def _parts_in(annotation: Any) -> Iterator[type[StudyPart]]:
         yield from _parts_in(argument)
 
 
-def _first_line(error: Exception) -> str:
-    return str(getattr(error, "problem", None) or str(error).splitlines()[0])
+def yaml_words(error: Exception) -> str:
+    """Return line and reason of what is no YAML, with what to do about the most common slip."""
+    line = getattr(getattr(error, "problem_mark", None), "line", None)
+    reason = str(getattr(error, "problem", None) or str(error).splitlines()[0])
+    advice = "; put text that holds a colon in quotes" if "mapping values" in reason or "':'" in reason else ""
+    return f"{f' at line {line + 1}' if line is not None else ''}: {reason}{advice}"

@@ -12,6 +12,7 @@ from theradose.model.finding import Finding
 from theradose.model.region import RegionKind
 from theradose.model.result import BudgetResult, RegionResult, Result
 from theradose.model.stated import Stated
+from theradose.nuclides import canonical_nuclide
 from theradose.plan.cycles.cycle import Cycle, CycleDose
 from theradose.plan.cycles.history import bed_by_half_life
 from theradose.report.document import read_result
@@ -34,14 +35,16 @@ def read_cycle_result(path: Path) -> Result:
     return read_result(run_folder(path) / RESULT_DOCUMENT)
 
 
-def require_one_course(results: Sequence[Result], *, patient: str | None, therapy: str | None) -> None:
+def require_one_course(
+    results: Sequence[Result], *, patient: str | None, therapy: str | None, nuclide: str | None = None
+) -> None:
     """Refuse results that are not cycles of one patient and one therapy; what nobody states is not compared.
 
     Parameters
     ----------
     results : sequence of Result
         Each of one cycle.
-    patient, therapy : str or None
+    patient, therapy, nuclide : str or None
         As the input states them.
 
     Raises
@@ -58,7 +61,7 @@ def require_one_course(results: Sequence[Result], *, patient: str | None, therap
                 code="cycle-result-twice",
             )
         seen.add(result.run_id)
-    for what, stated in (("patient", patient), ("therapy", therapy), ("nuclide", None)):
+    for what, stated in (("patient", patient), ("therapy", therapy), ("nuclide", nuclide)):
         known = stated
         for result in results:
             found = _of_study(result, what)
@@ -155,7 +158,8 @@ def _of_study(result: Result, what: str) -> str | None:
     if what == "therapy":
         return study.get("therapy")
     given = study.get("administrations") or ()
-    return given[0].get("nuclide") if given else None
+    name = given[0].get("nuclide") if given else None
+    return None if name is None else canonical_nuclide(name)
 
 
 def _shown(activity_mbq: float | None) -> str | None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from theradose.errors import PlanError
 from theradose.model.limit import Limit, StatedLimit
 from theradose.plan.limits import limit_as_stated, resolve_limits
+from theradose.workflow.input_file import problem_words, yaml_words
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -44,21 +45,24 @@ def read_limits(path: Path) -> tuple[Limit, ...]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError:
         raise PlanError(f"There is no file of limits '{path.name}': correct the path.", code="limits-missing") from None
-    except yaml.YAMLError:
-        content = None
+    except (yaml.YAMLError, ValueError) as error:
+        raise PlanError(f"'{path.name}' is not valid YAML{yaml_words(error)}.", code="limits-invalid") from None
     if not isinstance(content, dict):
         raise PlanError(
             f"'{path.name}' holds no limits: it is a mapping of names, each with organ, value, origin and source.",
             code="limits-invalid",
         )
-    try:
-        return tuple(
-            limit_as_stated(StatedLimit.model_validate({"name": name, **(fields or {})}))
-            for name, fields in content.items()
-        )
-    except (ValidationError, TypeError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("",), "msg": str(error)}
-        where = ".".join(str(part) for part in first["loc"])
+    return tuple(_limit(path, str(name), fields) for name, fields in content.items())
+
+
+def _limit(path: Path, name: str, fields: object) -> Limit:
+    if not isinstance(fields, dict):
         raise PlanError(
-            f"'{path.name}' is no file of limits at {where}: {first['msg']}.", code="limits-invalid"
-        ) from None
+            f"'{path.name}': {name}: keys are needed, as {{organ: kidneys, value: 25 Gy, origin: EBRT, source: …}}.",
+            code="limits-invalid",
+        )
+    try:
+        return limit_as_stated(StatedLimit.model_validate({"name": name, **fields}))
+    except ValidationError as error:
+        words = problem_words(error, StatedLimit)
+        raise PlanError(f"'{path.name}': {name}: {words}.", code="limits-invalid") from None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from theradose.model.plan import Plan
 from theradose.model.study import StudyPart
-from theradose.plan.checks import plan_findings
+from theradose.plan.checks import date_findings, plan_findings
 from theradose.plan.inputs.dtc import DtcInput
 from theradose.plan.inputs.level1 import Level1Input
 from theradose.plan.inputs.mibg import MibgInput
@@ -76,5 +77,7 @@ def run_plan(name: str, path: Path) -> Plan:
     """
     planner = planners.get(name)
     kind = PLANS[name]
-    plan = planner(kind.request(read_plan_input(path, kind.inputs), path.parent))
-    return replace(plan, findings=tuple(dict.fromkeys((*plan.findings, *plan_findings(plan=plan)))))
+    given = read_plan_input(path, kind.inputs)
+    plan = planner(kind.request(given, path.parent))
+    checked = (*plan_findings(plan=plan), *date_findings(given=given, today=date.today()))
+    return replace(plan, findings=tuple(dict.fromkeys((*plan.findings, *checked))))

@@ -31,6 +31,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "formula": [asdict(formula) for formula in plan.formulas],
         "constants": [constant_document(constant) for constant in plan.constants],
         "level": None if plan.level is None else plan.level.model_dump(),
+        "level_in_general": None if plan.level_in_general is None else plan.level_in_general.model_dump(),
         "inputs": [asdict(item) for item in plan.inputs],
         "tables": [asdict(table) for table in plan.tables],
         "details": dict(plan.details),

@@ -10,6 +10,7 @@ from theradose.acquire.blood import read_blood
 from theradose.acquire.uptake import read_uptake
 from theradose.dose.radioiodine.constants import NUCLIDE
 from theradose.errors import PlanError
+from theradose.model.plan import PlanCurve
 from theradose.model.samples import BloodSeries
 from theradose.nuclides import load_nuclide
 from theradose.plan.inputs.dtc import DtcInput
@@ -92,7 +93,8 @@ def _probe(path: Path, activity_mbq: float, start: datetime | None, timezone: st
     body = whole_body_by_probe(path, nuclide=load_nuclide(NUCLIDE), options=options)
     how = f"{path.name}, {len(body.tia.curve.t_h)} readings, {body.tia.chosen}"
     findings = tuple(replace(finding, where=finding.where or WHOLE_BODY) for finding in body.findings)
-    return MeasuredResidence(body.tia.value / activity_mbq, how, findings)
+    curve = PlanCurve("whole body", "MBq", body.tia)
+    return MeasuredResidence(body.tia.value / activity_mbq, how, findings, (curve,))
 
 
 def _blood(given: DtcInput, tracer: Tracer, folder: Path) -> MeasuredResidence:
@@ -119,7 +121,8 @@ def _blood(given: DtcInput, tracer: Tracer, folder: Path) -> MeasuredResidence:
     )
     placed = tuple(replace(finding, where=finding.where or BLOOD) for finding in findings)
     how = f"{path.name}, {len(tia.curve.t_h)} samples of {curve.specimen}, {tia.chosen}"
-    return MeasuredResidence(per_litre / _ML_PER_L / _activity(tracer), how, placed)
+    measured = PlanCurve(curve.specimen, "MBq/L", tia)
+    return MeasuredResidence(per_litre / _ML_PER_L / _activity(tracer), how, placed, (measured,))
 
 
 def _haematocrit_u(given: DtcInput) -> float | None:

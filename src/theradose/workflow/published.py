@@ -15,6 +15,7 @@ from theradose.plan.reference_ranges import (
     MARROW_METHODS,
     RED_MARROW,
     PublishedRange,
+    expected_dose,
     plausibility_findings,
     published_range,
 )
@@ -40,12 +41,14 @@ def published_results(
         known = therapy and published_range(therapy=therapy, organ=item.organ, methods=item.methods)
         if not known or value is None:
             continue
+        mean = expected_dose(therapy=str(therapy), organ=item.organ, methods=item.methods)
         found.append(
             PublishedResult(
                 region=item.region,
                 dose_per_activity_gy_gbq=item.estimate,
                 low_gy_gbq=known.low_gy_gbq,
                 high_gy_gbq=known.high_gy_gbq,
+                mean_gy_gbq=None if mean is None else mean.dose_per_activity_gy_gbq.value,
                 sources=tuple(dict.fromkeys(row.source for row in known.rows)),
                 position=_position(value, known),
             )

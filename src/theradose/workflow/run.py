@@ -34,6 +34,7 @@ from theradose.store.steps import StepStore
 from theradose.workflow.assemble import assemble_result
 from theradose.workflow.biology import VoxelDoses, planar_with_meaning, repair_rates, with_meaning
 from theradose.workflow.case import Case, InputHashes, check_distinct, check_one_patient, hash_inputs, open_case
+from theradose.workflow.cycles import check_cycles
 from theradose.workflow.doses import dose_rate_maps, dose_u_map, integrate_field, region_outcomes
 from theradose.workflow.engine_maps import check_engines, engine_maps, unmapped_findings
 from theradose.workflow.exports import export_maps
@@ -141,6 +142,7 @@ def run_study_file(
     hashes = hash_inputs(study_file)
     check_distinct(case.study, hashes)
     check_one_patient(study_file, hashes)
+    check_cycles(case)
     input_hash = hash_parameters([case.study.model_dump(mode="json"), hashes, hash_package()])
     if (existing := find_run(results, input_hash)) is not None:
         return Run(existing, read_result(existing / RESULT_DOCUMENT), reused=True)

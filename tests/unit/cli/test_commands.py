@@ -151,7 +151,11 @@ def test_compare_refuses_what_is_no_result(command, tiny_run, tmp_path):
 
 def test_info_lists_versions_choices_and_sources(command):
     document = command("info", "--json").document
-    assert set(document) == {"software", "formats", "registries", "protocols", "nuclear_data", "nuclides", "data"}
+    assert set(document) == {
+        "software", "formats", "registries", "protocols", "limits", "nuclear_data", "nuclides", "data",
+    }  # fmt: skip
+    limits = {row["name"]: row for row in document["limits"]}
+    assert limits["kidneys-p-prrt"]["value_gy"] == 23 and all(row["source"] for row in document["limits"])
     assert document["software"]["theradose"] == package_version()
     assert all(row["source"] and row["status"] in ("verified", "unverified") for row in document["data"])
     licences = {row["name"]: row["licence"] for row in document["nuclear_data"]}

@@ -77,3 +77,38 @@ def test_no_file_and_no_yaml_are_refused(command, tmp_path):
     assert "holds no plan: it must have the keys therapy" in command("plan", "level1", tmp_path / "list.yaml").err
     (tmp_path / "broken.yaml").write_text("a: [\n")
     assert "is not valid YAML" in command("plan", "level1", tmp_path / "broken.yaml").err
+
+
+def test_the_folder_of_the_page_is_made_and_another_type_is_refused(command, plan_file, tmp_path):
+    page = tmp_path / "new" / "folder" / "page.pdf"
+    assert command("plan", "level1", plan_file(), "--out", page).code == 0 and page.is_file()
+    answer = command("plan", "level1", plan_file(), "--out", tmp_path / "page.txt")
+    assert answer.code == 2 and "[plan-out]" in answer.err and not (tmp_path / "page.txt").exists()
+
+
+def test_critical_findings_are_counted_and_are_no_failure(command, plan_file):
+    answer = command("plan", "level1", plan_file(activity="7.2 MBq"))
+    assert answer.code == 0 and "1 critical" in answer.err.splitlines()[-1]
+
+
+def test_a_decimal_comma_inside_braces_is_told(command, tmp_path):
+    path = tmp_path / "input.yaml"
+    path.write_text("therapy: lu177-psma\nactivity: {value: 7,2 GBq}\nintended_activity: 7.4 GBq\n", encoding="utf-8")
+    assert "a decimal comma splits a number inside braces" in command("plan", "level1", path).err
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"at_injection_site": 30}, "write for example '30 %' or 0.3"),
+        ({"cycle": "two"}, "cycle: a whole number is needed, but 'two' was given"),
+        ({"child": "maybe"}, "child: write true or false"),
+        ({"verification_image": {"done": True, "date": "3.3.2026"}}, "write a date as 2026-03-03"),
+        ({"limits": [{"organ": "kidneys", "value": "20 Gy", "source": "x"}]},
+         "limits[0].origin: it is needed and missing: valid values are radionuclide-therapy, EBRT, label"),
+        ({"limits": ["kidney-prrt"]}, "the nearest are kidneys-p-prrt"),
+    ],
+)  # fmt: skip
+def test_refusals_are_in_the_words_of_a_person(command, plan_file, changes, words):
+    answer = command("plan", "level1", plan_file(**changes))
+    assert answer.code == 2 and words in answer.err and "Input should" not in answer.err

@@ -39,7 +39,7 @@ def test_columns_in_any_order_and_byte_order_mark(table):
         ("volume,recovery,u_recovery\n1,0.5,0.1\n", "table-header", "'volume'"),
         ("volume_ml,recovery\n1,0.5\n", "table-header", "'u_recovery'"),
         ("volume_ml,recovery,u_recovery,recovery\n1,0.5,0.1,2\n", "table-header", "twice"),
-        ("volume_ml;recovery;u_recovery\n1;0,5;0,1\n", "table-header", "volume_ml;recovery"),
+        ("volume_ml;recovery;u_recovery\n1;0,5;0,1\n", "table-header", "separated by semicolons"),
         ("volume_ml,recovery,u_recovery\n1,0,5,0.1\n", "table-row", "line 2"),
         ("volume_ml,recovery,u_recovery\n1,0.5,\n", "table-cell-empty", "u_recovery"),
         ("volume_ml,recovery,u_recovery\n1,half,0.1\n", "table-number", "half"),

@@ -45,8 +45,16 @@ def test_what_cannot_be_read_is_refused(given, said):
 
 def test_a_fraction_lies_between_zero_and_one():
     assert Input(mass="1 g", share="6 %").share == Stated(0.06)
-    with pytest.raises(ValidationError, match="at most 1"):
+    with pytest.raises(ValidationError, match="between 0 and 100 %: write for example '6 %' or 0.06"):
         Input(mass="1 g", share="106 %")
+    with pytest.raises(ValidationError, match="write for example '38 %' or 0.38"):
+        Input(mass="1 g", share=38)
+
+
+def test_a_decimal_comma_inside_braces_is_told():
+    """YAML reads ``{value: 7,2 g}`` as the value 7 and a key ``2 g``."""
+    with pytest.raises(ValidationError, match="decimal comma"):
+        Input(mass={"value": 7, "2 g": None})
 
 
 def test_the_uncertainty_of_a_number_without_dimension_says_which_it_is():

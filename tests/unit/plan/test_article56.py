@@ -40,7 +40,7 @@ def test_far_above_the_label_asks_for_level_two():
 
 def test_a_contradicting_classification_is_kept_with_its_source():
     """De Wit-van der Veen 2023 has radioembolisation at level 2 or 3, the position paper at 1 by body surface area."""
-    text = levels("y90-tare").statement.text
+    text = levels("y90-tare").general.text
     assert "level 1 by body surface area" in text and "another classification: level 2 or 3" in text
     assert "deWit2023" in text
 
@@ -50,3 +50,21 @@ def test_nothing_not_standardised_is_level_one(name):
     for changes in ({"off_label": True}, {"above_label": True}, {"off_label": True, "child": True}):
         level = levels(name, **changes)
         assert 1 not in level.levels and not level.standardised and level.reasons
+
+
+@pytest.mark.parametrize(
+    ("name", "prescribed", "expected"),
+    [
+        ("i131-dtc", "absorbed-dose", "level 3, prescribed by absorbed dose."),
+        ("i131-benign-thyroid", "activity", "level 1, prescribed by activity."),
+        ("y90-tare", "absorbed-dose", "level 2 or 3, prescribed by absorbed dose."),
+        ("y90-tare", "activity", "level 1, prescribed by activity."),
+        ("ho166-tare", "absorbed-dose", "level 2 or 3."),
+        ("lu177-psma", "activity", "level 1."),
+    ],
+)
+def test_a_plan_has_one_conclusion(name, prescribed, expected):
+    """Konijnenberg 2021, Table 1: what differs between the ways to prescribe is decided by what the plan does."""
+    level = levels(name, prescribed=prescribed)
+    assert level.statement.text == expected
+    assert level.general.text.startswith("Article 56 on ")

@@ -2,12 +2,15 @@
 
 import math
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan, PlanInput
-from theradose.plan.checks import plan_findings
+from theradose.plan.checks import date_findings, plan_findings
+from theradose.plan.inputs.level1 import Level1Input
+from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.probability import compare_with_limit, interval
 from theradose.uncertainty import Uncertain
 
@@ -81,3 +84,36 @@ def test_the_interval_is_that_of_a_lognormal_distribution():
     assert low == pytest.approx(lognorm.ppf(0.025, sigma, scale=14.0))
     assert high == pytest.approx(lognorm.ppf(0.975, sigma, scale=14.0))
     assert interval(Uncertain(14.0)) is None
+
+
+def test_the_mean_of_a_cohort_above_a_limit_is_a_warning():
+    made = plan(Uncertain(25, {"patients": 5}))
+    of_mean = replace(made, doses=(replace(made.doses[0], of_mean=True),))
+    (finding,) = plan_findings(plan=of_mean)
+    assert (finding.code, finding.severity) == ("cohort-dose-above-limit", "warning")
+
+
+def test_the_missing_uncertainty_of_the_activity_names_its_key():
+    made = plan(Uncertain(10, {"fit": 1}, frozenset({"administered-activity"})))
+    assert "(key: u of the activity)" in plan_findings(plan=made)[0].message
+    assert "(key: activity_meter_u)" in plan_findings(plan=replace(made, planner="tare"))[0].message
+
+
+@pytest.mark.parametrize(("today", "found"), [("2026-03-03", 0), ("2026-03-02", 0), ("2026-03-01", 1)])
+def test_a_date_that_has_not_come_is_a_finding(today, found):
+    """One day is left to time zones."""
+    stated = Level1Input.model_validate(
+        {"therapy": "lu177-dotatate", "intended_activity": "7.4 GBq", "activity": "7.4 GBq",
+         "verification_image": {"done": True, "date": "2026-03-03"}}
+    )  # fmt: skip
+    findings = list(date_findings(given=stated, today=date.fromisoformat(today)))
+    assert [item.code for item in findings] == ["date-in-future"] * found
+    assert all(item.where == "verification_image.date" for item in findings)
+
+
+def test_dates_in_lists_and_times_are_seen():
+    stated = PrrtInput.model_validate(
+        {"history": [{"cycle": 1, "activity": "7.4 GBq", "start": "2036-01-05T09:50:00+01:00"}]}
+    )
+    (finding,) = date_findings(given=stated, today=date(2026, 3, 1))
+    assert finding.where == "history[0].start"

@@ -202,3 +202,11 @@ def test_the_uncertainty_by_the_rule_lies_between_both_extremes(doses, missing):
     total = ledger(*cycles).cumulative(KIDNEY)
     assert total.u_all_independent <= total.dose_gy.u * (1 + 1e-12)
     assert total.dose_gy.u <= total.u_all_shared * (1 + 1e-12)
+
+
+def test_a_trend_that_acts_in_both_directions_cancels():
+    """Cycle 2 is carried forward from 1, cycle 3 back from 4: what makes one larger makes the other smaller."""
+    cycles = (cycle(1, left_kidney=5.0), cycle(2), cycle(3), cycle(4, left_kidney=5.0))
+    total = ledger(*cycles, trend={"kidneys": {"per_cycle": 0.0, "absolute_u": 0.3}}).cumulative(KIDNEY)
+    assert "trend:kidneys" not in total.dose_gy.contributions
+    assert total.dose_gy.u < total.u_all_independent

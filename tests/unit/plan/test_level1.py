@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from theradose.errors import PlanError
+from theradose.plan.checks import plan_findings
 from theradose.plan.inputs.level1 import Level1Input
 from theradose.plan.level1.planner import plan_level1
 from theradose.plan.reference_ranges import expected_dose
@@ -81,7 +82,7 @@ def test_limits_of_the_site_replace_the_packaged_ones():
     own = {"organ": "kidneys", "value": "20 Gy", "origin": "radionuclide-therapy", "source": "board of the site"}
     plan = planned(limits=[own, "kidneys-p-prrt"])
     assert {item.limit.value_gy for item in plan.doses if item.limit} == {20, 23}
-    with pytest.raises(PlanError, match="valid names are"):
+    with pytest.raises(PlanError, match="the nearest are kidneys-.*theradose info"):
         planned(limits=["kidneys-none"])
 
 
@@ -157,7 +158,8 @@ def test_nothing_intended_counts_in_full():
 def test_a_therapy_without_published_doses_says_so():
     plan = planned(therapy="y90-tare", intended_activity="2 GBq", activity="2 GBq")
     assert plan.doses == () and "no-reference-doses" in codes(plan)
-    assert plan.level.text.startswith("level 1 or 2 or 3")
+    assert plan.level.text == "level 1, prescribed by activity."
+    assert "level 2 or 3 by absorbed dose" in plan.level_in_general.text
 
 
 @pytest.mark.parametrize(
@@ -173,3 +175,106 @@ def test_a_therapy_without_published_doses_says_so():
 def test_contradictions_are_refused(changes, words):
     with pytest.raises(ValidationError, match=words):
         planned(**changes)
+
+
+SITE = {"mass": {"value": "300 g", "u": "30 %"}, "effective_half_life": {"value": "4 h", "u": "20 %"}}
+
+
+def extravasation(**changes):
+    return planned(at_injection_site={"value": "40 %", "relative_u": "10 %"}, **changes)
+
+
+def test_published_doses_hold_for_what_circulates():
+    whole, plan = planned(cycles=4), extravasation(cycles=4)
+    kidneys = dose(plan, "kidneys", "cycle 1").dose_gy
+    assert kidneys.value == pytest.approx(0.6 * dose(whole, "kidneys", "cycle 1").dose_gy.value)
+    assert "part:injection-site" in kidneys.contributions
+    # The other cycles are as intended.
+    assert plan.details["course_activity_mbq"] == pytest.approx(0.6 * 7400 + 3 * 7400)
+    assert "extravasation" in codes(plan)
+
+
+def test_the_dose_at_the_site_is_not_computed_without_mass_and_half_life():
+    plan = extravasation()
+    (finding,) = [item for item in plan.findings if item.code == "injection-site-not-computed"]
+    assert finding.severity == "critical" and "not computed" in plan.summary
+    assert not any(item.target == "injection-site" for item in plan.doses)
+
+
+def test_the_dose_at_the_site_is_local_deposition():
+    """0.0851 Gy·g/(MBq·h) of 177Lu (SCIENCE §0), by hand."""
+    plan = extravasation(injection_site=SITE)
+    site = next(item for item in plan.doses if item.target == "injection-site")
+    assert site.dose_gy.value == pytest.approx(0.4 * 7400 * 4 / 0.693147 * 0.0851 / 300, rel=1e-3)
+    assert "injection-site-not-computed" not in codes(plan) and "injection-site-estimated" in codes(plan)
+    # The critical organ leads the summary, and the site stands beside it.
+    assert "kidneys" in plan.summary and "stayed at the injection site, dose there" in plan.summary
+
+
+def test_a_deficit_is_stated_for_a_routine_administration_too():
+    kidneys = next(item for item in extravasation().details["excess"] if item["target"] == "kidneys")
+    assert kidneys["excess_gy"]["value"] == pytest.approx(-0.4 * kidneys["intended_gy"]["value"])
+    assert planned().details["excess"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"at_injection_site": "100 %"}, "below 100 %"),
+        ({"injection_site": SITE}, "add 'at_injection_site: 30 %'"),
+    ],
+)
+def test_an_impossible_extravasation_is_refused(changes, words):
+    with pytest.raises(ValidationError, match=words):
+        planned(**changes)
+
+
+def test_a_half_life_above_the_physical_one_is_refused():
+    with pytest.raises(PlanError, match="injection site"):
+        extravasation(injection_site=SITE | {"effective_half_life": "200 h"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "because"),
+    [
+        ({"activity": "5 GBq"}, "differs by −32 %"),
+        ({"purpose": "unintended", "description": "x"}, "the exposure was unintended"),
+        ({"purpose": "accidental", "description": "x", "intended_activity": None}, "no activity was intended"),
+        ({"at_injection_site": "40 %"}, "in the circulation differs by −40 %"),
+    ],
+)
+def test_level_one_is_not_met_by_what_was_not_given_as_intended(changes, because):
+    plan = planned(**{**VERIFIED, **changes})
+    assert plan.level.text.startswith("level 1 is not met, because") and because in plan.level.text
+    assert 1 not in plan.details["levels"]
+
+
+def test_a_small_part_at_the_site_leaves_level_one():
+    assert planned(at_injection_site="5 %").level.text == "level 1."
+
+
+def test_a_confused_unit_is_critical_even_where_intended_and_given_agree():
+    plan = planned(activity="7.2 MBq", intended_activity="7.2 MBq")
+    found = [item for item in plan.findings if item.code == "activity-implausible"]
+    assert len(found) == 2 and all(item.severity == "critical" for item in found)
+    assert "activity-implausible" not in codes(planned())
+
+
+def test_the_limit_of_all_salivary_glands_stands_beside_each_gland_and_the_sources_disagree():
+    plan = planned(therapy="lu177-psma", cycles=6)
+    limited = {item.target for item in plan.doses if item.limit is not None and item.limit.organ == "salivary-glands"}
+    assert limited == {"salivary-glands", "parotid-glands", "submandibular-glands"}
+    (finding,) = [i for i in plan.findings if i.code == "published-doses-disagree" and i.severity == "warning"]
+    assert "parotid glands 1.90" in finding.message and finding.where == "salivary-glands"
+
+
+def test_a_mean_of_patients_above_a_limit_is_no_critical_finding():
+    plan = planned(therapy="lu177-psma", cycles=6)
+    found = [item for item in plan_findings(plan=plan) if item.where == "salivary-glands"]
+    assert {(item.code, item.severity) for item in found} >= {("cohort-dose-above-limit", "warning")}
+    assert not any(item.severity == "critical" for item in found)
+
+
+def test_a_weight_that_no_patient_has_is_refused():
+    with pytest.raises(PlanError, match="check the unit"):
+        planned(patient={"weight": "80 g"})

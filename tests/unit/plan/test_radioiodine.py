@@ -224,7 +224,7 @@ class TestThyroid:
     @pytest.mark.parametrize(
         ("changes", "words"),
         [
-            ({"uptake": "110 %"}, "at most 1"),
+            ({"uptake": "110 %"}, "between 0 and 100 %"),
             ({"mass": "25"}, "has no unit"),
             ({"mass": None}, "mass"),
             ({"effective_half_life": None}, "needs 'effective_half_life'"),
@@ -347,7 +347,7 @@ class TestDtc:
             ({"weight": "70"}, "has no unit"),
             ({"blood_volume": None}, "'blood_volume' is needed"),
             ({"specimen": "plasma"}, "needs the haematocrit"),
-            ({"haematocrit": "42"}, "at most 1"),
+            ({"haematocrit": "42"}, "write for example '42 %' or 0.42"),
             ({"whole_body_half_life": "20 h"}, "exactly one of"),
             ({"whole_body_residence": None}, "exactly one of"),
             ({"blood_residence": None}, "single-measurement"),

@@ -429,8 +429,8 @@ class TestVerification:
 @pytest.mark.parametrize(
     ("changes", "without", "words"),
     [
-        ({"lung": {"shunt": "130 %"}}, (), "at most 1"),
-        ({"lung": {"shunt": "-3 %"}}, (), "from 0"),
+        ({"lung": {"shunt": "130 %"}}, (), "between 0 and 100 %"),
+        ({"lung": {"shunt": "-3 %"}}, (), "between 0 and 100 %"),
         ({"compartments": []}, (), "compartments are missing"),
         ({}, ("compartments",), "compartments are missing"),
         ({}, ("lung",), "lung shunt is missing"),

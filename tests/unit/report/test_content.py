@@ -254,6 +254,10 @@ def test_radiobiology_has_a_section_only_where_something_is_known(result, images
         "Biologically effective dose", "Dose-volume figures of the biologically effective dose",
         "Doses with alpha particles weighted", "Response models",
     ]  # fmt: skip
+    # What has no BED is named with the reason, and the figures of the map are told from the BED of the region.
+    (why,) = [block.text for block in section.blocks if getattr(block, "text", "").startswith("No BED of")]
+    assert all(region.name in why for region in result.regions[1:])
+    assert "not corrected for recovery" in tables["Dose-volume figures of the biologically effective dose"].notes[0]
     (effective,) = tables["Biologically effective dose"].rows
     texts = [cell.text for cell in effective.cells]
     assert texts[1:3] == ["5.50 ± 0.40", "3.10 ± 0.20"] and texts[6] == "a pamphlet (EBRT)"

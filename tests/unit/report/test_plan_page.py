@@ -1,6 +1,8 @@
 """The page of a plan."""
 
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -50,13 +52,36 @@ def pages(path):
     return len(re.findall(rb"/Type\s*/Page\b", path.read_bytes()))
 
 
-@pytest.mark.parametrize("size", [0, 5, 15, 40])
-def test_it_is_one_page_however_much_there_is_to_say(tmp_path, size):
+@pytest.mark.parametrize(("size", "most"), [(0, 1), (5, 1), (15, 1), (40, 6)])
+def test_it_is_one_page_unless_rows_would_be_cut(tmp_path, size, most):
     rows = [
         dose(10 + i, 2, against=limit(f"limit-{i}", condition=WORDS), target=f"organ-{i}") for i in range(1 + size // 2)
     ]
     write_plan_page(plan(rows, size, WORDS), tmp_path / "page.pdf", created=NOON)
-    assert pages(tmp_path / "page.pdf") == 1
+    assert pages(tmp_path / "page.pdf") <= most
+    if shutil.which("pdftotext") is not None:
+        words = subprocess.run(
+            ["pdftotext", "-layout", tmp_path / "page.pdf", "-"], capture_output=True, text=True, check=True
+        ).stdout.split("A table")
+        assert all(f"organ {i}" in words[0] for i in range(len(rows)))
+        assert words[-1].count(WORDS[:20]) >= size
+
+
+def test_a_mean_of_patients_above_a_limit_is_not_drawn_as_critical():
+    above = dose(30, 2, against=limit())
+    rows = page_content(plan([above, replace(above, of_mean=True)]))["doses"]
+    assert [row["bar"]["tone"] for row in rows] == ["critical", "warning"]
+
+
+def test_a_hyphen_between_digits_stays():
+    (row,) = page_content(plan([dose(10, 2, target="segment 5-8")]))["doses"]
+    assert row["target"] == "segment 5-8"
+
+
+def test_an_accepted_probability_is_said_as_the_choice_that_it_is():
+    result = page_content(plan(activity_mbq=Uncertain(5123.4), accepted_probability=0.1))["result"]
+    assert result["value"] == "5.123 GBq"
+    assert result["interval"] == "chosen so that a limit is exceeded with at most 10 %"
 
 
 def test_a_plan_without_activity_and_doses_has_a_page(tmp_path):

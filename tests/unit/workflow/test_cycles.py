@@ -8,6 +8,7 @@ from main_job import run_without_report
 from theradose.errors import PlanError, StudyError
 from theradose.model.document import Estimate
 from theradose.workflow.case import open_case
+from theradose.workflow.cycles import check_cycles
 from theradose.workflow.ledger import cycle_of_result, read_cycle_result, require_one_course, with_sources
 from theradose.workflow.study_file import read_study
 from tiny_study import write_tiny_study
@@ -173,7 +174,7 @@ def test_results_of_another_course_are_refused(first, changes, what):
     with pytest.raises(StudyError, match=what) as refusal:
         require_one_course([one, other], patient=None, therapy=None)
     assert refusal.value.code == f"cycle-of-another-{what}"
-    silent = first.result.model_copy(update={"run_id": "silent", "study": {}})
+    silent = first.result.model_copy(update={"run_id": "silent", "study": {"administrations": [{"nuclide": "177Lu"}]}})
     require_one_course([one, silent], patient="one", therapy=None)
 
 
@@ -216,4 +217,12 @@ def test_numbers_of_cycles_that_cannot_be_are_refused_at_once(tmp_path, changes,
 def test_an_unknown_limit_is_refused_before_any_image_is_read(tmp_path):
     study = write_tiny_study(tmp_path, {**FIRST, "limits": ["no-such-limit"]})
     with pytest.raises(PlanError, match="no-such-limit"):
-        open_case(read_study(study))
+        check_cycles(open_case(read_study(study)))
+
+
+def test_a_result_of_another_patient_is_refused_before_any_image_is_read(tmp_path):
+    first = run_without_report(write_tiny_study(tmp_path / "first", {**FIRST, "patient": {"id": "one"}}))
+    study = write_tiny_study(tmp_path / "second", {**FIRST, "cycle": 2, "patient": {"id": "other"}, "previous_cycles": [
+        {"cycle": 1, "activity": "2 GBq", "result": str(first.folder)}]})  # fmt: skip
+    with pytest.raises(StudyError, match="'one'"):
+        check_cycles(open_case(read_study(study)))

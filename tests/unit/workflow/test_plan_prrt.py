@@ -81,7 +81,7 @@ def test_limits_of_the_site_in_a_file(tmp_path):
         ({"accepted_probability": "120 %"}, "accepted_probability"),
         ({"cycles_left": 0}, "cycles_left"),
         ({"style": "other"}, "style"),
-        ({"limits": ["kidney-limit"]}, "valid names"),
+        ({"limits": ["kidney-limit"]}, "the nearest are kidneys-"),
         ({"trend": {"kidneys": {"per_cycle": "-3"}}}, "trend"),
         ({"therapy": "lu-dotatate"}, "valid names"),
         ({"first_cycle": {"organ": "kidneys"}}, "first_cycle"),

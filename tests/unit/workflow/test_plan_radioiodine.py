@@ -1,6 +1,7 @@
 """Plans of 131I from the tables that the inputs name: the known kinetics come back."""
 
 import math
+from pathlib import Path
 
 import pytest
 import yaml
@@ -167,3 +168,31 @@ def test_refusals_are_one_sentence(tmp_path, planner, inputs, words):
         planned(tmp_path, planner, **inputs)
     message = str(refused.value)
     assert words in message and message.endswith(".") and "\n" not in message
+
+
+def test_examples_from_tables_show_what_was_fitted():
+    examples = Path(__file__).parents[3] / "examples" / "plans"
+    dtc = run_plan("dtc", examples / "dtc-tables.yaml")
+    assert [curve.title for curve in dtc.curves] == ["whole body", "blood"]
+    inputs = {item.label: item.value for item in dtc.inputs}
+    assert "h: probe.csv, 7 readings" in inputs["residence time of the whole body"]
+    assert "h/L: blood.csv, 7 samples" in inputs["residence time in 1 L of blood"]
+    assert inputs["activity per weight"].endswith("MBq/kg")
+    per_litre, all_blood = dtc.details["blood_residence_h_per_l"], dtc.details["blood_residence_h"]
+    assert all_blood["value"] == pytest.approx(4.3 * per_litre["value"])
+    assert any(item.code == "other-restrictions" for item in dtc.findings)
+    thyroid = run_plan("thyroid", examples / "thyroid-readings.yaml")
+    labels = {item.label for item in thyroid.inputs}
+    assert {"readings, with decay", "effective half-life", "highest uptake"} <= labels
+    assert len(thyroid.curves) == 1
+
+
+@pytest.mark.parametrize(("planner", "example"), [("dtc", "dtc.yaml"), ("mibg", "mibg.yaml")])
+def test_two_weights_that_differ_are_refused(tmp_path, planner, example):
+    path = Path(__file__).parents[3] / "examples" / "plans" / example
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content["patient"]["weight"] = "96 kg"
+    with pytest.raises(TheradoseError, match=r"patient\.weight is 96 kg: state one, or the same"):
+        planned(tmp_path, planner, **content)
+    content["patient"]["weight"] = content["weight"]["value"]
+    assert planned(tmp_path, planner, **content).doses

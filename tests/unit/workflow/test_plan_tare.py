@@ -141,7 +141,7 @@ lung: {shunt: 6 %}
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("shunt: 6 %", "shunt: 130 %", "lung.shunt"),
+        ("shunt: 6 %", "shunt: 130 %", "lung.shunt: a fraction lies between 0 and 100 %"),
         ("dose: 205 Gy", "dose: 205", "target.dose: '205' has no unit"),
         ("mass: 250 g", "mass: 250", "has no unit"),
         ("mass: 250 g", "mass: 0,25 kg", "comma"),

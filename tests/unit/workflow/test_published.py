@@ -76,3 +76,14 @@ def test_the_main_job_checks_every_region(lutetium_run):
         )
         assert flagged == (not item.low_gy_gbq / 3 <= value <= item.high_gy_gbq * 3)
     assert len(published_table(lutetium_run).rows) == len(published)
+
+
+def test_the_published_mean_and_the_sources_stand_in_the_report():
+    (result,), _ = compared(Region("left-kidney", 0.5))
+    assert result.low_gy_gbq < result.mean_gy_gbq < result.high_gy_gbq
+
+    class Stored:
+        published = (result,)
+
+    table = published_table(Stored())
+    assert any(result.sources[0] in note for note in table.notes)

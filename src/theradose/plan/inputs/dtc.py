@@ -16,7 +16,7 @@ from theradose.model.stated import (
     StatedVolumeMl,
 )
 from theradose.model.study import CounterChoice, DoseGy, Fraction, Patient, StudyPart
-from theradose.plan.inputs.radioiodine import RetentionReading, Tracer
+from theradose.plan.inputs.radioiodine import RetentionReading, Tracer, check_weights
 
 BloodMethod = Literal["blood-and-whole-body", "single-measurement"]
 
@@ -49,6 +49,11 @@ class DtcInput(StudyPart):
     blood_limit: DoseGy | None = None
     accepted_probability: Fraction | None = Field(default=None, gt=0, le=0.5)
     previous: tuple[PreviousAdministration, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_weight(self) -> DtcInput:
+        check_weights(self.patient, self.weight)
+        return self
 
     @model_validator(mode="after")
     def _one_whole_body(self) -> DtcInput:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from theradose.model.limit import LimitChoice
-from theradose.model.stated import StatedActivityMBq
+from theradose.model.stated import StatedActivityMBq, StatedMassG, StatedShare, StatedTimeH
 from theradose.model.study import ActivityMBq, Patient, StudyPart
 from theradose.plan.therapies import TherapyName
 
@@ -21,6 +21,13 @@ class VerificationImage(StudyPart):
     done: bool
     date: datetime.date | None = None
     finding: str = ""
+
+
+class InjectionSite(StudyPart):
+    """Tissue that holds what stayed at the injection site, and the effective half-life there."""
+
+    mass: StatedMassG
+    effective_half_life: StatedTimeH
 
 
 class Level1Input(StudyPart):
@@ -36,6 +43,10 @@ class Level1Input(StudyPart):
         Administered, MBq.
     intended_activity : float or None
         Prescribed, MBq; ``None`` if none was intended.
+    at_injection_site : Stated or None
+        Part of the activity that stayed at the injection site.
+    injection_site : InjectionSite or None
+        What the dose there follows from; without it that dose is not computed.
     cycle, cycles : int
         Number of this cycle and of all planned.
     previous_activities : tuple of float
@@ -60,6 +71,8 @@ class Level1Input(StudyPart):
     patient: Patient = Patient()
     activity: StatedActivityMBq = Field(examples=["7.4 GBq"])
     intended_activity: ActivityMBq | None = None
+    at_injection_site: StatedShare | None = None
+    injection_site: InjectionSite | None = None
     cycle: int = Field(default=1, ge=1)
     cycles: int = Field(default=1, ge=1)
     previous_activities: tuple[ActivityMBq, ...] = ()
@@ -82,6 +95,13 @@ class Level1Input(StudyPart):
                 f"before cycle {self.cycle} there are {self.cycle - 1} cycles, but previous_activities names "
                 f"{len(self.previous_activities)}: name each once"
             )
+        if self.at_injection_site is not None and self.at_injection_site.value >= 1:
+            raise ValueError(
+                "with all of the activity at the injection site no organ receives a dose that was published: state the "
+                "part that stayed there, below 100 %"
+            )
+        if self.injection_site is not None and self.at_injection_site is None:
+            raise ValueError("injection_site needs the part that stayed there: add 'at_injection_site: 30 %'")
         if self.purpose == "routine" and self.intended_activity is None:
             raise ValueError("a routine administration has an intended_activity: add for example '7.4 GBq'")
         if self.purpose != "routine" and not self.description.strip():

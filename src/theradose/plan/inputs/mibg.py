@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from theradose.model.stated import StatedActivityMBq, StatedMassKg, StatedTimeH
 from theradose.model.study import DoseGy, Patient, StudyPart
+from theradose.plan.inputs.radioiodine import check_weights
 
 
 class MibgInput(StudyPart):
@@ -24,6 +25,11 @@ class MibgInput(StudyPart):
     timezone: str | None = None
     total_dose: DoseGy | None = None
     stem_cell_support: bool | None = None
+
+    @model_validator(mode="after")
+    def _one_weight(self) -> MibgInput:
+        check_weights(self.patient, self.weight)
+        return self
 
     @model_validator(mode="after")
     def _one_whole_body(self) -> MibgInput:

@@ -8,14 +8,17 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from theradose.data import load_yaml
+from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.plan import PlannedDose
 from theradose.model.reference import ReferenceMethod
+from theradose.numbers import format_number, words
 from theradose.plan.inputs.level1 import Level1Input
-from theradose.plan.limits import limits_for
+from theradose.plan.limits import limited_with, limits_for, parts_of
 from theradose.plan.probability import compare_with_limit
 from theradose.plan.reference_ranges import (
     LESION,
@@ -30,6 +33,9 @@ from theradose.plan.reference_ranges import (
 from theradose.plan.therapies import require_therapy
 from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
 from theradose.units import MBQ_PER_GBQ
+
+AT_SITE = "part:injection-site"
+"""Source of uncertainty of the part of the activity that stayed at the injection site."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,11 +92,23 @@ def administered(*, request: Level1Input) -> Uncertain:
     return request.activity.from_source(ADMINISTERED_ACTIVITY)
 
 
+def circulating(*, request: Level1Input) -> Uncertain:
+    """Return the activity of this cycle in MBq that did not stay at the injection site.
+
+    References
+    ----------
+    [Konijnenberg2021]_
+    """
+    given = administered(request=request)
+    stayed = request.at_injection_site
+    return given if stayed is None else given * (1 - stayed.from_source(AT_SITE))
+
+
 def course_activity(*, request: Level1Input) -> Uncertain:
     """Return the activity of all cycles in MBq: earlier ones as stated, otherwise and later ones as intended.
 
-    Where none was intended they count as this cycle's. One activity meter measures all of them, with the same relative
-    uncertainty.
+    Of this cycle the part that circulates counts. Where none was intended the others count as this cycle's. One
+    activity meter measures all of them, with the same relative uncertainty.
 
     References
     ----------
@@ -100,7 +118,7 @@ def course_activity(*, request: Level1Input) -> Uncertain:
     other = given.value if request.intended_activity is None else request.intended_activity
     before = request.previous_activities
     assumed = request.cycles - 1 - len(before)
-    return given * ((given.value + assumed * other + math.fsum(before)) / given.value)
+    return circulating(request=request) + given * ((assumed * other + math.fsum(before)) / given.value)
 
 
 def expected_doses(
@@ -124,7 +142,7 @@ def expected_doses(
     known = organ_limits(organ=organ, therapy=request.therapy, stated=stated)
     compared = [limit for limit in known if limit.quantity == "absorbed-dose"]
     of_course = [limit for limit in compared if limit.span == "course"]
-    this_cycle, cycle = _dose(organ, administered(request=request)), f"cycle {request.cycle}"
+    this_cycle, cycle = _dose(organ, circulating(request=request)), f"cycle {request.cycle}"
     if request.cycles == 1:
         return _beside(organ.target, this_cycle, cycle, compared)
     course, cycles = _dose(organ, course_activity(request=request)), f"{request.cycles} cycles"
@@ -153,19 +171,21 @@ def _beside(target: str, dose_gy: Uncertain, basis: str, limits: Sequence[Limit]
 def organ_limits(*, organ: ExpectedOrgan, therapy: str, stated: tuple[Limit, ...] | None) -> tuple[Limit, ...]:
     """Return the stated limits of an organ, else those that name the therapy, else the general ones.
 
+    A limit of a whole, as of all salivary glands, also holds for each of its parts, as in the plans of cycles.
+
     References
     ----------
     [Konijnenberg2021]_
     """
-    region = organ.expected.organ
+    wholes = limited_with(organ.expected.organ)
     if stated is not None:
-        return tuple(limit for limit in stated if limit.organ == region)
-    known = limits_for(organ=region, therapy=therapy, kind="limit")
+        return tuple(limit for limit in stated if limit.organ in wholes)
+    known = tuple(limit for limit in limits_for(therapy=therapy, kind="limit") if limit.organ in wholes)
     return tuple(limit for limit in known if limit.therapies) or known
 
 
 def excess_doses(*, organs: Sequence[ExpectedOrgan], request: Level1Input) -> tuple[ExcessDose, ...]:
-    """Return what each organ received beside what was intended, of an exposure that was not meant so.
+    """Return what each organ received beside what was intended, of an administration that was not meant so.
 
     References
     ----------
@@ -174,6 +194,43 @@ def excess_doses(*, organs: Sequence[ExpectedOrgan], request: Level1Input) -> tu
     meant = Uncertain(request.intended_activity or 0.0)
     found = []
     for organ in organs:
-        intended, received = _dose(organ, meant), _dose(organ, administered(request=request))
+        intended, received = _dose(organ, meant), _dose(organ, circulating(request=request))
         found.append(ExcessDose(organ.target, intended, received, received - intended))
     return tuple(found)
+
+
+def disagreement_findings(*, organs: Sequence[ExpectedOrgan]) -> Iterator[Finding]:
+    """Yield where published doses contradict each other: the means of sources, or of a gland and its parts.
+
+    References
+    ----------
+    [Theradose]_ From which factor on is a convention (``plan.yaml``).
+    """
+    factor = float(load_yaml("plan.yaml")["disagreement_factor"]["value"])
+    means = {organ.expected.organ: organ.expected.dose_per_activity_gy_gbq.value for organ in organs}
+    for whole, mean in means.items():
+        parts = {part: means[part] for part in parts_of(whole) if part in means}
+        if parts and not 1 / factor <= max(parts.values()) / mean <= factor:
+            named = ", ".join(f"{words(part)} {format_number(value)}" for part, value in parts.items())
+            yield Finding(
+                "published-doses-disagree",
+                "warning",
+                f"The sources disagree: {words(whole)} {format_number(mean)} Gy/GBq, but {named} Gy/GBq. They are from "
+                "other patients, and outlines and methods differ: these rows do not follow from each other.",
+                whole,
+            )
+    spans = []
+    for organ in organs:
+        sources = [
+            row.mean * row.per_gbq
+            for row in organ.published.rows
+            if row.mean and row.per_gbq and not row.same_patients and not row.subgroup
+        ]
+        if organ.expected.organ != LESION and len(sources) > 1 and max(sources) > factor * min(sources):
+            spans.append(f"{words(organ.target)} {format_number(min(sources))} to {format_number(max(sources))}")
+    if spans:
+        yield Finding(
+            "published-doses-disagree",
+            "info",
+            f"The means of the sources differ by more than a factor of {factor:g}: {', '.join(spans)} Gy/GBq.",
+        )

@@ -11,16 +11,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from theradose.model.document import pair_document
-from theradose.model.finding import Finding
-from theradose.model.limit import Limit
 from theradose.model.plan import Formula, Plan
 from theradose.model.protocol import Therapy
 from theradose.nuclides import Constant
-from theradose.numbers import format_deviation, format_given_percent, words
+from theradose.numbers import words
 from theradose.plan.article56 import (
     Deviation,
     RequiredLevel,
-    above_label_findings,
     activity_deviation,
     article56_constant,
     label_activity_mbq,
@@ -28,16 +25,31 @@ from theradose.plan.article56 import (
     label_deviation,
     required_level,
 )
+from theradose.plan.body import check_body
 from theradose.plan.inputs.level1 import Level1Input
 from theradose.plan.level1.doses import (
     ExcessDose,
     ExpectedOrgan,
     administered,
+    circulating,
     course_activity,
     excess_doses,
     expected_doses,
     expected_organs,
-    organ_limits,
+)
+from theradose.plan.level1.extravasation import (
+    site_constants,
+    site_doses,
+    site_findings,
+    site_formulas,
+    site_notes,
+)
+from theradose.plan.level1.findings import (
+    activity_findings,
+    dose_findings,
+    plausibility_findings,
+    reasons_not_met,
+    verification_findings,
 )
 from theradose.plan.level1.text import (
     excess_table,
@@ -92,31 +104,40 @@ def plan_level1(request: Level1Input) -> Plan:
         above_label=above_label is not None and not above_label.within,
         off_label=request.off_label,
         child=request.child,
+        prescribed="activity",
+        not_met=tuple(reasons_not_met(request=request, intended=intended)),
     )
     stated = resolve_limits(request.limits) if request.limits else None
     doses = tuple(dose for organ in organs for dose in expected_doses(organ=organ, request=request, stated=stated))
-    excess = () if request.purpose == "routine" else excess_doses(organs=organs, request=request)
+    at_site = site_doses(request=request)
+    as_meant = request.purpose == "routine" and request.at_injection_site is None
+    excess = () if as_meant else excess_doses(organs=organs, request=request)
+    check_body(weight_kg=request.patient.weight, height_cm=request.patient.height)
     return Plan(
         planner="level1",
         title=title_words(purpose=request.purpose),
-        summary=summary_words(request=request, therapy=therapy, doses=doses, excess=excess),
+        summary=summary_words(request=request, therapy=therapy, doses=doses, excess=excess, at_site=at_site),
         activity_mbq=administered(request=request),
         activity_meaning="Administered activity",
-        doses=doses,
-        formulas=_formulas(excess),
-        constants=tuple(_constants(organs, therapy)),
+        activity_notes=site_notes(request=request),
+        doses=(*at_site, *doses),
+        formulas=(*_formulas(excess), *site_formulas(request=request)),
+        constants=(*_constants(organs, therapy), *site_constants(request=request)),
         inputs=stated_inputs(request=request, intended=intended, above_label=above_label, label_mbq=label_mbq),
         tables=(
             *((excess_table(excess=excess),) if excess else ()), *((range_table(organs=organs),) if organs else ())
         ),
         details=_details(request, intended, above_label, level, excess),
         findings=(
-            *_activity_findings(request, therapy, intended, above_label),
-            *_verification_findings(request),
-            *_dose_findings(request, therapy, organs),
+            *plausibility_findings(request=request, label_mbq=label_mbq),
+            *activity_findings(request=request, therapy=therapy, intended=intended, above_label=above_label),
+            *site_findings(request=request),
+            *verification_findings(request=request),
+            *dose_findings(request=request, therapy=therapy, organs=organs),
         ),
         subject=subject(request=request, therapy=therapy),
         level=level.statement,
+        level_in_general=level.general,
     )  # fmt: skip
 
 
@@ -176,6 +197,7 @@ def _details(
         "levels": list(level.levels),
         "standardised": level.standardised,
         "reasons": list(level.reasons),
+        "circulating_activity_mbq": circulating(request=request).value,
         "course_activity_mbq": course_activity(request=request).value,
         "verification_image": None if image is None else image.model_dump(mode="json"),
         "excess": [
@@ -188,79 +210,3 @@ def _details(
             for item in excess
         ],
     }
-
-
-def _activity_findings(
-    request: Level1Input, therapy: Therapy, intended: Deviation | None, above_label: Deviation | None
-) -> Iterator[Finding]:
-    if intended is not None and not intended.within:
-        yield Finding(
-            "activity-outside-tolerance",
-            "warning",
-            f"The administered activity differs by {format_deviation(intended.relative)} from the intended one; "
-            f"level 1 of Article 56 holds within ±{format_given_percent(intended.tolerated)} (Konijnenberg2021).",
-        )
-    yield from above_label_findings(deviation=above_label)
-    if therapy.label is not None and request.cycles > therapy.label.cycles:
-        yield Finding(
-            "cycles-above-label",
-            "warning",
-            f"{request.cycles} cycles are more than the {therapy.label.cycles} of the label ({therapy.label.product}).",
-        )
-
-
-def _verification_findings(request: Level1Input) -> Iterator[Finding]:
-    image = request.verification_image
-    if image is None or not image.done:
-        status = "not stated" if image is None else "not done"
-        yield Finding(
-            "verification-missing",
-            "warning",
-            f"The verification image is {status}: Article 56 asks that the delivery is verified at every level.",
-        )
-    elif not image.finding:
-        yield Finding("verification-missing", "info", "The verification image was done, its finding is not stated.")
-
-
-def _dose_findings(request: Level1Input, therapy: Therapy, organs: Sequence[ExpectedOrgan]) -> Iterator[Finding]:
-    if not organs:
-        yield Finding(
-            "no-reference-doses",
-            "warning",
-            f"The table holds no organ dose per activity for {therapy.title}: nothing is said about its organs.",
-        )
-        return
-    yield Finding(
-        "doses-of-a-cohort",
-        "info",
-        "The doses are averages of published patients; that of this patient is known only after a measurement.",
-    )
-    stated = resolve_limits(request.limits) if request.limits else None
-    left_out = {
-        limit.name
-        for organ in organs
-        for limit in organ_limits(organ=organ, therapy=request.therapy, stated=stated)
-        if limit.quantity != "absorbed-dose"
-    }
-    if stated is not None:
-        yield from _limits_without_dose(stated, organs)
-    if left_out:
-        yield Finding(
-            "limit-needs-kinetics",
-            "info",
-            "A biologically effective dose needs the kinetics of the patient: not compared with "
-            f"{', '.join(sorted(left_out))}.",
-        )
-
-
-def _limits_without_dose(stated: Sequence[Limit], organs: Sequence[ExpectedOrgan]) -> Iterator[Finding]:
-    regions = dict.fromkeys(organ.expected.organ for organ in organs)
-    for limit in stated:
-        if limit.organ not in regions:
-            yield Finding(
-                "limit-without-dose",
-                "warning",
-                f"The limit '{limit.name}' is compared with nothing, because the table holds no dose of "
-                f"'{limit.organ}': it holds {', '.join(regions)}.",
-                limit.organ,
-            )

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 
 from theradose.model.plan import PlanInput, PlannedDose, PlanTable
 from theradose.model.protocol import Therapy
-from theradose.numbers import format_deviation, format_given_percent, format_number, words
+from theradose.numbers import format_deviation, format_given_percent, format_number, format_percent, words
 from theradose.plan.article56 import Deviation
 from theradose.plan.inputs.level1 import Level1Input, Purpose, VerificationImage
 from theradose.plan.level1.doses import ExcessDose, ExpectedOrgan
+from theradose.plan.level1.extravasation import NOT_COMPUTED, site_inputs
 from theradose.plan.probability import interval_coverage
 from theradose.plan.reference_ranges import PublishedRange, pooling_statement
 from theradose.plan.wording import activity_words, ends_words, stated_words, subject_words, with_interval, with_u
@@ -48,19 +49,36 @@ def subject(*, request: Level1Input, therapy: Therapy) -> str:
 
 
 def summary_words(
-    *, request: Level1Input, therapy: Therapy, doses: Sequence[PlannedDose], excess: Sequence[ExcessDose]
+    *,
+    request: Level1Input,
+    therapy: Therapy,
+    doses: Sequence[PlannedDose],
+    excess: Sequence[ExcessDose],
+    at_site: Sequence[PlannedDose] = (),
 ) -> str:
     """Return the result in one or two sentences with its interval.
+
+    Parameters
+    ----------
+    request, therapy
+        What was given.
+    doses : sequence of PlannedDose
+        Of the organs, the critical one first.
+    excess : sequence of ExcessDose
+        In the same order.
+    at_site : sequence of PlannedDose
+        At the injection site.
 
     References
     ----------
     [Konijnenberg2021]_
     """
-    given = f"{activity_words(request.activity.value)} of {therapy.title}"
+    given = f"{activity_words(request.activity.value)} of {therapy.title}{_stayed_words(request, at_site)}"
     what = "" if request.purpose == "routine" else _exposure_words(request)
     if not doses:
         return f"{what}{given} were given; the table holds no organ doses per activity of this therapy."
     organ = words(doses[0].target)
+    # A dose may stand beside several limits.
     first = {dose.basis: dose for dose in doses if dose.target == doses[0].target}
     parts = [f"{with_interval(dose.dose_gy, 'Gy', of_mean=True)} in {basis}" for basis, dose in first.items()]
     beyond = "" if not excess else f", {_excess_words(excess[0])}"
@@ -70,13 +88,23 @@ def summary_words(
     )
 
 
+def _stayed_words(request: Level1Input, at_site: Sequence[PlannedDose]) -> str:
+    stayed = request.at_injection_site
+    if stayed is None:
+        return ""
+    local = f"dose there {with_interval(at_site[0].dose_gy, 'Gy')}" if at_site else f"the dose there is {NOT_COMPUTED}"
+    return f", of which {format_percent(stayed.value)} stayed at the injection site, {local},"
+
+
 def _exposure_words(request: Level1Input) -> str:
     meant = "None was" if request.intended_activity is None else f"{activity_words(request.intended_activity)} were"
     return f"{meant} intended. What happened: {request.description.strip().rstrip('.')}. "
 
 
 def _excess_words(excess: ExcessDose) -> str:
-    if excess.excess_gy.value >= 0:
+    if excess.excess_gy.value == 0:
+        return "as much as was intended"
+    if excess.excess_gy.value > 0:
         return f"{with_interval(excess.excess_gy, 'Gy', of_mean=True)} of it beyond what was intended"
     return f"{with_interval(-excess.excess_gy, 'Gy', of_mean=True)} less than what was intended"
 
@@ -102,6 +130,7 @@ def stated_inputs(
         source = "packaged label" if request.label_activity is None else "stated"
         compared = f"{activity_words(label_mbq)} ({format_deviation(above_label.relative)} given)"
         found.append(PlanInput("activity of the label", compared, source))
+    found += site_inputs(request=request)
     found.append(PlanInput("cycle", f"{request.cycle} of {request.cycles}"))
     if request.previous_activities:
         found.append(PlanInput("earlier activities", ", ".join(map(activity_words, request.previous_activities))))
@@ -133,12 +162,12 @@ def excess_table(*, excess: Sequence[ExcessDose]) -> PlanTable:
         for item in excess
     )  # fmt: skip
     return PlanTable(
-        "Dose beyond what was intended",
+        "Dose compared with what was intended",
         (
             "organ",
             "intended, Gy",
             "received, Gy",
-            "excess, Gy",
+            "difference, Gy",
             f"{format_given_percent(interval_coverage())} interval of its size, Gy",
         ),
         rows,
@@ -166,7 +195,10 @@ def range_table(*, organs: Iterable[ExpectedOrgan]) -> PlanTable:
         "Published doses per activity",
         ("organ", "expected ± between patients, Gy/GBq", "published range, Gy/GBq", "sources in mean, of all"),
         rows,
-        (f"Rule: {pooling_statement().source}.",),
+        (
+            "Last column: how many published rows are in the mean, and how many in the range.",
+            f"Rule: {pooling_statement().source}.",
+        ),
     )
 
 

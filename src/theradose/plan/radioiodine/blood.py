@@ -23,10 +23,11 @@ from theradose.numbers import format_percent
 from theradose.plan.inputs.dtc import DtcInput
 from theradose.plan.radioiodine.residence import MeasuredResidence
 from theradose.plan.radioiodine.whole_body import StatedWholeBody, whole_body_residence
-from theradose.plan.wording import stated_words
+from theradose.plan.wording import stated_words, with_u
 from theradose.uncertainty import Uncertain
 
 BLOOD = "blood"
+_ML_PER_L = 1e3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +61,8 @@ class PatientBlood:
         Of the whole body.
     blood_residence_h : Uncertain or None
         Of all blood; ``None`` without its volume.
+    blood_residence_h_per_l : Uncertain or None
+        Of 1 L of blood; ``None`` where it was not measured.
     inputs : tuple of PlanInput
         What was stated.
     findings : tuple of Finding
@@ -69,6 +72,7 @@ class PatientBlood:
     dose: BloodDose
     whole_body_residence_h: Uncertain
     blood_residence_h: Uncertain | None
+    blood_residence_h_per_l: Uncertain | None
     inputs: tuple[PlanInput, ...]
     findings: tuple[Finding, ...]
 
@@ -104,7 +108,7 @@ def blood_of(request: DtcRequest) -> PatientBlood:
             whole_body_residence_h=whole_body, blood_volume_ml=volume, weight_kg=weight
         )
         findings += _single_findings(given)
-        return PatientBlood(dose, whole_body, None, tuple(inputs), tuple(findings))
+        return PatientBlood(dose, whole_body, None, None, tuple(inputs), tuple(findings))
     per_ml, own_inputs, own_findings = _blood_residence(request, volume)
     dose = blood_dose_per_activity(blood_residence_h_per_ml=per_ml, whole_body_residence_h=whole_body, weight_kg=weight)
     blood = None if volume is None else per_ml * volume
@@ -114,7 +118,7 @@ def blood_of(request: DtcRequest) -> PatientBlood:
             f"it, {whole_body.value:.4g} h: check both and the volume of blood.",
             code="blood-above-whole-body",
         )
-    return PatientBlood(dose, whole_body, blood, (*inputs, *own_inputs), (*findings, *own_findings))
+    return PatientBlood(dose, whole_body, blood, per_ml * _ML_PER_L, (*inputs, *own_inputs), (*findings, *own_findings))
 
 
 def _of(measured: MeasuredResidence | None) -> tuple[Finding, ...]:
@@ -127,7 +131,9 @@ def _blood_residence(
     """Return the residence time per millilitre of whole blood."""
     given = request.inputs
     if request.blood is not None:
-        return request.blood.value, (PlanInput("residence time of blood", request.blood.how, "samples"),), ()
+        per_litre = with_u(request.blood.value * _ML_PER_L, "h/L")
+        item = PlanInput("residence time in 1 L of blood", f"{per_litre}: {request.blood.how}", "samples")
+        return request.blood.value, (item,), ()
     # The input refuses a residence time without a volume.
     assert given.blood_residence is not None and volume is not None
     per_ml = given.blood_residence.from_source("residence:blood") / volume

@@ -26,6 +26,7 @@ from theradose.plan.body import check_body
 from theradose.plan.inputs.dtc import DtcInput
 from theradose.plan.limits import input_limit, limit_named
 from theradose.plan.planners import planners
+from theradose.plan.plausible import implausible_activity
 from theradose.plan.probability import compare_with_limit, upper_factor
 from theradose.plan.radioiodine.blood import BLOOD, DtcRequest, blood_of
 from theradose.plan.reference_ranges import plausibility_findings
@@ -50,6 +51,13 @@ _FORMULAS = (
         "Gear2020: as quoted",
         "unverified",
     ),
+)
+_OTHER_RESTRICTIONS = Finding(
+    "other-restrictions",
+    "warning",
+    "This activity is limited by the dose to blood alone. The program does not consider what else may limit it, "
+    "as the activity that stays in lungs with metastases, the salivary glands, renal function, earlier therapies or "
+    "the rules for release from the ward.",
 )
 _SINGLE = Formula(
     "τ_mL = 0.14 τ_wb/V", "V volume of blood in mL", "Haenscheid2009: abstract", "verified"
@@ -107,6 +115,8 @@ def plan_dtc(request: DtcRequest) -> Plan:
     )
     constants = (*blood.dose.constants, *whole_body_constants())
     therapy = require_therapy(_THERAPY)
+    level = required_level(therapy=therapy, prescribed="absorbed-dose")
+    per_weight = planned.value / given.weight.value
     return Plan(
         planner=_NAME,
         title="Radioiodine therapy of differentiated thyroid cancer",
@@ -117,12 +127,20 @@ def plan_dtc(request: DtcRequest) -> Plan:
         doses=doses,
         formulas=(*_FORMULAS, *((_SINGLE,) if given.method == "single-measurement" else ())),
         constants=(*constants, load_nuclide(NUCLIDE).half_life_h),
-        inputs=(PlanInput("weight", stated_words(given.weight, "kg")), *blood.inputs, *_goal_inputs(given)),
+        inputs=(
+            PlanInput("weight", stated_words(given.weight, "kg")),
+            *blood.inputs,
+            *_goal_inputs(given),
+            PlanInput("activity per weight", f"{format_number(per_weight)} MBq/kg", "computed"),
+        ),
         findings=(
             *blood.findings,
             *_implausible(per_gbq),
             *cautioned,
+            *implausible_activity(name="planned activity", activity_mbq=planned.value),
+            *(() if stated is None else implausible_activity(name="stated activity", activity_mbq=stated.value)),
             *_course_findings(given),
+            _OTHER_RESTRICTIONS,
         ),
         tables=(*_exceedance_table(even), *_course_table(given, blood.dose, activity)),
         details={
@@ -130,11 +148,22 @@ def plan_dtc(request: DtcRequest) -> Plan:
             "electron_share": blood.dose.electron_share,
             "whole_body_residence_h": pair_document(blood.whole_body_residence_h),
             "blood_residence_h": None if blood.blood_residence_h is None else pair_document(blood.blood_residence_h),
+            "blood_residence_h_per_l": (
+                None if blood.blood_residence_h_per_l is None else pair_document(blood.blood_residence_h_per_l)
+            ),
+            "activity_per_weight_mbq_kg": per_weight,
             "method": given.method,
             "limit_activity_mbq": pair_document(even),
         },
         subject=subject_words(therapy.title, given.patient.id),
-        level=required_level(therapy=therapy).statement,
+        curves=tuple(
+            curve
+            for measured in (request.whole_body, request.blood)
+            if measured is not None
+            for curve in measured.curves
+        ),
+        level=level.statement,
+        level_in_general=level.general,
     )
 
 

@@ -22,6 +22,7 @@ from theradose.plan.body import check_body
 from theradose.plan.inputs.mibg import MibgInput
 from theradose.plan.limits import input_limit, limit_named
 from theradose.plan.planners import planners
+from theradose.plan.plausible import implausible_activity
 from theradose.plan.probability import compare_with_limit
 from theradose.plan.radioiodine.residence import (
     MeasuredResidence,
@@ -104,6 +105,7 @@ def plan_mibg(request: MibgRequest) -> Plan:
     )
     constants = whole_body_constants()
     therapy = require_therapy(_THERAPY)
+    level = required_level(therapy=therapy, child=given.child, prescribed="absorbed-dose")
     return Plan(
         planner=_NAME,
         title="131I-mIBG in two administrations",
@@ -116,12 +118,15 @@ def plan_mibg(request: MibgRequest) -> Plan:
         inputs=(
             PlanInput("weight", stated_words(given.weight, "kg")),
             PlanInput("first activity", stated_words(given.activity, "GBq", inside="MBq")),
+            *_per_weight(first, second, given.weight.value),
             stated,
             *_goal_inputs(given),
         ),
         findings=(
             *(() if request.whole_body is None else request.whole_body.findings),
             *_findings(first, first_dose, second, total_gy),
+            *implausible_activity(name="first activity", activity_mbq=first.value),
+            *(() if second is None else implausible_activity(name="second activity", activity_mbq=second.value)),
         ),
         details={
             "first_activity_per_weight_mbq_kg": first.value / weight.value,
@@ -131,7 +136,18 @@ def plan_mibg(request: MibgRequest) -> Plan:
             "whole_body_tia_mbq_h": pair_document(first * residence),
         },
         subject=subject_words(therapy.title, given.patient.id),
-        level=required_level(therapy=therapy, child=given.child).statement,
+        curves=() if request.whole_body is None else request.whole_body.curves,
+        level=level.statement,
+        level_in_general=level.general,
+    )
+
+
+def _per_weight(first: Uncertain, second: Uncertain | None, weight_kg: float) -> tuple[PlanInput, ...]:
+    named = {"first": first, "second": second}
+    return tuple(
+        PlanInput(f"{name} activity per weight", f"{format_number(activity.value / weight_kg)} MBq/kg", "computed")
+        for name, activity in named.items()
+        if activity is not None
     )
 
 

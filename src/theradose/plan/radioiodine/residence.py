@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from theradose.dose.radioiodine.constants import NUCLIDE
 from theradose.errors import PlanError
 from theradose.model.finding import Finding
+from theradose.model.plan import PlanCurve
 from theradose.nuclides import load_nuclide
 from theradose.uncertainty import Uncertain
 
@@ -28,11 +29,14 @@ class MeasuredResidence:
         What it was measured and fitted with, for the reader.
     findings : tuple of Finding
         What limits it.
+    curves : tuple of PlanCurve
+        What was measured and fitted.
     """
 
     value: Uncertain
     how: str
     findings: tuple[Finding, ...] = ()
+    curves: tuple[PlanCurve, ...] = ()
 
 
 def check_half_life(half_life_h: float, *, of: str) -> None:

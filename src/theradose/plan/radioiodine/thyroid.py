@@ -30,16 +30,15 @@ from theradose.plan.article56 import required_level
 from theradose.plan.inputs.thyroid import ThyroidInput
 from theradose.plan.limits import input_limit, limit_named, limits_for
 from theradose.plan.planners import planners
+from theradose.plan.plausible import implausible_activity
 from theradose.plan.probability import compare_with_limit
-from theradose.plan.radioiodine.uptake import ThyroidRequest, uptake_of
+from theradose.plan.radioiodine.uptake import H_PER_D, ThyroidRequest, uptake_of
 from theradose.plan.therapies import require_therapy
 from theradose.plan.wording import stated_words, subject_words, with_interval, with_u
 from theradose.quantify.thyroid import THYROID
 from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
-from theradose.units import conversion_factor
 
 _NAME, _THERAPY = "thyroid", "i131-benign-thyroid"
-_H_PER_D = conversion_factor("d", "h")
 _FORMULA = Formula(
     "D = E ∫RIU dt · A/M,  A = M D/(E ∫RIU dt)",
     "D dose in Gy, A activity in MBq, M mass in g, E energy in Gy·g/(MBq·d), RIU uptake with physical decay, t in d",
@@ -104,6 +103,7 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
         if activity is not None
     ]
     therapy = require_therapy(_THERAPY)
+    level = required_level(therapy=therapy, prescribed="absorbed-dose")
     return Plan(
         planner=_NAME,
         title="Radioiodine therapy of benign thyroid disease",
@@ -114,7 +114,12 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
         formulas=(_FORMULA, uptake.formula),
         constants=(*energy.constants, load_nuclide(NUCLIDE).half_life_h),
         inputs=(PlanInput("mass of the thyroid", stated_words(given.mass, "g")), *uptake.inputs, *_goal_inputs(given)),
-        findings=(*uptake.findings, *aimed),
+        findings=(
+            *uptake.findings,
+            *aimed,
+            *(() if planned is None else implausible_activity(name="planned activity", activity_mbq=planned.value)),
+            *(() if stated is None else implausible_activity(name="stated activity", activity_mbq=stated.value)),
+        ),
         tables=(_energy_table(gland, target, stated), *_target_table(gland, given)),
         details={
             "residence_h": pair_document(uptake.residence_h),
@@ -124,7 +129,9 @@ def plan_thyroid(request: ThyroidRequest) -> Plan:
             "target_gy": None if target is None else target.value_gy,
         },
         subject=subject_words(therapy.title, given.patient.id),
-        level=required_level(therapy=therapy).statement,
+        curves=uptake.curves,
+        level=level.statement,
+        level_in_general=level.general,
     )
 
 
@@ -135,7 +142,7 @@ def _summary(
     stated: Uncertain | None,
     doses: list[PlannedDose],
 ) -> str:
-    days = gland.residence_h.value / _H_PER_D
+    days = gland.residence_h.value / H_PER_D
     about = f"a thyroid of {format_given(gland.mass_g.value)} g whose uptake has the integral {format_number(days)} d"
     if planned is not None and target is not None:
         return f"{with_interval(planned, 'MBq')} for {target.value_gy:g} Gy to {about}."

@@ -9,6 +9,7 @@ References
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,21 +19,25 @@ from theradose.dose.radioiodine.constants import NUCLIDE
 from theradose.dose.radioiodine.thyroid import UptakeByTransfer, UptakeOfFraction
 from theradose.dose.radioiodine.whole_body import residence_of_half_life
 from theradose.errors import PlanError
+from theradose.kinetics.evaluate import evaluate_tia
 from theradose.kinetics.integrate import integrate_curve, thyroid_models
 from theradose.kinetics.single_time_point import Assumptions, integrate_single_point
 from theradose.model.arrays import Array
-from theradose.model.curve import TimeActivityCurve
+from theradose.model.curve import TimeActivityCurve, TimeIntegratedActivity
 from theradose.model.finding import Finding
-from theradose.model.plan import Formula, PlanInput
+from theradose.model.plan import Formula, PlanCurve, PlanInput
 from theradose.nuclides import load_nuclide
-from theradose.numbers import format_given_percent, format_percent
+from theradose.numbers import format_given, format_given_percent, format_number, format_percent
 from theradose.plan.inputs.thyroid import ThyroidInput, UptakeModel
 from theradose.plan.radioiodine.residence import MeasuredResidence, check_half_life, check_residence
-from theradose.plan.wording import stated_words
+from theradose.plan.wording import stated_words, with_u
 from theradose.quantify.thyroid import THYROID
 from theradose.uncertainty import Uncertain
+from theradose.units import conversion_factor
 
 _ROUNDING = 1e-9
+_SAMPLES = 2001
+H_PER_D = conversion_factor("d", "h")
 _FORMS = {
     "mono": Formula(
         "∫RIU dt = U T/ln 2",
@@ -81,12 +86,15 @@ class ThyroidUptake:
         What was stated.
     findings : tuple of Finding
         What limits it.
+    curves : tuple of PlanCurve
+        What was measured and fitted.
     """
 
     residence_h: Uncertain
     formula: Formula
     inputs: tuple[PlanInput, ...]
     findings: tuple[Finding, ...] = ()
+    curves: tuple[PlanCurve, ...] = ()
 
 
 def uptake_of(request: ThyroidRequest) -> ThyroidUptake:
@@ -163,7 +171,34 @@ def _of_curve(request: ThyroidRequest) -> ThyroidUptake:
     if measured is None:
         curve, findings = curve_of_readings(given)
         measured = uptake_residence(curve, administered_mbq=Uncertain(1.0), given=given, findings=findings)
-    return ThyroidUptake(measured.value, _FORMS["fit"], (PlanInput("uptake", measured.how, source),), measured.findings)
+    given_mbq = 1.0 if given.tracer is None or isinstance(given.uptake_curve, tuple) else given.tracer.activity
+    inputs = (PlanInput("uptake", measured.how, source), *_fitted_inputs(measured, given_mbq))
+    return ThyroidUptake(measured.value, _FORMS["fit"], inputs, measured.findings, measured.curves)
+
+
+def _fitted_inputs(measured: MeasuredResidence, given_mbq: float) -> Iterator[PlanInput]:
+    """Yield readings, effective half-life and highest uptake of a fitted curve."""
+    for curve in measured.curves:
+        tia = curve.tia
+        present = zip(tia.curve.t_h.tolist(), (tia.curve.activity_mbq / given_mbq).tolist(), strict=True)
+        readings = "; ".join(f"{format_given(t_h)} h {format_percent(part)}" for t_h, part in present)
+        yield PlanInput("readings, with decay", readings, "measured")
+        yield PlanInput("effective half-life", with_u(tia.effective_half_life_h / H_PER_D, "d"), "fitted")
+        peak, t_h = highest_of(tia)
+        yield PlanInput("highest uptake", f"{format_percent(peak / given_mbq)} at {format_number(t_h)} h", "fitted")
+
+
+def highest_of(tia: TimeIntegratedActivity) -> tuple[float, float]:
+    """Return the highest activity of a fitted curve up to its last point, with its time in h.
+
+    References
+    ----------
+    [Haenscheid2013]_
+    """
+    t_h = np.linspace(0.0, float(tia.curve.t_h[-1]), _SAMPLES)
+    activity, _ = evaluate_tia(tia, t_h)
+    highest = int(np.argmax(activity))
+    return float(activity[highest]), float(t_h[highest])
 
 
 def curve_of_readings(given: ThyroidInput) -> tuple[TimeActivityCurve, tuple[Finding, ...]]:
@@ -256,4 +291,5 @@ def uptake_residence(
         )
         tia, noticed = integrate_single_point(curve, nuclide=nuclide, method=given.single_time_point, given=assumed)
     how = f"{n_points} readings, {tia.chosen}" if n_points > 1 else f"1 reading, method {tia.chosen}"
-    return MeasuredResidence(tia.value / administered_mbq, how, (*findings, *noticed))
+    measured = PlanCurve(THYROID, "uptake" if isinstance(given.uptake_curve, tuple) else "MBq", tia)
+    return MeasuredResidence(tia.value / administered_mbq, how, (*findings, *noticed), (measured,))

@@ -19,7 +19,7 @@ from theradose.model.stated import Stated
 from theradose.nuclides import load_nuclide
 from theradose.plan.inputs.radioiodine import RetentionReading
 from theradose.plan.radioiodine.residence import MeasuredResidence, check_half_life, check_residence
-from theradose.plan.wording import stated_words
+from theradose.plan.wording import stated_words, with_u
 from theradose.quantify.whole_body import WHOLE_BODY
 from theradose.uncertainty import Uncertain
 
@@ -76,7 +76,8 @@ def _residence(given: StatedWholeBody) -> tuple[Uncertain, PlanInput]:
         return _of_retention(given.retention)
     # The input refuses none at all.
     assert given.measured is not None
-    return given.measured.value, PlanInput("residence time of the whole body", given.measured.how, "probe")
+    value = f"{with_u(given.measured.value, 'h')}: {given.measured.how}"
+    return given.measured.value, PlanInput("residence time of the whole body", value, "probe")
 
 
 def _of_retention(reading: RetentionReading) -> tuple[Uncertain, PlanInput]:

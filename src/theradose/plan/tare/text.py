@@ -76,6 +76,7 @@ def describe(found: Outcome) -> Plan:
     therapy = require_therapy(spheres.therapy)
     planned = "Activity to prepare" if found.activity_is_planned else "Stated activity"
     checks, regions = (found.checks, found.regions) if judgement is None else (found.judged, judgement.regions)
+    level = required_level(therapy=therapy, prescribed="activity" if found.method == "bsa" else "absorbed-dose")
     return Plan(
         planner="tare",
         title=f"Radioembolisation with {spheres.title}, {inputs.intent}",
@@ -91,7 +92,8 @@ def describe(found: Outcome) -> Plan:
         tables=plan_tables(found),
         details=plan_details(found),
         subject=subject_words(therapy.title, inputs.patient.id, *(() if judgement is None else ("verification",))),
-        level=required_level(therapy=therapy).statement,
+        level=level.statement,
+        level_in_general=level.general,
     )
 
 
