@@ -58,7 +58,8 @@ def next_per_activity(ledger: Ledger, course: Course) -> dict[str, Uncertain]:
 
 def _cumulative_doses(planned: Outcome, ledger: Ledger) -> list[PlannedDose]:
     doses = []
-    for item in planned.over:
+    place = {region: number for number, region in enumerate(ordered_regions(planned, ledger))}
+    for item in sorted(planned.over, key=lambda item: place.get(item.region, 0)):
         if planned.activity_mbq is not None:
             doses.append(_sum(item, planned.activity_mbq.value, item.basis))
             continue

@@ -59,8 +59,8 @@ def label_rule(inputs: PrrtInput) -> LabelRule:
 
 def plan_level(
     inputs: PrrtInput, activity_mbq: float | None, label: LabelRule
-) -> tuple[Statement, tuple[Finding, ...]]:
-    """Return the level that a plan by dosimetry has, and what its activity is beside the label.
+) -> tuple[Statement, Statement | None, tuple[Finding, ...]]:
+    """Return the level of this plan, by dosimetry; what the source says of its therapy; and the activity by the label.
 
     References
     ----------
@@ -68,13 +68,15 @@ def plan_level(
     """
     record = load_yaml("cycles.yaml")["level"]
     text = str(record["value"])
+    general = None
     if inputs.therapy is not None:
         therapy = require_therapy(inputs.therapy)
-        text += f" {therapy.title}: {therapy.levels.text}."
+        known = therapy.levels
+        general = Statement(text=f"{therapy.title}: {known.text}.", source=known.source, status=known.status)
     findings: tuple[Finding, ...] = ()
     if activity_mbq is not None and label.activity_mbq is not None:
         deviation = label_deviation(given_mbq=activity_mbq, label_mbq=label.activity_mbq)
         beside = f"that of the label ({activity_words(label.activity_mbq)})"
         text += f" The activity is {format_deviation(deviation.relative)} from {beside}."
         findings = above_label_findings(deviation=deviation)
-    return Statement(text=text, source=record["source"], status=record["status"]), findings
+    return Statement(text=text, source=record["source"], status=record["status"]), general, findings

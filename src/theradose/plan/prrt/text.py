@@ -55,7 +55,7 @@ def describe(
     """
     activity = planned.activity_mbq
     notes = () if planned.coming == 1 else (f"in each of {planned.coming} cycles",)
-    level, above = plan_level(inputs, None if activity is None else activity.value, label)
+    level, general, above = plan_level(inputs, None if activity is None else activity.value, label)
     return Plan(
         planner="prrt",
         title=_TITLE,
@@ -77,6 +77,7 @@ def describe(
         activity_notes=notes,
         accepted_probability=None if activity is None else inputs.accepted_probability,
         level=level,
+        level_in_general=general,
     )
 
 
