@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from theradose.errors import PlanError
 from theradose.plan.cycles.ledger import source_of_cycle
+from theradose.plan.cycles.limits import method_findings, past_against, regions_beside_limit
+from theradose.plan.limits import limit_named
 from unit.plan.courses import KIDNEY, U, cycle, dose, ledger
 
 GRAYS = st.floats(0.1, 30.0)
@@ -210,3 +212,24 @@ def test_a_trend_that_acts_in_both_directions_cancels():
     total = ledger(*cycles, trend={"kidneys": {"per_cycle": 0.0, "absolute_u": 0.3}}).cumulative(KIDNEY)
     assert "trend:kidneys" not in total.dose_gy.contributions
     assert total.dose_gy.u < total.u_all_independent
+
+
+def test_a_marrow_dose_by_image_has_no_limit_beside_one_by_blood():
+    """In the report of a cycle too: the 2 Gy come from doses by blood."""
+    marrow = limit_named("red-marrow-2")
+    both = ledger(cycle(1, red_marrow_by_blood=0.3, red_marrow_by_image=0.9))
+    (row,) = past_against(both, marrow)
+    assert row.region == "red-marrow-by-blood" and method_findings([row]) == ()
+    assert regions_beside_limit("red-marrow", both) == ("red-marrow-by-image",)
+    image = ledger(cycle(1, red_marrow_by_image=0.9))
+    (row,) = past_against(image, marrow)
+    (finding,) = method_findings([row])
+    assert row.region == "red-marrow-by-image" and finding.code == "limit-by-other-method"
+    assert regions_beside_limit("red-marrow", image) == ()
+
+
+def test_a_pair_beside_a_side_is_critical_in_a_report():
+    """A run is not refused after hours, but nobody reads its sums without knowing."""
+    book = ledger(cycle(1, kidneys=5.0, right_kidney=4.8))
+    (finding,) = [finding for finding in book.findings if finding.code == "pair-beside-side"]
+    assert finding.severity == "critical"

@@ -16,7 +16,7 @@ from theradose.plan.cycles.ledger import Ledger
 from theradose.plan.cycles.limits import given_basis
 from theradose.plan.probability import probability_above
 from theradose.plan.prrt.outcome import Outcome
-from theradose.plan.wording import activity_words, with_u
+from theradose.plan.wording import activity_words
 from theradose.uncertainty import Uncertain
 
 
@@ -99,15 +99,7 @@ def _next_doses(planned: Outcome, ledger: Ledger, course: Course) -> list[Planne
     order = [*predicted, *ordered_regions(planned, ledger)]
     doses = {region: per_activity * planned.activity_mbq.value for region, per_activity in (predicted | known).items()}
     return [
-        PlannedDose(region, doses[region], basis=_alone(region, doses[region], ledger))
+        PlannedDose(region, doses[region], basis=f"cycle {ledger.next_number} alone")
         for region in order
         if region in doses
     ]
-
-
-def _alone(region: str, dose: Uncertain, ledger: Ledger) -> str:
-    alone = f"cycle {ledger.next_number} alone"
-    if region not in ledger.regions or ledger.kind(region) is not RegionKind.LESION:
-        return alone
-    # The sum of a lesion stands beside no limit, hence in no other row.
-    return f"{alone}; all cycles with it {with_u(ledger.cumulative(region).dose_gy + dose, 'Gy')}"

@@ -55,6 +55,8 @@ def describe(
     """
     activity = planned.activity_mbq
     notes = () if planned.coming == 1 else (f"in each of {planned.coming} cycles",)
+    if activity is not None and activity.value == label.most_mbq:
+        notes = (*notes, f"the cap by the label ({label.cap})")
     level, general, above = plan_level(inputs, None if activity is None else activity.value, label)
     return Plan(
         planner="prrt",
@@ -75,7 +77,7 @@ def describe(
         ),
         activity_meaning=f"Activity of cycle {ledger.next_number}",
         activity_notes=notes,
-        accepted_probability=None if activity is None else inputs.accepted_probability,
+        accepted_probability=inputs.accepted_probability if _at_accepted(planned) else None,
         level=level,
         level_in_general=general,
     )
@@ -114,8 +116,12 @@ def _summary(ledger: Ledger, planned: Outcome, *, alpha: float | None, most_mbq:
 
 def _estimate_counts(planned: Outcome, most_mbq: float | None) -> bool:
     """Return whether the sentence names what the best estimate leaves: beyond a cap it stays in a table."""
-    chosen = planned.activity_mbq is not None and planned.activity_mbq.value == planned.accepted_mbq
-    return chosen and (most_mbq is None or planned.best_mbq.value <= most_mbq)
+    return _at_accepted(planned) and (most_mbq is None or planned.best_mbq.value <= most_mbq)
+
+
+def _at_accepted(planned: Outcome) -> bool:
+    """Return whether the activity is that of the accepted probability, and not that of a cap or a style."""
+    return planned.activity_mbq is not None and planned.activity_mbq.value == planned.accepted_mbq
 
 
 def _at_most(probability: float) -> str:
