@@ -9,6 +9,8 @@ from main_job import run_without_report, theradose
 from theradose.simulate.write import simulate_study
 
 KIDNEY, LOST = "left-kidney", "right-kidney"
+# Both digital patients are imaged on the same days; a plan refuses two cycles of one time.
+LATER = "2026-05-04T10:00:00+02:00"
 LIMIT_GY, ALPHA = 23.0, 0.1
 
 
@@ -62,11 +64,12 @@ def test_the_next_cycle_is_planned_from_both_results(simulated, second, tmp_path
     path = tmp_path / "plan.yaml"
     content = {
         "therapy": "lu177-dotatate",
-        "history": [str(simulated.run), {"result": str(run.folder), "cycle": 2}],
+        "history": [str(simulated.run), {"result": str(run.folder), "cycle": 2, "start": LATER}],
         "absent": {LOST: {"from_cycle": 2, "reason": "nephrectomy"}},
         "limits": ["kidneys-p-prrt", "kidneys-iluminet-27", "red-marrow-2"],
         "cycles_left": 2,
         "accepted_probability": ALPHA,
+        "cap": "none",
     }
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     done = theradose("plan", "prrt", path, "--json", "--out", tmp_path / "page.pdf")

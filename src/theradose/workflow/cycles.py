@@ -105,8 +105,8 @@ def _earlier(case: Case) -> tuple[tuple[Cycle, ...], tuple[Finding, ...]]:
             cycles.append(Cycle(given.cycle, given.activity, given.start, {}))
             continue
         known = read_cycle_result(case.study_file.resolve(given.result))
-        cycles.append(cycle_of_result(known, number=given.cycle, activity_mbq=given.activity))
-        findings += restated_findings(known, number=given.cycle, activity_mbq=given.activity)
+        cycles.append(cycle_of_result(known, number=given.cycle, activity_mbq=given.activity, start=given.start))
+        findings += restated_findings(known, number=given.cycle, activity_mbq=given.activity, start=given.start)
     return tuple(cycles), tuple(findings)
 
 

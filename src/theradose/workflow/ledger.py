@@ -74,12 +74,15 @@ def require_one_course(
             known = known or found
 
 
-def restated_findings(result: Result, *, number: int | None, activity_mbq: float | None) -> tuple[Finding, ...]:
-    """Return where a cycle is given another number or activity than its result has (``cycle-restated``)."""
+def restated_findings(
+    result: Result, *, number: int | None, activity_mbq: float | None, start: datetime | None = None
+) -> tuple[Finding, ...]:
+    """Return where a cycle is given another number, activity or start than its result has (``cycle-restated``)."""
     own_mbq = _activity(result.study.get("administrations") or ())
     changes: tuple[tuple[str, object, object], ...] = (
         ("cycle", result.study.get("cycle"), number),
         ("activity", _shown(own_mbq), _shown(activity_mbq)),
+        ("start", _start(result), start),
     )
     return tuple(
         Finding(
@@ -92,14 +95,16 @@ def restated_findings(result: Result, *, number: int | None, activity_mbq: float
     )
 
 
-def cycle_of_result(result: Result, *, number: int | None = None, activity_mbq: float | None = None) -> Cycle:
+def cycle_of_result(
+    result: Result, *, number: int | None = None, activity_mbq: float | None = None, start: datetime | None = None
+) -> Cycle:
     """Return the doses of a result as one cycle, each with the sources of its budget.
 
     Parameters
     ----------
     result : Result
         Finished run.
-    number, activity_mbq : optional
+    number, activity_mbq, start : optional
         Of the cycle; by default those of its study.
 
     Raises
@@ -127,11 +132,10 @@ def cycle_of_result(result: Result, *, number: int | None = None, activity_mbq: 
             "added to others.",
             code="cycle-dose-negative",
         )
-    start = given[0].get("start") if given else None
     doses = {region.name: _region_dose(region) for region in result.regions
              if region.kind in _KINDS and region.dose_gy.value}  # fmt: skip
     doses |= dict(_marrow_doses(result.marrow or {}))
-    return Cycle(number, activity_mbq, None if start is None else datetime.fromisoformat(start), doses)
+    return Cycle(number, activity_mbq, start or _start(result), doses)
 
 
 def with_sources(value: float, budget: Iterable[BudgetResult], *, source: str) -> Uncertain:
@@ -160,6 +164,12 @@ def _of_study(result: Result, what: str) -> str | None:
     given = study.get("administrations") or ()
     name = given[0].get("nuclide") if given else None
     return None if name is None else canonical_nuclide(name)
+
+
+def _start(result: Result) -> datetime | None:
+    given = result.study.get("administrations") or ()
+    start = given[0].get("start") if given else None
+    return None if start is None else datetime.fromisoformat(start)
 
 
 def _shown(activity_mbq: float | None) -> str | None:

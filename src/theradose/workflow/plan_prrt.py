@@ -42,10 +42,12 @@ def prrt_request(inputs: PrrtInput, folder: Path) -> PrrtRequest:
         try:
             results.append(read_cycle_result(folder / given.result))
             require_one_course(results, patient=inputs.patient.id, therapy=inputs.therapy)
-            cycles.append(cycle_of_result(results[-1], number=given.cycle, activity_mbq=given.activity))
+            cycles.append(
+                cycle_of_result(results[-1], number=given.cycle, activity_mbq=given.activity, start=given.start)
+            )
         except StudyError as error:
             raise PlanError(f"history[{position}]: {error}", code=error.code) from None
-        findings += restated_findings(results[-1], number=given.cycle, activity_mbq=given.activity)
+        findings += restated_findings(results[-1], number=given.cycle, activity_mbq=given.activity, start=given.start)
     therapy, patient = stated_of(results, "therapy"), stated_of(results, "patient")
     known = inputs.model_copy(
         update={

@@ -1,6 +1,7 @@
 """Cycles and limits in the main job: earlier results, activities alone, lost organs, limits of a study."""
 
 import math
+from datetime import UTC, datetime
 
 import pytest
 
@@ -9,7 +10,13 @@ from theradose.errors import PlanError, StudyError
 from theradose.model.document import Estimate
 from theradose.workflow.case import open_case
 from theradose.workflow.cycles import check_cycles
-from theradose.workflow.ledger import cycle_of_result, read_cycle_result, require_one_course, with_sources
+from theradose.workflow.ledger import (
+    cycle_of_result,
+    read_cycle_result,
+    require_one_course,
+    restated_findings,
+    with_sources,
+)
 from theradose.workflow.study_file import read_study
 from tiny_study import write_tiny_study
 
@@ -189,6 +196,13 @@ def test_another_number_or_activity_than_the_result_has_is_found(first, tmp_path
                                                      {"cycle": 1, "activity": "2 GBq"}])  # fmt: skip
     said = [finding.message for finding in result.findings if finding.code == "cycle-restated"]
     assert len(said) == 2 and "cycle 1" in said[0] and "2 GBq" in said[1] and "2.1 GBq" in said[1]
+
+
+def test_another_start_than_the_result_has_is_taken_and_found(first):
+    later = datetime(2026, 5, 4, 10, tzinfo=UTC)
+    assert cycle_of_result(first.result, number=1, start=later).start == later
+    (finding,) = restated_findings(first.result, number=1, activity_mbq=None, start=later)
+    assert finding.code == "cycle-restated" and "start" in finding.message
 
 
 def test_a_dose_below_zero_is_no_cycle(first):
