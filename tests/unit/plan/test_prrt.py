@@ -368,7 +368,8 @@ def test_a_pair_beside_one_of_its_sides_is_refused():
 
 def test_one_side_without_the_other_is_told_of():
     alone = cycle(1, left_kidney=4.0)
-    assert "partner-missing" in codes(plan(alone, cycles_left=1))
+    (finding,) = [finding for finding in plan(alone, cycles_left=1).findings if finding.code == "partner-missing"]
+    assert finding.severity == "critical" and finding.where == "right-kidney"
     assert "partner-missing" not in codes(plan(cycle(1, left_kidney=4.0, right_kidney=4.0), cycles_left=1))
     lost = {"right-kidney": {"from_cycle": 1, "reason": "nephrectomy"}}
     assert "partner-missing" not in codes(plan(alone, cycles_left=1, absent=lost))

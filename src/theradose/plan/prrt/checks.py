@@ -7,7 +7,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import permutations
 
 from theradose.data import load_yaml
@@ -87,21 +87,28 @@ def activity_findings(activity_mbq: float | None, *, style: str) -> tuple[Findin
     )
 
 
-def partner_findings(ledger: Ledger) -> tuple[Finding, ...]:
+def partner_findings(ledger: Ledger, *, limited: Collection[str]) -> tuple[Finding, ...]:
     """Return where one of a pair is lost and the other was not measured since, or has no dose though it is not lost.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        All cycles so far.
+    limited : collection of str
+        Organs under limits: one of their sides without a dose is critical.
 
     References
     ----------
     [deWit2023]_
     """
     findings = []
-    for sides in paired_regions().values():
+    for pair, sides in paired_regions().items():
         for lost, left in permutations(sides, 2):
             if left in ledger.regions and lost not in ledger.regions and lost not in ledger.absent:
                 findings.append(
                     Finding(
                         "partner-missing",
-                        "warning",
+                        "critical" if pair in limited else "warning",
                         f"'{left}' has doses, and '{lost}' has none in any cycle, so that no limit meets it: give its "
                         f"doses, or state that it is 'absent'.",
                         lost,

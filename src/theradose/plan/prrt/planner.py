@@ -118,7 +118,7 @@ def plan_prrt(request: PrrtRequest) -> Plan:
     findings = [*request.findings, *ledger.findings, *noticed, *unfit]
     findings += style_findings(inputs, own_limits=request.limits is not None)
     findings += (*name_findings(inputs, regions=ledger.regions), *unused_findings(inputs, ledger))
-    findings += (*partner_findings(ledger), *recognition_findings(ledger))
+    findings += (*partner_findings(ledger, limited={limit.organ for limit in limits}), *recognition_findings(ledger))
     findings += history_findings(ledger, therapy=inputs.therapy)
     label = label_rule(inputs)
     asked = () if request.limits is None else tuple(limit.name for limit in request.limits)
