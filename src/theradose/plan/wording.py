@@ -27,6 +27,7 @@ from theradose.uncertainty import Uncertain
 from theradose.units import MBQ_PER_GBQ, conversion_factor
 
 _DIGITS_OF_ACTIVITY = 4
+_ACTIVITY_UNITS = ("MBq", "GBq")
 # Sources that a region has of its own, however many cycles are counted: the place of a finding names the region.
 _VARIATIONS = {
     "between-cycles": "how much doses per activity vary from cycle to cycle",
@@ -71,8 +72,9 @@ def interval_words(quantity: Uncertain, unit: str, *, of_mean: bool = False) -> 
 
 
 def with_interval(quantity: Uncertain, unit: str, *, of_mean: bool = False) -> str:
-    """Return ``4.53 Gy (95 % interval 4.1 – 5.0 Gy)``."""
-    return f"{format_number(quantity.value)} {unit} ({interval_words(quantity, unit, of_mean=of_mean)})"
+    """Return ``4.53 Gy (95 % interval 4.1 – 5.0 Gy)``; an activity as it stands in tables, with one digit more."""
+    value = exact_words(quantity.value) if unit in _ACTIVITY_UNITS else format_number(quantity.value)
+    return f"{value} {unit} ({interval_words(quantity, unit, of_mean=of_mean)})"
 
 
 def activity_words(activity_mbq: float) -> str:
