@@ -18,13 +18,11 @@ from theradose.plan.cycles.document import ledger_result
 from theradose.plan.cycles.ledger import Ledger, build_ledger
 from theradose.plan.cycles.limits import (
     limits_that_bind,
-    method_findings,
-    methods_of,
     not_evaluated,
     past_against,
-    regions_beside_limit,
 )
 from theradose.plan.cycles.names import canonical_choice, name_findings
+from theradose.plan.cycles.regions import method_findings, methods_of, regions_beside_limit
 from theradose.plan.limits import external_beam_findings, limit_named
 from theradose.plan.probability import probability_above
 from theradose.workflow.case import Case

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from theradose.errors import PlanError
 from theradose.plan.cycles.ledger import source_of_cycle
-from theradose.plan.cycles.limits import method_findings, past_against, regions_beside_limit
+from theradose.plan.cycles.limits import past_against
+from theradose.plan.cycles.regions import method_findings, regions_beside_limit
 from theradose.plan.limits import limit_named
 from unit.plan.courses import KIDNEY, U, cycle, dose, ledger
 

@@ -16,11 +16,11 @@ from theradose.data import load_yaml
 from theradose.errors import PlanError
 from theradose.model.finding import Finding, Severity
 from theradose.model.limit import Limit
-from theradose.numbers import words
 from theradose.plan.cycles.accumulation import Accumulation, probability_of_any
 from theradose.plan.cycles.between_cycles import Course
 from theradose.plan.cycles.forecast import Forecast, forecast_region, predicted_per_activity
 from theradose.plan.cycles.ledger import Cumulative, Ledger
+from theradose.plan.cycles.regions import regions_beside_limit, regions_of_limit
 from theradose.plan.inputs.prrt import FirstCycle
 from theradose.plan.limits import parts_of
 from theradose.uncertainty import Uncertain
@@ -69,42 +69,6 @@ def not_evaluated(limit: Limit, reason: str, *, severity: Severity = "warning") 
     )
 
 
-def regions_of_limit(organ: str, ledger: Ledger) -> tuple[str, ...]:
-    """Return the measured regions that a limit holds for: the parts that are there, else the whole.
-
-    References
-    ----------
-    [deWit2023]_
-    """
-    there = [region for region in ledger.regions if ledger.present(region)]
-    if methods := methods_of(organ):
-        return tuple(method for method in methods if method in there)[:1]
-    parts = tuple(part for part in parts_of(organ) if part in there)
-    return parts or ((organ,) if organ in there else ())
-
-
-def methods_of(organ: str) -> tuple[str, ...]:
-    """Return the names under which an organ stands by the method that measured it, the one of its limits first.
-
-    References
-    ----------
-    [Vallot2024]_, [deWit2023]_
-    """
-    return tuple(load_yaml("cycles.yaml")["methods"]["value"].get(organ, ()))
-
-
-def regions_beside_limit(organ: str, ledger: Ledger) -> tuple[str, ...]:
-    """Return the measured regions that are the organ by a method for which its limits do not bind.
-
-    References
-    ----------
-    [Vallot2024]_, [deWit2023]_
-    """
-    bound = regions_of_limit(organ, ledger)
-    there = (region for region in methods_of(organ) if region in ledger.regions and ledger.present(region))
-    return tuple(region for region in there if region not in bound)
-
-
 def by_other_methods(
     ledger: Ledger, limits: Sequence[Limit], *, course: Course, cycles: int
 ) -> tuple[Accumulation, ...]:
@@ -120,27 +84,6 @@ def by_other_methods(
         for region in regions_beside_limit(limit.organ, ledger)
     )
     return tuple(item for item in found if item is not None)
-
-
-def method_findings(compared: Sequence[Accumulation]) -> tuple[Finding, ...]:
-    """Return where a limit is compared with a dose by another method than its own (``limit-by-other-method``).
-
-    References
-    ----------
-    [Vallot2024]_, [deWit2023]_
-    """
-    return tuple(
-        Finding(
-            "limit-by-other-method",
-            "warning",
-            f"The limit '{item.limit.name}' comes from doses as of the {words(methods_of(item.limit.organ)[0])}, of "
-            f"which there are none here: it is compared with the {words(item.region)}, for which it was not set, "
-            "and may be far too low or too high.",
-            item.region,
-        )
-        for item in compared
-        if item.region in methods_of(item.limit.organ)[2:]
-    )
 
 
 def accumulations(

@@ -25,9 +25,9 @@ from theradose.plan.cycles.limits import (
     by_other_methods,
     cycles_possible,
     limits_that_bind,
-    method_findings,
 )
 from theradose.plan.cycles.names import canonical_choice, name_findings
+from theradose.plan.cycles.regions import method_findings
 from theradose.plan.inputs.prrt import PrrtInput
 from theradose.plan.planners import planners
 from theradose.plan.prrt.checks import (

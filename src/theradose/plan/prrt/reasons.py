@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from theradose.model.finding import Finding
 from theradose.numbers import format_given_percent, format_number, format_probability, words
 from theradose.plan.cycles.accumulation import Accumulation, accepted_activity, probability_of_any
-from theradose.plan.cycles.limits import methods_of
+from theradose.plan.cycles.regions import methods_of
 from theradose.plan.prrt.label import LabelRule
 from theradose.plan.wording import activity_words
 
