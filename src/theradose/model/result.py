@@ -156,6 +156,7 @@ class BedResult(Part):
 
     `status` is the weaker one of the parameters. `kinetics` says whose time course the voxels of the histogram have,
     `region` or the model of the fits of voxels. `not_stated` lists the sources that are not in the uncertainty.
+    `repopulation_loss_gy` is what stated regrowth takes back; `bed_gy` of the region is without it.
     """
 
     tissue: str
@@ -169,6 +170,7 @@ class BedResult(Part):
     not_stated: tuple[str, ...]
     budget: tuple[BudgetResult, ...]
     dvh: BedDvhResult | None
+    repopulation_loss_gy: float | None = None
 
 
 class RbeWeightedResult(Part):

@@ -315,6 +315,14 @@ class DoseChoice(StudyPart):
     assumed_density: DensityGPerMl | None = None
 
 
+class Repopulation(StudyPart):
+    """Regrowth of cells during the treatment: doubling time, delay until it begins, effective treatment time."""
+
+    doubling: Annotated[float, _quantity("h"), Field(gt=0)]
+    duration: DurationH
+    delay: DurationH = 0.0
+
+
 class RegionBiology(StudyPart):
     """Radiobiology of one region; what is not stated is taken from the packaged set `tissue`, or the region's own.
 
@@ -327,6 +335,7 @@ class RegionBiology(StudyPart):
     repair_half_life: Annotated[float, _quantity("h"), Field(gt=0)] | None = None
     repair_half_life_u: Fraction | None = None
     alpha: Annotated[float, _quantity("1/Gy"), Field(gt=0)] | None = None
+    repopulation: Repopulation | None = None
     rbe: Annotated[float, Field(gt=0)] | None = None
     source: str | None = None
     models: tuple[str, ...] = ()

@@ -64,6 +64,12 @@ def _bed_table(regions: Sequence[RegionResult]) -> Table:
     absent = sorted({source.partition(":")[0] for region in regions if region.bed for source in region.bed.not_stated})
     if absent:
         notes.append(f"It is without that of {', '.join(map(_source_words, absent))}, which nobody stated.")
+    notes += [
+        f"Stated regrowth takes {format_number(region.bed.repopulation_loss_gy)} Gy of the BED of {region.name} back, "
+        "which is not subtracted here."
+        for region in regions
+        if region.bed is not None and region.bed.repopulation_loss_gy is not None
+    ]
     return Table(
         "Biologically effective dose",
         (Column("Region", stretch=0.8), Column("BED", "Gy", "estimate"), Column("EQD2", "Gy", "estimate"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from theradose.biology.lq import bed, eqd2, uncertain_lea_catcheside
+from theradose.biology.lq import bed, eqd2, repopulation_loss, uncertain_lea_catcheside
 from theradose.biology.rbe import rbe_weighted_dose
 from theradose.biology.responses import DoseDistribution, LesionFacts, Response, ResponseRequest, response_models
 from theradose.biology.tissue import EBRT, Tissue, ebrt_finding
@@ -23,12 +23,14 @@ from theradose.model.grid import Volume
 from theradose.model.region import RegionVoxels, Segmentation
 from theradose.model.study import VOXELWISE, RegionBiology
 from theradose.spatial.labels import label_image
+from theradose.units import conversion_factor
 from theradose.workflow.case import Case
 from theradose.workflow.outcome import PlanarOnlyOutcome, RegionBed, RegionMeaning, RegionOutcome
 from theradose.workflow.tissues import stated_biology
 
 _OF_REGION = "region"
 _ALPHA = "alpha"
+_H_PER_D = conversion_factor("d", "h")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,8 +145,11 @@ def _region_bed(
     )
     effective = bed(dose_gy=dose.dose_gy, alpha_beta_gy=tissue.alpha_beta_gy, g=g)
     equivalent = eqd2(bed_gy=effective, alpha_beta_gy=tissue.alpha_beta_gy)
+    loss = _repopulation_loss(stated_biology(case, dose.region), tissue)
     if mapped is None:
-        return RegionBed(tissue, g, effective, equivalent, doses=None, kinetics=_OF_REGION, map=None)
+        return RegionBed(
+            tissue, g, effective, equivalent, doses=None, kinetics=_OF_REGION, map=None, repopulation_loss_gy=loss
+        )
     voxels = mapped.segmentation.voxels_of(dose.region)
     of_map = _voxel_bed(tissue, g.value, voxels, mapped)
     choice = case.study.dose.tia_map
@@ -156,6 +161,19 @@ def _region_bed(
         doses=RegionDoses(of_map, RegionVoxels((0, 0, 0), voxels.fraction)),
         kinetics=choice.removeprefix(VOXELWISE) if mapped.g is not None else _OF_REGION,
         map=of_map,
+        repopulation_loss_gy=loss,
+    )
+
+
+def _repopulation_loss(stated: RegionBiology | None, tissue: Tissue) -> float | None:
+    if stated is None or stated.repopulation is None or tissue.alpha is None:
+        return None
+    regrowth = stated.repopulation
+    return repopulation_loss(
+        duration_d=regrowth.duration / _H_PER_D,
+        delay_d=regrowth.delay / _H_PER_D,
+        doubling_d=regrowth.doubling / _H_PER_D,
+        alpha_per_gy=tissue.alpha.value,
     )
 
 

@@ -55,6 +55,7 @@ def _bed(bed: RegionBed) -> BedResult:
         kinetics=bed.kinetics,
         not_stated=tuple(sorted(bed.bed_gy.not_stated)),
         budget=budget_lines(bed.bed_gy),
+        repopulation_loss_gy=bed.repopulation_loss_gy,
         dvh=None if bed.doses is None else _dvh(bed.doses),
     )
 

@@ -76,6 +76,8 @@ class RegionBed:
         Whose time course the voxels have: ``region``, or the model of the fits of voxels.
     map : Volume or None
         The biologically effective dose in the box of the region, Gy, float32.
+    repopulation_loss_gy : float or None
+        What regrowth takes back of `bed_gy`, which is without it; ``None`` where the study states no regrowth.
     """
 
     tissue: Tissue
@@ -85,6 +87,7 @@ class RegionBed:
     doses: RegionDoses | None
     kinetics: str
     map: Volume | None
+    repopulation_loss_gy: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -71,11 +71,19 @@ def _stated_tissue(name: str, stated: RegionBiology) -> Tissue | None:
         ),
         alpha=_constant(stated, f"α of {name}", stated.alpha, "1/Gy"),
     )
-    asked = stated.tissue is not None or stated.alpha_beta is not None or stated.repair_half_life is not None
+    asked = any(
+        item is not None for item in (stated.tissue, stated.alpha_beta, stated.repair_half_life, stated.repopulation)
+    )
     if asked and not tissue.complete:
         missing = "alpha_beta" if tissue.alpha_beta is None else "repair_half_life"
         raise StudyError(
             f"The radiobiology of '{name}' is stated without '{missing}', and no source gives it: state it under "
+            "'biology'.",
+            code="biology-incomplete",
+        )
+    if stated.repopulation is not None and tissue.alpha is None:
+        raise StudyError(
+            f"Regrowth of '{name}' needs 'alpha', and no source gives it: state for example 'alpha: 0.15 1/Gy' under "
             "'biology'.",
             code="biology-incomplete",
         )

@@ -79,6 +79,22 @@ LESION = {
 }  # fmt: skip
 
 
+def test_stated_regrowth_stands_beside_the_bed(tmp_path):
+    """ln 2 (20 − 6) d / (0.15 1/Gy · 28 d) is 2.31 Gy."""
+    regrowth = {"doubling": "28 d", "duration": "20 d", "delay": "6 d"}
+    lesion = {**LESION, "alpha": "0.15 1/Gy", "repopulation": regrowth}
+    document = document_of(run(tmp_path, biology={"regions": {"lesion-1": lesion}}))
+    bed = regions(document)["lesion-1"]["bed"]
+    assert bed["repopulation_loss_gy"] == pytest.approx(math.log(2) * 14 / (0.15 * 28))
+    assert regions(document)["left-kidney"]["bed"]["repopulation_loss_gy"] is None
+
+
+def test_regrowth_needs_a_radiosensitivity(tmp_path):
+    lesion = {**LESION, "repopulation": {"doubling": "28 d", "duration": "20 d"}}
+    with pytest.raises(StudyError, match="alpha"):
+        run(tmp_path, biology={"regions": {"lesion-1": lesion}})
+
+
 def test_stated_parameters_and_their_uncertainties_are_used(tmp_path):
     folder = run(tmp_path, biology={"regions": {"lesion-1": LESION, "spleen": {"alpha_beta": "3 Gy"}}})
     document = document_of(folder)
