@@ -27,7 +27,6 @@ from theradose.dose.radioiodine.thyroid import (
 from theradose.dose.radioiodine.whole_body import (
     residence_of_half_life,
     second_activity,
-    whole_body_activity,
     whole_body_dose,
 )
 from theradose.errors import PhysicsError
@@ -64,13 +63,6 @@ def test_activity_for_a_blood_dose_gives_that_dose(whole_body_h, blood_h_per_ml,
     one, two = (blood_dose(activity_mbq=Uncertain(n * activity.value), per_activity=per_activity) for n in (1, 2))
     assert one.value == pytest.approx(dose_gy, rel=1e-9)
     assert two.value == pytest.approx(2 * dose_gy, rel=1e-9)
-
-
-@given(RESIDENCES, WEIGHTS, DOSES)
-def test_activity_for_a_whole_body_dose_gives_that_dose(residence_h, weight_kg, dose_gy):
-    fixed = {"residence_h": Uncertain(residence_h), "weight_kg": Uncertain(weight_kg)}
-    activity = whole_body_activity(dose_gy=dose_gy, **fixed)
-    assert whole_body_dose(activity_mbq=activity, **fixed).value == pytest.approx(dose_gy, rel=1e-9)
 
 
 @given(RESIDENCES, WEIGHTS, st.floats(100, 20_000), st.floats(1.05, 10))

@@ -11,7 +11,6 @@ from theradose.dose.tare.compartments import ActivityRatio, Compartment, Concent
 from theradose.dose.tare.mean_dose import (
     compartment_activity_mbq,
     compartment_dose_gy,
-    lung_activity_mbq,
     lung_dose_gy,
     lung_shunt,
     mono_activity_mbq,
@@ -83,22 +82,6 @@ def test_energy_closes(tumour, normal, ratio, shunt, residual, lungs):
         ).value
     )
     assert energy == pytest.approx(49.67 * 1000 * (1 - residual), rel=1e-9)
-
-
-@given(dose=doses, low=st.floats(0.001, 0.5), more=st.floats(0.0, 0.4), residual=fractions, mass=masses)
-def test_more_shunt_never_raises_the_activity_that_is_safe_for_the_lungs(dose, low, more, residual, mass):
-    known = {"residual": Uncertain(residual), "mass_g": Uncertain(mass), "conversion": Uncertain(50.0)}
-    at_low, at_high = (
-        lung_activity_mbq(dose_gy=Uncertain(dose), shunt=Uncertain(shunt), **known) for shunt in (low, low + more)
-    )
-    assert at_high.value <= at_low.value * (1 + 1e-12)
-    back = lung_dose_gy(activity_mbq=at_low, shunt=Uncertain(low), **known)
-    assert back.value == pytest.approx(dose, rel=1e-9)
-
-
-def test_without_shunt_the_lungs_set_no_limit():
-    known = {"residual": ZERO, "mass_g": Uncertain(1000), "conversion": Uncertain(50.0)}
-    assert lung_activity_mbq(dose_gy=Uncertain(30), shunt=ZERO, **known) is None
 
 
 @given(value=ratios, tumour=masses, normal=masses)

@@ -1,6 +1,7 @@
 """Plans of radioembolisation: doses, limits, choices, and refusals in one sentence."""
 
 import copy
+import math
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,26 @@ def test_the_limit_that_binds_is_named_with_its_activity():
     assert next(f.severity for f in result.findings if f.code == "tare-limit-binds") == "warning"
     assert all(row.p_exceed is None or 0 <= row.p_exceed <= 1 for row in result.doses)
     assert next(row for row in result.doses if row.target == "normal").p_exceed > 0.95
+
+
+def lung_safe_mbq(shunt_percent):
+    """Return the activity at which the lungs reach their limit in a plan; infinite where they have none to reach."""
+    limits = plan({"lung": {"shunt": f"{shunt_percent!r} %"}}).details["limits"]
+    safe = [item["activity_mbq"]["value"] for item in limits if item["region"] == "lungs"]
+    return min((value for value in safe if value is not None), default=math.inf)
+
+
+@settings(max_examples=20, deadline=None)
+@given(low=st.floats(0.1, 50), more=st.floats(0, 40))
+def test_more_shunt_never_raises_the_activity_that_is_safe_for_the_lungs(low, more):
+    safe_at_low, safe_at_high = lung_safe_mbq(low), lung_safe_mbq(low + more)
+    assert safe_at_high <= safe_at_low * (1 + 1e-9)
+    # D = CF A L / M: 30 Gy to 1 kg by 49.67 J/GBq.
+    assert safe_at_low == pytest.approx(30_000 / (49.67 * low / 100), rel=1e-9)
+
+
+def test_without_shunt_no_activity_reaches_the_limit_of_the_lungs():
+    assert lung_safe_mbq(0.0) == math.inf
 
 
 @settings(max_examples=30, deadline=None)

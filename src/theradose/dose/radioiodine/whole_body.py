@@ -78,16 +78,6 @@ def whole_body_dose(*, activity_mbq: Uncertain, residence_h: Uncertain, weight_k
     return activity_mbq * residence_h * whole_body_s_value(weight_kg=weight_kg)
 
 
-def whole_body_activity(*, dose_gy: Uncertain | float, residence_h: Uncertain, weight_kg: Uncertain) -> Uncertain:
-    """Return the activity in MBq that gives the whole body a dose, the inverse of :func:`whole_body_dose`.
-
-    References
-    ----------
-    [Gear2020]_
-    """
-    return dose_gy / (residence_h * whole_body_s_value(weight_kg=weight_kg))
-
-
 def second_activity(*, first_activity_mbq: Uncertain, first_dose_gy: Uncertain, total_dose_gy: float) -> Uncertain:
     """Return the second activity in MBq for a total dose, A2 = A1 (D − D1)/D1.
 

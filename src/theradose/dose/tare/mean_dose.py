@@ -139,22 +139,6 @@ def lung_dose_gy(
     return activity_mbq * conversion * (1.0 - residual) * shunt / mass_g
 
 
-def lung_activity_mbq(
-    *, dose_gy: Uncertain, shunt: Uncertain, residual: Uncertain, mass_g: Uncertain, conversion: Uncertain
-) -> Uncertain | None:
-    """Return the activity for a mean dose to the lungs: :func:`lung_dose_gy` solved for it; ``None`` without a shunt.
-
-    References
-    ----------
-    [deWit2023]_
-    """
-    check_fraction(shunt, "lung shunt")
-    check_fraction(residual, "residual")
-    if shunt.value == 0:
-        return None
-    return dose_gy * mass_g / (conversion * (1.0 - residual) * shunt)
-
-
 def lung_shunt(*, lung_counts: Uncertain, liver_counts: Uncertain) -> Uncertain:
     """Return the fraction of what is given that lodges in the lungs, L = C_lungs/(C_lungs + C_liver).
 

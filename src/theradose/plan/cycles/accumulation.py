@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.optimize import brentq
 
+from theradose.biology.lq import dose_for_bed
 from theradose.errors import PlanError
 from theradose.model.arrays import Array, frozen
 from theradose.model.limit import Limit
@@ -85,7 +86,8 @@ class Accumulation:
             return Uncertain(0.0)
         linear = math.fsum(term.value for term in self.coming)
         square = self.quadratic_per_gy.value * math.fsum(term.value**2 for term in self.coming)
-        activity_mbq = 2 * left / (linear + math.sqrt(linear**2 + 4 * square * left))
+        # The sum of the coming cycles is linear A + square A²: a BED of linear A with the factor square / linear².
+        activity_mbq = dose_for_bed(bed_gy=left, alpha_beta_gy=1.0, g=square / linear**2) / linear
         _, sensitivities = self._linear(activity_mbq)
         slope = math.fsum(d.value + 2 * self.quadratic_per_gy.value * activity_mbq * d.value**2 for d in self.coming)
         terms = [(-sensitivity / slope, term) for sensitivity, term in zip(sensitivities, self._terms, strict=True)]
