@@ -44,8 +44,8 @@ $(STAMP): constraints.txt pyproject.toml
 	touch $(STAMP)
 
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --extra docs --extra nuclides --generate-hashes \
-		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet -o constraints.txt
+	uv pip compile pyproject.toml --universal --python-version 3.11 --extra cluster --extra dev --extra docs --extra nuclides \
+		--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet -o constraints.txt
 
 clean:
 	rm -rf $(VENV) .venv-gpu demo site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -8,6 +8,7 @@ import typer
 
 from theradose.cli import (
     calibrate,
+    cohort,
     demo,
     dose,
     fit,
@@ -47,6 +48,7 @@ app.command("info")(info.info_command)
 marrow.marrow_app.command("image")(marrow_image.image_command)
 marrow.marrow_app.command("compare")(marrow_compare.compare_marrow_command)
 app.add_typer(calibrate.calibrate_app, name="calibrate")
+app.add_typer(cohort.cohort_app, name="cohort")
 app.add_typer(marrow.marrow_app, name="marrow")
 app.add_typer(organ.organ_app, name="organ")
 app.add_typer(plan.plan_app, name="plan")

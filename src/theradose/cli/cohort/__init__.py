@@ -1,0 +1,14 @@
+"""``theradose cohort``: the site's database, statistics over patients, and runs of many studies."""
+
+from __future__ import annotations
+
+import typer
+
+cohort_app = typer.Typer(
+    help="The site's database, statistics over patients, and runs of many studies.", no_args_is_help=True
+)
+
+
+@cohort_app.callback()
+def cohort_root() -> None:
+    """The site's database, statistics over patients, and runs of many studies."""
