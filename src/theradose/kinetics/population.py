@@ -148,8 +148,7 @@ def population_of(
     """Return a stored population ready for use with a nuclide.
 
     Biology is that of the record: biological rates and amplitudes stay, and the physical decay of `nuclide` is added.
-    The covariance of a new patient is Ω, enlarged because it was estimated about a mean from the same patients, plus the
-    covariance of that mean.
+    The covariance of a new patient is that of :func:`predictive_covariance`.
 
     Parameters
     ----------
@@ -163,7 +162,8 @@ def population_of(
     Raises
     ------
     FitError
-        ``population-form`` for a form that this version does not have, or parameters that are not those of the form.
+        ``population-form`` for a form that this version does not have, or parameters that are not those of the form;
+        ``population-few-patients``.
 
     References
     ----------
@@ -196,15 +196,29 @@ def population_of(
 def predictive_covariance(stated: RegionPopulation) -> Array:
     """Return the covariance of a new patient about the estimated mean, shape (K, K).
 
-    Maximum likelihood takes the spread about the estimated mean, which lies nearer to its own patients than the true
-    one: the factor n/(n − 1) corrects it, as for a sample.
+    A further draw from a normal distribution whose mean and covariance are those of n patients follows a distribution
+    of Student with heavier tails. Its covariance is that of the sample by maximum likelihood times n/(n − q − 2), plus
+    that of the mean, where q parameters vary together (1 if each varies by itself).
+
+    Raises
+    ------
+    FitError
+        ``population-few-patients`` where n is too small for that.
 
     References
     ----------
-    [Theradose]_ The coverage that follows is simulated in the documentation.
+    [Gelman2013]_, section 3.6.
     """
-    enlarged = stated.patients / max(stated.patients - 1, 1)
-    return np.asarray(enlarged * np.array(stated.omega) + np.array(stated.covariance_of_mean))
+    omega = np.array(stated.omega)
+    together = int(np.count_nonzero(np.diag(omega))) if stated.fit.omega == "full" else 1
+    degrees = stated.patients - together - 2
+    if degrees < 1:
+        raise FitError(
+            f"The population of '{', '.join(stated.regions)}' has {stated.patients} patients, too few to say how a "
+            f"further one varies in {together} parameters: add patients, or fit it with '--omega diagonal'.",
+            code="population-few-patients",
+        )
+    return np.asarray(stated.patients / degrees * omega + np.array(stated.covariance_of_mean))
 
 
 def form_named(
