@@ -24,7 +24,8 @@ from theradose.statistics.agreement import Interval
 
 REPLICATES = 2000
 """Resampled cohorts of the bootstrap."""
-_SEED = 20260101
+SEED = 20260101
+"""Of the bootstrap, so that the same cohort has the same intervals."""
 _CHUNK = 4_000_000
 
 
@@ -54,7 +55,7 @@ def percentiles(
     patients: Sequence[Hashable],
     level: float = 0.95,
     replicates: int = REPLICATES,
-    seed: int = _SEED,
+    seed: int = SEED,
 ) -> tuple[Percentile, ...]:
     """Return percentiles with their intervals.
 
