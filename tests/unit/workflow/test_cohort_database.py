@@ -188,7 +188,10 @@ def test_a_run_says_where_the_patient_lies(reference, tmp_path):
     study = {
         "therapy": "lu177-dotatate", "patient": {"id": "P007"}, "reference": {"file": "../reference/reference.json"},
     }  # fmt: skip
-    result = run_study(write_tiny_study(tmp_path / "study", study)).result
+    run = run_study(write_tiny_study(tmp_path / "study", study))
+    result = run.result
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "own cohort" in page and "The patient&#39;s own values are left out" in page
     found = {(item.region, item.quantity): item for item in result.site}
     dose = found["liver", "dose_per_activity_gy_gbq"]
     assert dose.value == result.regions[0].dose_per_activity_gy_gbq
