@@ -16,6 +16,8 @@ _LONGEST_STEP = 5.0
 _SMALLEST_CURVATURE = 1e-10
 # Distance to the maximum in standard errors at which a point is the maximum.
 _CLOSE = 1e-8
+# Of the next step by the size of the point: where a function only levels off, steps never become small.
+_SHORT = 1e-4
 _ROUNDING = 1e-13
 _COMPLEX_STEP = 1e-30
 
@@ -63,9 +65,10 @@ def maximise(function: Function, gradient: Gradient, start: Array) -> Optimum:
         curvature, axes = np.linalg.eigh(-hessian)
         floor = max(_SMALLEST_CURVATURE * float(np.abs(curvature).max()), np.finfo(float).tiny)
         step = axes @ ((axes.T @ slope) / np.maximum(np.abs(curvature), floor))
-        if math.sqrt(max(float(slope @ step), 0.0)) < _CLOSE:
+        length = float(np.linalg.norm(step))
+        if math.sqrt(max(float(slope @ step), 0.0)) < _CLOSE and length < _SHORT * (1 + float(np.linalg.norm(point))):
             return Optimum(point, value, hessian, bool((curvature > floor).all()))
-        step *= min(1.0, _LONGEST_STEP / float(np.linalg.norm(step)))
+        step *= min(1.0, _LONGEST_STEP / length)
         for _ in range(_MOST_HALVINGS):
             reached = function(point + step)
             if reached >= value - _ROUNDING * (1 + abs(value)):
