@@ -28,7 +28,7 @@ from theradose.statistics.separation import refuse_separation
 MixedMethod = Literal["agq", "laplace"]
 
 # Standard deviations from which the maximum is sought: the likelihood may have one at zero and one elsewhere.
-_STARTS = (0.5, 2.0)
+_STARTS = (0.5, 2.0, 8.0)
 # Below it the standard deviation is zero; the other packages' convention.
 _SINGULAR = 1e-4
 # A patient's odds change by 1e13 within three standard deviations: outcomes are determined by the patient.
