@@ -27,8 +27,9 @@ from theradose.statistics.separation import refuse_separation
 
 MixedMethod = Literal["agq", "laplace"]
 
-# Standard deviations from which the maximum is sought: the likelihood may have one at zero and one elsewhere.
-_STARTS = (0.5, 2.0, 8.0)
+# Standard deviations from which the maximum is sought: the likelihood may have one at zero and one elsewhere. From
+# large ones the search can end where the approximation rises and the likelihood does not.
+_STARTS = (0.5, 2.0)
 # Below it the standard deviation is zero; the other packages' convention.
 _SINGULAR = 1e-4
 # A patient's odds change by 1e13 within three standard deviations: outcomes are determined by the patient.
