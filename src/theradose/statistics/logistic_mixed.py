@@ -175,7 +175,7 @@ def _findings(finer: MarginalLikelihood, point: Array, best: Optimum, singular: 
         findings.append(
             Finding(
                 "singular-fit",
-                "info",
+                "warning",
                 "The standard deviation of the patient effect is estimated as zero: "
                 "estimates and intervals are those of tumours taken for independent.",
             )  # fmt: skip
