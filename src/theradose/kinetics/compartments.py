@@ -21,7 +21,8 @@ import numpy as np
 from theradose.errors import FitError
 from theradose.model.arrays import Array
 
-_STEP = 1e-5
+# Central differences of a function and of its gradient: steps that balance truncation and rounding.
+_STEP, _LONGER_STEP = 1e-5, 1e-3
 _SMALLEST = 1e-300
 _COMPARTMENTS = (2, 3)
 
@@ -80,22 +81,35 @@ class CompartmentForm:
         exchange = [f"log_k{way}_per_h" for k in range(2, self.compartments + 1) for way in (f"1{k}", f"{k}1")]
         return ("log_volume_l", "log_k10_per_h", *exchange, "log_elimination_ratio")
 
-    def log_curve(self, phi: Array, t_h: Array) -> tuple[Array, Array]:
-        """Return the logarithm of the concentration per administered activity (1/L), shape (m,), and its gradient.
-
-        The gradient, shape (m, K), is by central differences.
+    def value(self, phi: Array, x: Array) -> Array:
+        """Return the logarithm of the concentration per administered activity (1/L), shape (...).
 
         References
         ----------
         [Puszkiel2019]_
         """
-        phi = np.asarray(phi, float)
-        steps = _STEP * np.eye(phi.shape[1])
-        gradient = [(self._log(phi + step, t_h) - self._log(phi - step, t_h)) / (2 * _STEP) for step in steps]
-        return self._log(phi, t_h), np.stack(gradient, axis=1)
+        rates, times = np.exp(np.asarray(phi, float)), x[..., 0]
+        state = self._begin(rates.shape[:-1])
+        for interval in self._intervals():
+            elapsed = np.clip(times - interval.start_h, 0.0, interval.stop_h - interval.start_h)
+            state = _advance(self._matrix(rates, interval), state, interval, elapsed)
+        return np.asarray(np.log(np.maximum(state[..., 0] / rates[..., 0], _SMALLEST)))
+
+    def gradient(self, phi: Array, x: Array) -> Array:
+        """Return its derivatives by φ by central differences, shape (..., K)."""
+        steps = _STEP * np.eye(phi.shape[-1])
+        columns = [(self.value(phi + step, x) - self.value(phi - step, x)) / (2 * _STEP) for step in steps]
+        return np.stack(columns, axis=-1)
+
+    def hessian(self, phi: Array, x: Array) -> Array:
+        """Return its second derivatives by central differences of the gradient, shape (..., K, K)."""
+        steps = _LONGER_STEP * np.eye(phi.shape[-1])
+        rows = [(self.gradient(phi + h, x) - self.gradient(phi - h, x)) / (2 * _LONGER_STEP) for h in steps]
+        hessian = np.stack(rows, axis=-2)
+        return np.asarray((hessian + np.swapaxes(hessian, -1, -2)) / 2)
 
     def integral_h(self, phi: Array, *, infusion_h: float | None = None) -> Array:
-        """Return the integral of the concentration per administered activity, h/L, shape (m,).
+        """Return the integral of the concentration per administered activity, h/L, shape (...).
 
         Each interval gives ∫x dt = K⁻¹ (x(end) − x(start) − input), and x vanishes at the end of the last one.
 
@@ -105,34 +119,26 @@ class CompartmentForm:
         """
         del infusion_h  # the form has its own
         rates = np.exp(np.asarray(phi, float))
-        state, total = self._begin(len(rates)), np.zeros(len(rates))
+        state, total = self._begin(rates.shape[:-1]), np.zeros(rates.shape[:-1])
         for interval in self._intervals():
             matrix = self._matrix(rates, interval)
-            length = np.full(len(rates), interval.stop_h - interval.start_h)
+            length = np.asarray(interval.stop_h - interval.start_h)
             after = np.zeros_like(state) if math.isinf(interval.stop_h) else _advance(matrix, state, interval, length)
             change = after - state
             if interval.input_per_h:
-                change[:, 0] -= interval.input_per_h * length
-            total += np.linalg.solve(matrix, change[..., None])[:, 0, 0]
+                change[..., 0] -= interval.input_per_h * length
+            total += np.linalg.solve(matrix, change[..., None])[..., 0, 0]
             state = after
-        return np.asarray(total / rates[:, 0])
+        return np.asarray(total / rates[..., 0])
 
     def half_life_h(self, phi: Array) -> Array:
-        """Return the effective half-life of the last phase, shape (m,)."""
+        """Return the effective half-life of the last phase, shape (...)."""
         matrix = self._matrix(np.exp(np.asarray(phi, float)), self._intervals()[-1])
-        return np.asarray(-math.log(2) / np.linalg.eigvalsh(matrix)[:, -1])
+        return np.asarray(-math.log(2) / np.linalg.eigvalsh(matrix)[..., -1])
 
-    def _log(self, phi: Array, t_h: Array) -> Array:
-        rates, times = np.exp(phi), np.asarray(t_h, float)
-        state = self._begin(len(rates))
-        for interval in self._intervals():
-            elapsed = np.clip(times - interval.start_h, 0.0, interval.stop_h - interval.start_h)
-            state = _advance(self._matrix(rates, interval), state, interval, elapsed)
-        return np.asarray(np.log(np.maximum(state[:, 0] / rates[:, 0], _SMALLEST)))
-
-    def _begin(self, count: int) -> Array:
-        state = np.zeros((count, self.compartments))
-        state[:, 0] = float(self.infusion_h == 0)
+    def _begin(self, shape: tuple[int, ...]) -> Array:
+        state = np.zeros((*shape, self.compartments))
+        state[..., 0] = float(self.infusion_h == 0)
         return state
 
     def _intervals(self) -> list[_Interval]:
@@ -149,23 +155,23 @@ class CompartmentForm:
         ]
 
     def _matrix(self, rates: Array, interval: _Interval) -> Array:
-        """Return the symmetric matrix of an interval, shape (m, n, n)."""
+        """Return the symmetric matrix of an interval, shape (..., n, n)."""
         count = self.compartments
-        matrix = np.zeros((len(rates), count, count))
-        matrix[:, 0, 0] = -rates[:, 1] * (rates[:, -1] if interval.raised else 1.0)
+        matrix = np.zeros((*rates.shape[:-1], count, count))
+        matrix[..., 0, 0] = -rates[..., 1] * (rates[..., -1] if interval.raised else 1.0)
         for k in range(1, count):
-            outward, back = rates[:, 2 * k], rates[:, 2 * k + 1]
-            matrix[:, 0, 0] -= outward
-            matrix[:, k, k] = -back
-            matrix[:, 0, k] = matrix[:, k, 0] = np.sqrt(outward * back)
-        return matrix - self.decay_constant_per_h * np.eye(count)
+            outward, back = rates[..., 2 * k], rates[..., 2 * k + 1]
+            matrix[..., 0, 0] -= outward
+            matrix[..., k, k] = -back
+            matrix[..., 0, k] = matrix[..., k, 0] = np.sqrt(outward * back)
+        return np.asarray(matrix - self.decay_constant_per_h * np.eye(count))
 
 
 def _advance(matrix: Array, state: Array, interval: _Interval, elapsed: Array) -> Array:
-    """Return the state after each elapsed time, shape (m, n), with the input into the first compartment."""
+    """Return the state after each elapsed time, shape (..., n), with the input into the first compartment."""
     eigenvalues, vectors = np.linalg.eigh(matrix)
-    exponent = eigenvalues * elapsed[:, None]
-    modes = np.exp(exponent) * np.einsum("mij,mi->mj", vectors, state)
+    exponent = eigenvalues * elapsed[..., None]
+    modes = np.exp(exponent) * np.einsum("...ij,...i->...j", vectors, state)
     if interval.input_per_h:
-        modes += interval.input_per_h * vectors[:, 0] * np.expm1(exponent) / eigenvalues
-    return np.asarray(np.einsum("mij,mj->mi", vectors, modes))
+        modes += interval.input_per_h * vectors[..., 0, :] * np.expm1(exponent) / eigenvalues
+    return np.asarray(np.einsum("...ij,...j->...i", vectors, modes))

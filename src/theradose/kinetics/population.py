@@ -1,8 +1,8 @@
 """A new patient as a member of a population: the curve behind one to three points.
 
 The logarithms of the parameters are normal between patients, φ = μ + L z with a standard normal z and L Lᵀ the predictive
-covariance. The most probable z minimises the sum of the squared weighted residuals and of z², for any number of
-patients at once; that works for a singular covariance too. Integrals and half-lives are moments and quantiles of the
+covariance. The most probable z minimises the sum of the squared weighted residuals and of z²; that works for a singular
+covariance too. Integrals and half-lives are moments and quantiles of the
 posterior, by importance sampling from the normal distribution about its maximum with the same quasi-random points
 for everybody, so that a result has no seed.
 
@@ -27,13 +27,12 @@ from theradose.kinetics.population_forms import PopulationForm, phase_form
 from theradose.model.arrays import Array, frozen
 from theradose.model.population import RegionPopulation
 from theradose.nuclides import Nuclide
+from theradose.statistics.nonlinear_mixed.modes import Subjects, find_modes
+from theradose.statistics.nonlinear_mixed.residual import Residual
 
 SETTINGS = "kinetics/population.yaml"
 _COMPARTMENTS = {"compartments-2": 2, "compartments-3": 3}
-_ITERATIONS = 100
-_TOLERANCE = 1e-10
 _DRAWS = 512
-_SMALLEST_DAMPING, _LARGEST_DAMPING = 1e-10, 1e10
 
 
 def population_setting(name: str) -> float:
@@ -255,108 +254,65 @@ def posterior(population: Population, patients: Sequence[PopulationPoints]) -> P
     """
     from scipy.special import gammaincc
 
-    points = _Padded.of(population, patients)
-    z, residual, jacobian = _most_probable(population, points)
-    information = np.einsum("mpk,mpl->mkl", jacobian, jacobian)
-    eye = np.eye(len(population.mean))
-    spread = np.linalg.inv(information + eye)
+    subjects = _subjects(population, patients)
+    z, counts = find_modes(subjects, np.zeros((len(patients), len(population.mean)))).z, subjects.counts
+    phi = population.drawn(z)
+    repeated = np.broadcast_to(phi[:, None], (*counts.shape, phi.shape[-1]))
+    weight = np.sqrt(counts / subjects.residual.base)
+    residual = weight * (subjects.y - population.form.value(repeated, subjects.x))
+    slope = weight[..., None] * (population.form.gradient(repeated, subjects.x) @ population.root)
+    information = np.einsum("mpk,mpl->mkl", slope, slope)
+    spread = np.linalg.inv(information + np.eye(z.shape[1]))
     root = population.root
-    covariance = root @ spread @ root.T
-    noise = root @ (spread @ information @ spread) @ root.T
     chi_squared = np.sum(residual**2, axis=1) + np.sum(z**2, axis=1)
-    integral, half_life, shared = _moments(population, points, z, spread, chi_squared)
-    count = points.known.sum(axis=1)
-    probability = np.where(count > 0, gammaincc(np.maximum(count, 1) / 2, chi_squared / 2), 1.0)
+    integral, half_life, shared = _moments(population, subjects, z, spread, chi_squared)
+    points = counts.sum(axis=1)
     return Posterior(
-        phi=population.drawn(z),
-        covariance=covariance,
-        noise=noise,
+        phi=phi,
+        covariance=root @ spread @ root.T,
+        noise=root @ (spread @ information @ spread) @ root.T,
         integral_h=integral,
         half_life_h=half_life,
         shared_h2=shared,
         chi_squared=chi_squared,
-        probability=probability,
+        probability=np.where(points > 0, gammaincc(np.maximum(points, 1) / 2, chi_squared / 2), 1.0),
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Padded:
-    """Points of all patients in one array, shape (m, p); those that a patient lacks have no weight."""
-
-    t_h: Array
-    log_fraction: Array
-    weight: Array
-    known: Array
-
-    @classmethod
-    def of(cls, population: Population, patients: Sequence[PopulationPoints]) -> _Padded:
-        width = max((len(patient.t_h) for patient in patients), default=0)
-        shape = (len(patients), max(width, 1))
-        t_h, logs, weight, known = np.ones(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape, bool)
-        for row, patient in enumerate(patients):
-            count = len(patient.t_h)
-            t_h[row, :count], logs[row, :count] = patient.t_h, np.log(patient.fraction)
-            weight[row, :count] = 1 / np.hypot(population.error_scale * patient.relative_u, population.error_u)
-            known[row, :count] = True
-        return cls(t_h, logs, weight, known)
-
-    def residual(self, population: Population, z: Array, rows: Array | slice = slice(None)) -> tuple[Array, Array]:
-        """Return the weighted residuals, shape (m, p), and the derivatives of the weighted curve by z, (m, p, K)."""
-        times, weight = self.t_h[rows], self.weight[rows]
-        phi = np.repeat(population.drawn(z), times.shape[1], axis=0)
-        value, gradient = population.form.log_curve(phi, times.ravel())
-        residual = weight * (self.log_fraction[rows] - value.reshape(times.shape))
-        jacobian = (gradient @ population.root).reshape(*times.shape, -1) * weight[..., None]
-        return residual, jacobian
-
-
-def _most_probable(population: Population, points: _Padded) -> tuple[Array, Array, Array]:
-    """Minimise residuals² + z² for every patient by damped Gauss-Newton steps; also return residuals and derivatives."""
-    count = len(population.mean)
-    eye = np.eye(count)
-    z = np.zeros((len(points.t_h), count))
-    residual, jacobian = points.residual(population, z)
-    cost = np.sum(residual**2, axis=1) + np.sum(z**2, axis=1)
-    damping, moving = np.full(len(z), _SMALLEST_DAMPING), np.arange(len(z))
-    for _ in range(_ITERATIONS):
-        if not len(moving):
-            break
-        matrix = np.einsum("mpk,mpl->mkl", jacobian[moving], jacobian[moving]) + eye
-        gradient = np.einsum("mpk,mp->mk", jacobian[moving], residual[moving]) - z[moving]
-        step = np.linalg.solve(matrix + damping[moving, None, None] * eye, gradient[..., None])[..., 0]
-        tried, slope = points.residual(population, z[moving] + step, moving)
-        new = np.sum(tried**2, axis=1) + np.sum((z[moving] + step) ** 2, axis=1)
-        better = new <= cost[moving]
-        taken = moving[better]
-        z[taken] += step[better]
-        residual[taken], jacobian[taken] = tried[better], slope[better]
-        done = better & (cost[moving] - new <= _TOLERANCE * (1 + cost[moving]))
-        cost[taken] = new[better]
-        damping[moving] = np.where(better, damping[moving] / 10, np.maximum(damping[moving], 1e-3) * 10)
-        damping = np.clip(damping, _SMALLEST_DAMPING, _LARGEST_DAMPING)
-        moving = moving[~done & (damping[moving] < _LARGEST_DAMPING)]
-    return z, residual, jacobian
+def _subjects(population: Population, patients: Sequence[PopulationPoints]) -> Subjects:
+    """Return the points of all patients in arrays of shape (m, n); what fills up does not count."""
+    shape = (len(patients), max((len(patient.t_h) for patient in patients), default=0) or 1)
+    t_h, logs, variance, counts = np.ones(shape), np.zeros(shape), np.ones(shape), np.zeros(shape)
+    for row, patient in enumerate(patients):
+        kept = slice(0, len(patient.t_h))
+        t_h[row, kept], logs[row, kept], counts[row, kept] = patient.t_h, np.log(patient.fraction), 1.0
+        variance[row, kept] = (population.error_scale * patient.relative_u) ** 2 + population.error_u**2
+    size = len(population.mean)
+    return Subjects(
+        population.form,
+        t_h[..., None],
+        logs,
+        counts,
+        np.broadcast_to(population.mean, (*shape, size)),
+        np.broadcast_to(population.root, (len(patients), size, size)),
+        Residual(variance, np.zeros(shape)),
+    )
 
 
 def _moments(
-    population: Population, points: _Padded, z: Array, spread: Array, chi_squared: Array
+    population: Population, subjects: Subjects, z: Array, spread: Array, chi_squared: Array
 ) -> tuple[Array, Array, Array]:
     """Return mean, standard deviation and interval of integral and half-life, and their covariance."""
     normal = _normal_points(z.shape[1])
-    patients, draws = len(z), len(normal)
     drawn = z[:, None, :] + normal @ np.swapaxes(np.linalg.cholesky(spread), 1, 2)
-    flat = drawn.reshape(-1, z.shape[1])
-    phi = population.drawn(flat)
-    width = points.t_h.shape[1]
-    value, _ = population.form.log_curve(
-        np.repeat(phi, width, axis=0), np.repeat(points.t_h, draws, axis=0).ravel()
-    )
-    residual = points.weight[:, None] * (points.log_fraction[:, None] - value.reshape(patients, draws, width))
-    excess = np.sum(residual**2, axis=2) + np.sum(drawn**2, axis=2) - chi_squared[:, None] - np.sum(normal**2, axis=1)
+    phi = population.drawn(drawn)
+    value = population.form.value(phi[:, :, None], subjects.x[:, None])
+    squares = (subjects.counts / subjects.residual.base)[:, None] * (subjects.y[:, None] - value) ** 2
+    excess = squares.sum(axis=2) + np.sum(drawn**2, axis=2) - chi_squared[:, None] - np.sum(normal**2, axis=1)
     weights = np.exp(-(excess - excess.min(axis=1, keepdims=True)) / 2)
     weights /= weights.sum(axis=1, keepdims=True)
-    integral = population.form.integral_h(phi, infusion_h=population.infusion_h).reshape(patients, draws)
-    half_life = population.form.half_life_h(phi).reshape(patients, draws)
+    integral = population.form.integral_h(phi, infusion_h=population.infusion_h)
+    half_life = population.form.half_life_h(phi)
     described = [_described(values, weights) for values in (integral, half_life)]
     deviations = [values - summary[:, :1] for values, summary in zip((integral, half_life), described, strict=True)]
     return described[0], described[1], np.sum(weights * deviations[0] * deviations[1], axis=1)
