@@ -144,7 +144,7 @@ def find_modes(subjects: Subjects, start: Array) -> Modes:
 
 
 def _is_positive(matrices: Array) -> Array:
-    finite = np.isfinite(matrices).all(axis=(1, 2))
+    finite = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
     lowest = np.linalg.eigvalsh(np.where(finite[:, None, None], matrices, -np.eye(matrices.shape[-1])))[:, 0]
     return np.asarray(lowest > 0)
 

@@ -111,30 +111,36 @@ class _NewSubjects:
     counts: Array
     design: Array
 
-    def most_probable(self, theta: Array, start: Array) -> tuple[Array, Array, Subjects, Modes]:
-        """Return parameters, shape (m, K), what multiplies z in them, the subjects and their modes."""
+    def at(self, theta: Array) -> tuple[Array, Array, Subjects]:
+        """Return parameters by the fixed effects, shape (m, K), what multiplies z in them, and the subjects."""
         population, p = self.population, len(self.population.beta)
         free = Covariance(population.structure, len(population.random))
         factor = population.varying @ free.factor(theta[p : p + free.size])
         sigma = 1.0 if population.residual == "stated" else float(np.exp(theta[-1]))
         centre = self.design @ theta[:p]
-        spread = np.broadcast_to(factor, (len(self.y), *factor.shape))
         subjects = Subjects(
             population.curve, self.x, self.y, self.counts,
-            np.broadcast_to(centre[:, None, :], (*self.y.shape, centre.shape[-1])), spread,
+            np.broadcast_to(centre[:, None, :], (*self.y.shape, centre.shape[-1])),
+            np.broadcast_to(factor, (len(self.y), *factor.shape)),
             Residual.of(population.residual, sigma=np.full(len(self.y), sigma), u=self.u),
         )  # fmt: skip
-        modes = find_modes(subjects, start)
-        return centre + modes.z @ factor.T, spread, subjects, modes
+        return centre, factor, subjects
 
-    def movement(self, start: Array) -> Array:
-        """Return by how much the most probable parameters move with those of the population, shape (T, m, K)."""
+    def movement(self, modes: Modes) -> Array:
+        """Return by how much the most probable parameters move with those of the population, shape (T, m, K).
+
+        The gradient of a subject's objective stays zero: its derivative by the population's parameters says how z
+        moves.
+        """
         theta, scale = self.population.theta, np.sqrt(np.diagonal(self.population.covariance))
-        moved = np.zeros((len(theta), len(self.y), len(self.population.curve.parameters)))
+        moved = np.zeros((len(theta), *self.design.shape[:2]))
         for k in np.flatnonzero(scale > 0):
             step = _STEP * scale[k] * np.eye(len(theta))[k]
-            up, down = (self.most_probable(theta + side * step, start)[0] for side in (1, -1))
-            moved[k] = (up - down) / (2 * step[k])
+            ends = [self.at(theta + side * step) for side in (1, -1)]
+            phi = [centre + modes.z @ factor.T for centre, factor, _ in ends]
+            slope = [subjects.derivatives(modes.z)[0] for _, _, subjects in ends]
+            by_z = -np.linalg.solve(modes.hessian, (slope[0] - slope[1])[..., None])[..., 0]
+            moved[k] = (phi[0] - phi[1] + by_z @ self.at(theta)[1].T) / (2 * step[k])
         return moved
 
 
@@ -185,13 +191,14 @@ def posterior(
     if design is None:
         design = np.broadcast_to(np.eye(parameters), (len(y), parameters, parameters))
     new = _NewSubjects(population, x, y, u, counts, design)
-    phi, spread, subjects, modes = new.most_probable(population.theta, np.zeros((len(y), len(population.random))))
-    within = spread @ np.linalg.inv(modes.hessian) @ np.swapaxes(spread, 1, 2)
-    movement = new.movement(modes.z)
+    centre, factor, subjects = new.at(population.theta)
+    modes = find_modes(subjects, np.zeros((len(y), len(population.random))))
+    within = factor @ np.linalg.inv(modes.hessian) @ factor.T
+    movement = new.movement(modes)
     value = population.curve.value(subjects.phi(modes.z), x)
     misfit = np.sum(counts * (y - value) ** 2 / subjects.residual.variance(value), axis=1) + np.sum(modes.z**2, axis=1)
     return Posterior(
-        phi=phi,
+        phi=centre + modes.z @ factor.T,
         within=within,
         covariance=within + np.einsum("tmk,tu,uml->mkl", movement, population.covariance, movement),
         misfit=misfit,
