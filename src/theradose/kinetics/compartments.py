@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -51,12 +52,17 @@ class CompartmentForm:
         Length of the infusion of the radiopharmaceutical from t = 0; 0 for a bolus.
     amino_acids_until_h : float
         End of the amino-acid infusion after t = 0; 0 for none.
+    with_ratio : bool
+        Whether the ratio of the elimination with amino acids to that without is a parameter.
     """
+
+    ELIMINATION_RATIO: ClassVar[str] = "log_elimination_ratio"
 
     compartments: int
     decay_constant_per_h: float
     infusion_h: float
     amino_acids_until_h: float
+    with_ratio: bool
 
     def __post_init__(self) -> None:
         if self.compartments not in _COMPARTMENTS:
@@ -79,7 +85,8 @@ class CompartmentForm:
     def parameters(self) -> tuple[str, ...]:
         """Names of the K parameters, in the order of φ."""
         exchange = [f"log_k{way}_per_h" for k in range(2, self.compartments + 1) for way in (f"1{k}", f"{k}1")]
-        return ("log_volume_l", "log_k10_per_h", *exchange, "log_elimination_ratio")
+        ratio = (self.ELIMINATION_RATIO,) if self.with_ratio else ()
+        return ("log_volume_l", "log_k10_per_h", *exchange, *ratio)
 
     def value(self, phi: Array, x: Array) -> Array:
         """Return the logarithm of the concentration per administered activity (1/L), shape (...).
@@ -158,7 +165,7 @@ class CompartmentForm:
         """Return the symmetric matrix of an interval, shape (..., n, n)."""
         count = self.compartments
         matrix = np.zeros((*rates.shape[:-1], count, count))
-        matrix[..., 0, 0] = -rates[..., 1] * (rates[..., -1] if interval.raised else 1.0)
+        matrix[..., 0, 0] = -rates[..., 1] * (rates[..., -1] if interval.raised and self.with_ratio else 1.0)
         for k in range(1, count):
             outward, back = rates[..., 2 * k], rates[..., 2 * k + 1]
             matrix[..., 0, 0] -= outward

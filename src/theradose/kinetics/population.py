@@ -175,6 +175,7 @@ def population_of(
         measured_with=measured_with,
         infusion_h=infusion,
         amino_acids_until_h=stated.amino_acids_until_h if amino_acids_until_h is None else amino_acids_until_h,
+        with_ratio=stated.amino_acids_until_h > 0,
     )
     if form.parameters != stated.parameters:
         raise FitError(
@@ -221,7 +222,13 @@ def predictive_covariance(stated: RegionPopulation) -> Array:
 
 
 def form_named(
-    name: str, *, nuclide: Nuclide, measured_with: Nuclide, infusion_h: float, amino_acids_until_h: float
+    name: str,
+    *,
+    nuclide: Nuclide,
+    measured_with: Nuclide,
+    infusion_h: float = 0.0,
+    amino_acids_until_h: float = 0.0,
+    with_ratio: bool = False,
 ) -> PopulationForm:
     """Return the form of a record by name: compartments, or phases.
 
@@ -230,7 +237,7 @@ def form_named(
     [Puszkiel2019]_, [Hardiansyah2021]_
     """
     if name in _COMPARTMENTS:
-        return CompartmentForm(_COMPARTMENTS[name], nuclide.decay_constant_per_h, infusion_h, amino_acids_until_h)
+        return CompartmentForm(_COMPARTMENTS[name], nuclide.decay_constant_per_h, infusion_h, amino_acids_until_h, with_ratio)
     return phase_form(
         name,
         decay_constant_per_h=nuclide.decay_constant_per_h,

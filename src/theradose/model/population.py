@@ -24,7 +24,7 @@ class PopulationFit(Part):
 
     method: str
     omega: Literal["diagonal", "full"]
-    error: Literal["stated", "stated-scaled", "proportional"]
+    error: Literal["stated", "scaled", "proportional", "both"]
     log_likelihood: float
     aic: float
     bic: float

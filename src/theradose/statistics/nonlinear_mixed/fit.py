@@ -103,6 +103,7 @@ def fit_nonlinear_mixed(
     structure: Structure = "diagonal",
     residual: ResidualKind = "constant",
     method: Method = "laplace",
+    rough: bool = False,
 ) -> NonlinearMixedFit:
     """Fit the curve of a population and the spread of its parameters between subjects.
 
@@ -128,6 +129,8 @@ def fit_nonlinear_mixed(
         ``stated-proportional`` √(u² + σ² f²), ``stated-constant`` √(u² + σ²).
     method : {"laplace", "lindstrom-bates"}
         Approximation of the likelihood.
+    rough : bool
+        Whether ``lindstrom-bates`` ends within about 1e-4 of the optimum, which suffices to compare models.
 
     Raises
     ------
@@ -153,7 +156,7 @@ def fit_nonlinear_mixed(
             code="mixed-start",
         )
     linearised = _linearised(curve, data, varying, covariance, residual)
-    alternation = linearised.alternate(first)
+    alternation = linearised.alternate(first, rough=rough)
     if method == "lindstrom-bates":
         return _from_alternation(linearised, alternation, residual, tuple(random), structure)
     likelihood = MarginalLikelihood(curve, data, varying, covariance, residual)
