@@ -58,6 +58,16 @@ class TimeCourse:
             raise FitError("The rates of a time course are positive, and its coefficients finite numbers.",
                            code="course-invalid")  # fmt: skip
 
+    def value(self, t_h: Array) -> Array:
+        """Return the curves at times from 0 on, shape (n, L)."""
+        times = np.asarray(t_h, float)
+        late = times >= self.knots_h[-1]
+        values = np.empty((len(times), self.coefficients.shape[1]))
+        values[late] = np.exp(-np.outer(times[late] - self.knots_h[-1], self.rates_per_h)) @ self.coefficients
+        if not late.all():
+            values[~late] = self._early(times[~late])
+        return values
+
     def integral(self) -> Array:
         """Return the integrals from 0 to infinity, shape (L,)."""
         nodes, weights = _rule()
