@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from theradose.cli.cohort import database
+
 cohort_app = typer.Typer(
     help="The site's database, statistics over patients, and runs of many studies.", no_args_is_help=True
 )
+cohort_app.command("add")(database.add_command)
+cohort_app.command("export")(database.export_command)
+cohort_app.command("import")(database.import_command)
 
 
 @cohort_app.callback()
