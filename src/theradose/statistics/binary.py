@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,3 +88,19 @@ def binary_outcome(response: Sequence[float] | Sequence[bool] | Array) -> Array:
         raise StatisticsError(f"An outcome is 0 or 1, one for each row, not {given}: state it so.",
                               code="outcome-values")  # fmt: skip
     return frozen(outcome)
+
+
+def number_patients(groups: Sequence[Hashable] | Array, rows: int) -> tuple[tuple[Hashable, ...], Array]:
+    """Return the patients in the order of their first rows, and the number of each row's, from 0.
+
+    Raises
+    ------
+    StatisticsError
+        ``patients`` if `groups` has not one patient for each row.
+    """
+    if len(groups) != rows:
+        raise StatisticsError(f"{len(groups)} rows name a patient but {rows} have an outcome: name one for each row.",
+                              code="patients")  # fmt: skip
+    place: dict[Hashable, int] = {}
+    numbers = [place.setdefault(group, len(place)) for group in groups]
+    return tuple(place), np.array(numbers, np.intp)

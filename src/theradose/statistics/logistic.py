@@ -15,7 +15,6 @@ from typing import Literal
 
 import numpy as np
 
-from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
 from theradose.statistics.binary import BinaryRows, binary_rows
@@ -123,7 +122,8 @@ def maximum_likelihood(rows: BinaryRows) -> Optimum:
     """Return the maximum of the likelihood in the coordinates of `rows`, which must not be separated."""
 
     def gradient(point: Array) -> Array:
-        return rows.columns.T @ (rows.outcome - probability(rows.columns @ point))
+        slope: Array = rows.columns.T @ (rows.outcome - probability(rows.columns @ point))
+        return slope
 
     return maximise(lambda point: log_likelihood(rows, point), gradient, np.zeros(rows.columns.shape[1]))
 
@@ -165,18 +165,21 @@ def log_likelihood(rows: BinaryRows, point: Array) -> float:
 def information(rows: BinaryRows, point: Array) -> Array:
     """Return Fisher's information at a point in the coordinates of `rows`, shape (p, p)."""
     p = probability(rows.columns @ point)
-    return (rows.columns * (p * (1 - p))[:, None]).T @ rows.columns
+    result: Array = (rows.columns * (p * (1 - p))[:, None]).T @ rows.columns
+    return result
 
 
 def probability(logit: Array) -> Array:
     """Return 1 / (1 + exp(−logit)) without overflow, of real or complex logits."""
     positive = logit.real > 0
     small = np.exp(np.where(positive, -logit, logit))
-    return np.where(positive, 1, small) / (1 + small)
+    result: Array = np.where(positive, 1, small) / (1 + small)
+    return result
 
 
 def log_probability(outcome: Array, logit: Array) -> Array:
     """Return the logarithm of the probability of an outcome, y·logit − log(1 + exp(logit)), without overflow."""
     positive = logit.real > 0
     small = np.exp(np.where(positive, -logit, logit))
-    return outcome * logit - np.where(positive, logit, 0) - np.log1p(small)
+    result: Array = outcome * logit - np.where(positive, logit, 0) - np.log1p(small)
+    return result

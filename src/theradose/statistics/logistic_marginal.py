@@ -15,7 +15,6 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +60,8 @@ class MarginalLikelihood:
 
     def modes(self, point: Array) -> Array:
         """Return σ û, the most probable effect of each patient on the logit scale, shape (m,)."""
-        return point[-1] * self._modes(self._columns @ point[:-1], point[-1])
+        effects: Array = point[-1] * self._modes(self._columns @ point[:-1], point[-1])
+        return effects
 
     def gradient(self, point: Array) -> Array:
         """Return the gradient of the approximation itself, modes and scales moving with the point, shape (p + 1,)."""
@@ -87,10 +87,10 @@ class MarginalLikelihood:
         through_modes = np.sum(at.shares * by_effect, axis=1)
         through_scales = 1 + at.scales * ((at.shares * by_effect) @ self._nodes)
         shares = at.shares[self._patient]
-        result: Array = np.empty(len(point), at.logit.dtype)
-        result[:-1] = np.sum(shares * residuals, axis=1) @ self._columns
-        result[-1] = np.sum(shares * residuals * at.effects[self._patient])
-        return result + through_modes @ of_modes + through_scales @ of_scales
+        result: Array = through_modes @ of_modes + through_scales @ of_scales
+        result[:-1] += np.sum(shares * residuals, axis=1) @ self._columns
+        result[-1] += np.sum(shares * residuals * at.effects[self._patient])
+        return result
 
     def _at(self, point: Array) -> _Evaluated:
         fixed, sigma = self._columns @ point[:-1], point[-1]
@@ -154,10 +154,3 @@ class _Evaluated:
     effects: Array
     node_logit: Array
     shares: Array
-
-
-def number_patients(groups: Sequence[Any] | Array) -> tuple[tuple[Any, ...], Array]:
-    """Return the patients in the order of their first rows, and the number of each row's, from 0."""
-    place: dict[Any, int] = {}
-    numbers = [place.setdefault(group, len(place)) for group in groups]
-    return tuple(place), np.array(numbers, np.intp)

@@ -18,10 +18,10 @@ import numpy as np
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
-from theradose.statistics.binary import BinaryRows, binary_rows
+from theradose.statistics.binary import BinaryRows, binary_rows, number_patients
 from theradose.statistics.design import Design
 from theradose.statistics.logistic import maximum_likelihood
-from theradose.statistics.logistic_marginal import MarginalLikelihood, number_patients
+from theradose.statistics.logistic_marginal import MarginalLikelihood
 from theradose.statistics.newton import Optimum, maximise
 from theradose.statistics.separation import refuse_separation
 
@@ -127,8 +127,8 @@ def fit_logistic_mixed(
         )
     nodes = nodes if method == "agq" else 1
     rows = binary_rows(response, design)
-    patients, number = number_patients(groups)
-    _refuse_patients(len(patients), len(number), len(rows.outcome))
+    patients, number = number_patients(groups, len(rows.outcome))
+    _refuse_patients(len(patients), len(number))
     refuse_separation(rows)
     marginal = MarginalLikelihood(rows, number, nodes)
     without = maximum_likelihood(rows)
@@ -172,30 +172,39 @@ def _findings(finer: MarginalLikelihood, point: Array, best: Optimum, singular: 
     sigma = point[-1]
     if singular:
         findings.append(
-            Finding("singular-fit", "info", "The standard deviation of the patient effect is estimated as zero: "
-                    "estimates and intervals are those of tumours taken for independent.")  # fmt: skip
+            Finding(
+                "singular-fit",
+                "info",
+                "The standard deviation of the patient effect is estimated as zero: "
+                "estimates and intervals are those of tumours taken for independent.",
+            )  # fmt: skip
         )
     if not best.converged:
         findings.append(Finding("not-converged", "critical", "The maximum of the likelihood was not reached."))
     if sigma > _UNBOUNDED:
         findings.append(
-            Finding("patient-effect-unbounded", "critical", f"The standard deviation of the patient effect is "
-                    f"{sigma:.3g} logits: within patients the outcome hardly varies, and no number of this fit "
-                    "can be relied on.")  # fmt: skip
+            Finding(
+                "patient-effect-unbounded",
+                "critical",
+                f"The standard deviation of the patient effect is "
+                f"{sigma:.3g} logits: within patients the outcome hardly varies, and no number of this fit "
+                "can be relied on.",
+            )  # fmt: skip
         )
     off = best.value - finer(point)
     if abs(off) > _COARSE:
         findings.append(
-            Finding("quadrature-coarse", "warning", f"The logarithm of the likelihood is off by {off:+.2g} at the "
-                    "estimates: use adaptive quadrature with more nodes.")  # fmt: skip
+            Finding(
+                "quadrature-coarse",
+                "warning",
+                f"The logarithm of the likelihood is off by {off:+.2g} at the "
+                "estimates: use adaptive quadrature with more nodes.",
+            )  # fmt: skip
         )
     return tuple(findings)
 
 
-def _refuse_patients(patients: int, groups: int, rows: int) -> None:
-    if groups != rows:
-        raise StatisticsError(f"{groups} rows name a patient but {rows} have an outcome: name one for each row.",
-                              code="patients")  # fmt: skip
+def _refuse_patients(patients: int, rows: int) -> None:
     if patients == 1:
         raise StatisticsError("All rows are of one patient, so patients cannot vary: fit the model without "
                               "patient effect.", code="patients")  # fmt: skip

@@ -34,16 +34,19 @@ class Separation:
         Whether no row lies on the boundary; else quasi-complete.
     columns : tuple of str
         Whose coefficients have no finite estimate.
+    constant : bool
+        Whether all outcomes are equal.
     """
 
     complete: bool
     columns: tuple[str, ...]
+    constant: bool
 
     @property
     def sentence(self) -> str:
         """What is separated by which columns, as the beginning of a sentence without its full stop."""
         how = "completely" if self.complete else "but for ties"
-        if self.columns == (INTERCEPT,):
+        if self.constant:
             return "All outcomes are equal, so no finite estimate exists"
         named = ", ".join(name for name in self.columns if name != INTERCEPT)
         return f"The outcome is separated {how} by {named}, so no finite estimate exists"
@@ -71,6 +74,7 @@ def find_separation(rows: BinaryRows) -> Separation | None:
     return Separation(
         complete=margin > _ZERO,
         columns=tuple(name for name, far in zip(rows.names, reach, strict=True) if far > _ZERO),
+        constant=len(set(rows.outcome.tolist())) == 1,
     )
 
 
