@@ -75,7 +75,10 @@ class CycleDoseRate:
 
 
 def dose_rate_of_cycles(
-    *, start_h: Sequence[float] | Array, dose_gy: Sequence[float] | Array, effective_half_life_h: Sequence[float] | Array
+    *,
+    start_h: Sequence[float] | Array,
+    dose_gy: Sequence[float] | Array,
+    effective_half_life_h: Sequence[float] | Array,
 ) -> CycleDoseRate:
     """Return the dose rate of cycles of which only dose and effective half-life are known: one phase each.
 

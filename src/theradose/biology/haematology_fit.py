@@ -251,8 +251,8 @@ def fit_response(
     tails = np.sqrt(_DEGREES_OF_FREEDOM / rng.chisquare(_DEGREES_OF_FREEDOM, draws))
     standard = rng.standard_normal((draws, len(PARAMETERS))) * tails[:, None]
     drawn = solution.x + standard @ np.linalg.cholesky(covariance).T
-    log_proposal = -0.5 * (_DEGREES_OF_FREEDOM + len(PARAMETERS)) * np.log1p(
-        np.sum(standard**2, axis=1) / _DEGREES_OF_FREEDOM
+    log_proposal = (
+        -0.5 * (_DEGREES_OF_FREEDOM + len(PARAMETERS)) * np.log1p(np.sum(standard**2, axis=1) / _DEGREES_OF_FREEDOM)
     )
     log_weights = -0.5 * np.sum(deviations(drawn) ** 2, axis=1) - log_proposal
     weights = np.exp(log_weights - log_weights.max())
@@ -289,9 +289,7 @@ def posterior_interval(fit: ResponseFit, values: Array, mode: float, *, level: f
     return Posterior(float(mode), float(low), float(high))
 
 
-def predict_counts(
-    *, fit: ResponseFit, t_h: Sequence[float] | Array, dose_rate: CycleDoseRate
-) -> tuple[Array, Array]:
+def predict_counts(*, fit: ResponseFit, t_h: Sequence[float] | Array, dose_rate: CycleDoseRate) -> tuple[Array, Array]:
     """Return the counts at times at the mode, shape (m,), and for every draw, shape (n, m).
 
     References

@@ -242,9 +242,7 @@ def _span(
     )  # fmt: skip
 
 
-def _unmatched(
-    counts: Mapping[str, Sequence[BloodCount]], doses: Mapping[str, Sequence[DoseOfCycle]]
-) -> list[Finding]:
+def _unmatched(counts: Mapping[str, Sequence[BloodCount]], doses: Mapping[str, Sequence[DoseOfCycle]]) -> list[Finding]:
     findings = []
     for code, what, names in (
         ("counts-without-doses", "have counts but no doses, and were left out",
