@@ -50,6 +50,13 @@ def cohort_table_text(treatments: Iterable[TreatmentRecord]) -> str:
     return stream.getvalue()
 
 
+def is_cohort_table(path: Path) -> bool:
+    """Return whether a file has the header of the database's table."""
+    with path.open(encoding="utf-8-sig", errors="replace") as stream:
+        header = next((line for line in stream if line.strip() and not line.startswith("#")), "")
+    return header.strip() == ",".join(COHORT_COLUMNS)
+
+
 def read_cohort_table(path: Path) -> tuple[TreatmentRecord, ...]:
     """Read a table that :func:`cohort_table_text` made.
 

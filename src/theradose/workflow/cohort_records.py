@@ -130,7 +130,7 @@ def treatment_record(
         engine=None if result.dose_engine is None else result.dose_engine.engine,
         calibration=calibration.get("camera"),
         replaces=None,
-        regions=tuple(_records(result)),
+        regions=tuple(region_records(result)),
     )
 
 
@@ -140,7 +140,8 @@ def _cycle(study: dict[str, Any]) -> int:
     return int(study.get("cycle") or max(earlier, default=0) + 1)
 
 
-def _records(result: Result) -> Iterator[RegionRecord]:
+def region_records(result: Result) -> Iterator[RegionRecord]:
+    """Yield what is kept of each region of a result."""
     for region in result.regions:
         yield _record(region.name, region.kind, region.model_dump(), model=region.chosen_model)
     if result.marrow is not None:
