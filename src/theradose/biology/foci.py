@@ -20,9 +20,35 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from theradose.dose.local import charged_dose_constant
 from theradose.errors import PhysicsError
-from theradose.kinetics.course import TimeCourse
+from theradose.kinetics.course import TimeCourse, course_of_tia
 from theradose.model.arrays import Array
+from theradose.model.curve import TimeIntegratedActivity
+from theradose.nuclides import Nuclide
+
+
+def blood_self_dose_rate(*, tia: TimeIntegratedActivity, nuclide: Nuclide, blood_tia_mbq_h_per_kg: float) -> TimeCourse:
+    """Return the dose rate to blood from the activity in it, mGy/h: all charged particles are absorbed in blood.
+
+    Photons of the rest of the body are not in it.
+
+    Parameters
+    ----------
+    tia : TimeIntegratedActivity
+        Of the specimen that was sampled.
+    nuclide : Nuclide
+        In blood.
+    blood_tia_mbq_h_per_kg : float
+        Time-integrated activity concentration in blood that the one of the specimen means.
+
+    References
+    ----------
+    [Bolch2009]_ Local absorption.
+    """
+    # Gy·g/(MBq·h) times MBq/kg is mGy/h.
+    per_specimen = charged_dose_constant(nuclide) * blood_tia_mbq_h_per_kg / tia.value.value
+    return course_of_tia(tia).scaled(per_specimen)
 
 
 def blood_dose(*, t_h: Sequence[float] | Array, dose_rate: TimeCourse) -> Array:

@@ -195,13 +195,12 @@ def grade_relation(
     ----------
     [Firth1993]_, [Bates2015]_
     """
-    outcomes = {row: outcome for row in rows if (outcome := row.has_grade(grade)) is not None}
-    used = list(outcomes)
-    events = sum(outcomes.values())
+    used = [row for row in rows if row.has_grade(grade) is not None]
+    response = [float(bool(row.has_grade(grade))) for row in used]
+    events = int(sum(response))
     relation = _empty(quantity, key, "grade", span, used, events)
     if relation.reason:
         return relation
-    response = [float(value) for value in outcomes.values()]
     notes = []
     try:
         design = _design(used, key, covariates)

@@ -14,6 +14,7 @@ References
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -31,13 +32,17 @@ from theradose.statistics.multiplicity import holm
 
 @dataclass(frozen=True, slots=True)
 class DoseCorrelation:
-    """Correlation of the relative decline over therapy and the dose over therapy, over patients."""
+    """Correlation of the relative decline over therapy and the dose over therapy, over patients.
+
+    `p_adjusted` is that of Spearman, adjusted for the number of correlations.
+    """
 
     quantity: str
     exposure: str
     patients: int
     pearson: Correlation
     spearman: Correlation
+    p_adjusted: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +114,8 @@ def analyse_toxicity(
                 relations.append(grade_relation(quantity, key, span, known, covariates, grade))
                 if span == "therapy":
                     correlations += _correlation(quantity, key, known)
+    tests = holm([item.spearman.p for item in correlations])
+    correlations = [replace(item, p_adjusted=float(p)) for item, p in zip(correlations, tests, strict=True)]
     relations.sort(key=lambda item: (item.response == "grade", item.span == "cycle"))
     adjusted = _adjusted(relations)
     return ToxicityAnalysis(grade, keys, covariates, adjusted, tuple(correlations), (*findings, *_findings(adjusted)))
@@ -131,9 +138,10 @@ def _correlation(quantity: str, key: str, rows: Sequence[ToxicityRow]) -> list[D
     doses = np.array([row.dose_gy[key] for row in used])
     declines = np.array([row.counts.relative_decline for row in used], float)
     try:
-        return [DoseCorrelation(quantity, key, len(used), pearson(doses, declines), spearman(doses, declines))]
+        pair = pearson(doses, declines), spearman(doses, declines)
     except StatisticsError:
         return []
+    return [] if math.isnan(pair[0].value) else [DoseCorrelation(quantity, key, len(used), *pair)]
 
 
 def _findings(relations: Sequence[Relation]) -> tuple[Finding, ...]:

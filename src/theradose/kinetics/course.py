@@ -98,6 +98,16 @@ class TimeCourse:
         late = remembered + (coefficients.T @ (1 / (rates[:, None] + rates))).T
         return np.asarray(total + coefficients.T @ (late / (rate_per_h + rates)[:, None]))
 
+    def scaled(self, factor: float) -> TimeCourse:
+        """Return the curves times a factor, as from activity to dose rate."""
+        early = self.early
+        return TimeCourse(
+            self.knots_h,
+            factor * self.coefficients,
+            self.rates_per_h,
+            None if early is None else lambda t_h: factor * early(t_h),
+        )
+
     def remembered(self, t_h: Array, *, rate_per_h: float) -> Array:
         """Return ∫ f(w) exp(−μ(t−w)) dw over the time before each t for a rate μ, shape (n, L).
 
