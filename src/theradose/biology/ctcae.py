@@ -11,6 +11,7 @@ from typing import Any
 
 from theradose.data import load_yaml
 from theradose.errors import PhysicsError
+from theradose.model.counts import LABELS
 from theradose.nuclides import Constant
 
 _DATA = "haematology.yaml"
@@ -54,8 +55,9 @@ def grade_limits(quantity: str) -> tuple[Constant, ...]:
     [CTCAE5]_
     """
     record = _record(quantity)
+    unit = record["unit"].replace("1e9", "10⁹")
     return tuple(
-        Constant(f"{quantity}, grade {grade} below", float(value), record["unit"], record["source"], record["status"],
+        Constant(f"{LABELS[quantity]}, grade {grade} below", float(value), unit, record["source"], record["status"],
                  record["edition"])
         for grade, value in sorted(record["value"].items())
     )  # fmt: skip

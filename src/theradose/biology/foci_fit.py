@@ -141,12 +141,13 @@ def fit_foci(
     chi_squared = float(np.sum(residuals**2))
     ratio = chi_squared / dof if dof else math.nan
     scale = max(ratio, 1.0) if errors == "quasi-poisson" and dof else 1.0
-    intervals = [problem.interval(best, k, scale, level) for k in range(_DISPERSION)]
-    rate = intervals.pop()
-    intervals.append(Interval(math.exp(rate.value), math.exp(rate.low), math.exp(rate.high)))
+    background, induction, share, log_rate = (problem.interval(best, k, scale, level) for k in range(_DISPERSION))
     return FociFit(
-        errors,
-        *intervals,
+        errors=errors,
+        background=background,
+        induction_per_mgy=induction,
+        unrepaired=share,
+        repair_per_h=Interval(math.exp(log_rate.value), math.exp(log_rate.low), math.exp(log_rate.high)),
         dispersion=spread if errors == "negative-binomial" else ratio,
         deviance=problem.deviance(best),
         degrees_of_freedom=dof,

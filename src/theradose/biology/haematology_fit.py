@@ -29,6 +29,7 @@ from theradose.biology.haematology import (
 from theradose.data import load_yaml
 from theradose.errors import PhysicsError
 from theradose.model.arrays import Array, frozen
+from theradose.model.counts import LABELS
 from theradose.model.finding import Finding
 from theradose.nuclides import Constant
 
@@ -84,9 +85,9 @@ class ResponsePrior:
     @property
     def constants(self) -> tuple[Constant, ...]:
         """Medians with the source of the prior."""
-        units = ("1e9/L", "h", "1", "1/Gy")
+        units = ("10⁹/L", "h", "1", "1/Gy")
         return tuple(
-            Constant(f"prior median of {name.partition('_')[0]}, {self.quantity}", float(value), unit,
+            Constant(f"prior median of {name.partition('_')[0]}, {LABELS[self.quantity]}", float(value), unit,
                      self.source, self.status, self.edition)
             for name, value, unit in zip(PARAMETERS, self.median, units, strict=True)
         )  # fmt: skip
@@ -356,8 +357,9 @@ def _findings(fit: ResponseFit) -> tuple[Finding, ...]:
             Finding(
                 "response-illustrative",
                 "warning",
-                f"The prior of the response of {fit.prior.quantity} is illustrative: no parameters for radionuclide "
-                "therapy are published, and what is predicted rests on it wherever the patient's counts do not decide.",
+                f"The prior of the response of {LABELS[fit.prior.quantity]} is illustrative: no parameters for "
+                "radionuclide therapy are published, and what is predicted rests on it wherever the patient's counts do "
+                "not decide.",
                 fit.prior.quantity,
             )
         )

@@ -52,7 +52,7 @@ def patient_clock(counts: Sequence[BloodCount], doses: Sequence[DoseOfCycle]) ->
         With the row: ``count-clock`` where dates stand beside days, ``cycle-start`` for two cycles with one start,
         ``count-cycle`` for a count of a cycle that has no dose.
     """
-    rows = [*doses, *counts]
+    rows: list[DoseOfCycle | BloodCount] = [*doses, *counts]
     by_date = doses[0].moment.date is not None
     for row in rows:
         if (row.moment.date is not None) != by_date:

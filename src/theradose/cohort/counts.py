@@ -275,8 +275,8 @@ def _noticed(results: Sequence[PatientCourses]) -> list[Finding]:
             Finding(
                 "influenced-counts",
                 "info",
-                f"{left_out} counts under a transfusion or a growth factor were left out of lowest counts: the declines "
-                "of these patients are at least as large as printed.",
+                f"{left_out} counts under a transfusion or a growth factor were left out of lowest counts: the "
+                "declines of these patients are at least as large as printed.",
                 "cohort",
             )
         )
@@ -287,8 +287,8 @@ def _noticed(results: Sequence[PatientCourses]) -> list[Finding]:
             Finding(
                 "baseline-missing",
                 "warning",
-                f"{len(without)} courses of {len(patients)} patients have no count before the first administration, and "
-                "no decline over therapy.",
+                f"{len(without)} courses of {len(patients)} patients have no count before the first administration, "
+                "and no decline over therapy.",
                 ", ".join(patients[:5]),
             )
         )

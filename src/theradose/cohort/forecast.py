@@ -126,7 +126,8 @@ def forecast_counts(
     used = None if course is None else ~course.influenced
     if course is None or used is None or not used.any():
         raise StatisticsError(
-            f"{patient.patient} has no counts of {LABELS[prior.quantity]} that no transfusion or growth factor acted on.",
+            f"{patient.patient} has no counts of {LABELS[prior.quantity]}, or all are under a transfusion or growth "
+            "factor: choose another patient.",
             code="forecast-counts",
         )
     doses, half_lives = _cycles(patient, exposure, half_life_h)
@@ -172,9 +173,7 @@ def forecast_counts(
     )
 
 
-def _cycles(
-    patient: PatientCourses, exposure: str, half_life_h: float | None
-) -> tuple[list[float], list[float]]:
+def _cycles(patient: PatientCourses, exposure: str, half_life_h: float | None) -> tuple[list[float], list[float]]:
     by_cycle = {dose.cycle: dose for dose in patient.doses if dose.key == exposure}
     missing = [cycle for cycle in patient.clock.cycles if cycle not in by_cycle]
     if missing:

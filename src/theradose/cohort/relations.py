@@ -141,12 +141,13 @@ def decline_relation(
     if relation.reason:
         return relation
     response = [row.counts.relative_decline for row in used]
+    notes: tuple[str, ...] = ()
     try:
         design = _design(used, key, covariates)
         if span == "therapy":
             fit = fit_linear(response=np.array(response, float), design=design, level=_LEVEL)
             effects = {item.name: Effect(item.value, item.low, item.high, item.p) for item in fit.effects}
-            normality, notes = fit.normality_p, ()
+            normality = fit.normality_p
         else:
             effects, normality, notes = _mixed_decline(used, np.array(response, float), design)
     except StatisticsError as error:

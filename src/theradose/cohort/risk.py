@@ -245,8 +245,8 @@ def _refuse_too_few(quantity: str, grade: int, patients: int, with_event: int) -
     fewest, events = (int(toxicity_constant(name)) for name in ("fewest_patients_risk", "fewest_events_risk"))
     if patients < fewest or min(with_event, patients - with_event) < events:
         raise StatisticsError(
-            f"A model of the risk of grade {grade} of {LABELS[quantity]} needs {fewest} patients, {events} of them with "
-            f"the grade and {events} without: there are {patients}, {with_event} with it.",
+            f"A model of the risk of grade {grade} of {LABELS[quantity]} needs {fewest} patients, {events} of them "
+            f"with the grade and {events} without: there are {patients}, {with_event} with it.",
             code="risk-too-few",
         )
 

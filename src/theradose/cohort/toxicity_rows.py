@@ -87,7 +87,7 @@ def toxicity_rows(
                     number,
                     counts,
                     _sum(included),
-                    _sum(by_cycle[:number]) if number else {key: 0.0 for key in by_cycle[0]},
+                    _sum(by_cycle[:number]) if number else dict.fromkeys(by_cycle[0], 0.0),
                     facts.get(patient.patient),
                 )
             )

@@ -86,8 +86,8 @@ def _line_blocks(line: FociLine | None) -> tuple[Block, ...]:
             "Background of each treatment, foci per cell",
             (Column("Treatment", stretch=1.0), Column("Background", "", "right")),
             tuple(rows),
-            (f"One slope for all. Pearson's chi-squared per degree of freedom is {format_number(line.dispersion)}; where "
-             "it exceeds 1 the interval of the slope is wider by its root.",),
+            (f"One slope for all. Pearson's chi-squared per degree of freedom is {format_number(line.dispersion)}; "
+             "where it exceeds 1 the interval of the slope is wider by its root.",),
         ),
     )  # fmt: skip
 

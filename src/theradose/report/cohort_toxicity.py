@@ -18,7 +18,7 @@ from theradose.model.counts import LABELS, QUANTITIES
 from theradose.model.finding import Finding
 from theradose.nuclides import Constant
 from theradose.numbers import UNKNOWN, format_fixed, format_number, format_percent
-from theradose.report.blocks import Block, Cell, Column, Illustration, Paragraph, Row, Section, Table, row
+from theradose.report.blocks import Block, Cell, Column, Illustration, Paragraph, Row, Section, Table, present, row
 from theradose.report.cohort_toxicity_figures import (
     UNITS,
     draw_calibration,
@@ -28,7 +28,13 @@ from theradose.report.cohort_toxicity_figures import (
 )
 from theradose.report.pages import Pages
 from theradose.report.style import Picture
+from theradose.statistics.agreement import Correlation
 
+_MARKS = {
+    "no variance between patients": "singular",
+    "separated: estimates rest on Firth's penalty": "separated",
+    "few events": "few",
+}
 _PARAMETER_NAMES = {
     "baseline": "count before therapy, 10⁹/L",
     "mtt_h": "mean transit time, h",
@@ -66,7 +72,9 @@ def toxicity_pages(
         sections.append(Section("risk", f"Risk of grade {risk.grade} in a cycle", _risk(risk, pictures[-1])))
     if forecasts:
         pictures.append(draw_forecast(forecasts))
-        sections.append(Section("forecast", f"Next cycle of {forecasts[0].patient}", _forecast(forecasts, pictures[-1])))
+        sections.append(
+            Section("forecast", f"Next cycle of {forecasts[0].patient}", _forecast(forecasts, pictures[-1]))
+        )
     sections.append(Section("published", "What was reported elsewhere", (_published(),)))
     return Pages(
         title="Blood counts and dose",
@@ -159,9 +167,9 @@ def _correlations(correlations: Sequence[DoseCorrelation]) -> tuple[Block, ...]:
         row(
             Cell(f"{LABELS[item.quantity]}, {item.exposure}"),
             str(item.patients),
-            _interval(item.pearson.value, item.pearson.low, item.pearson.high),
+            _coefficient(item.pearson),
             _p(item.pearson.p),
-            _interval(item.spearman.value, item.spearman.low, item.spearman.high),
+            _coefficient(item.spearman),
             _p(item.spearman.p),
             _p(item.p_adjusted),
         )
@@ -197,7 +205,7 @@ def _relations(analysis: ToxicityAnalysis) -> tuple[Block, ...]:
         refused = [item for item in found if item.slope_per_gy is None]
         if refused:
             blocks.append(Paragraph(_refused(refused)))
-    return tuple(blocks)
+    return present((*blocks, _covariates(analysis)))
 
 
 def _relation_table(title: str, response: str, relations: Sequence[Relation]) -> Table:
@@ -218,7 +226,7 @@ def _relation_table(title: str, response: str, relations: Sequence[Relation]) ->
                 _p(slope.p),
                 Cell(_p(item.p_adjusted), strong=item.significant),
                 *(() if decline else (UNKNOWN if half is None else _interval(half.value, half.low, half.high),)),
-                "; ".join(item.notes),
+                ", ".join(_MARKS[note] for note in item.notes),
             )
         )
     columns = [
@@ -230,7 +238,38 @@ def _relation_table(title: str, response: str, relations: Sequence[Relation]) ->
     if not decline:
         columns.append(Column("Half at [95 %]", "Gy", "right"))
     methods = "; ".join(dict.fromkeys(f"by {item.span}: {item.method}" for item in relations))
-    return Table(title, (*columns, Column("", stretch=0.5)), tuple(rows), (f"Methods: {methods}.",))
+    noted = {note: _MARKS[note] for item in relations for note in item.notes}
+    marks = "; ".join(f"{mark}: {note.removeprefix(mark + ': ')}" for note, mark in noted.items())
+    return Table(
+        title, (*columns, Column("")), tuple(rows), (f"Methods: {methods}.", *((f"{marks}.",) if marks else ()))
+    )
+
+
+def _covariates(analysis: ToxicityAnalysis) -> Table | None:
+    """Return the effects of the covariates beside the first dose."""
+    if not analysis.covariates:
+        return None
+    rows = [
+        row(
+            Cell(f"{LABELS[item.quantity]}, {COVARIATES[name]}"),
+            f"{item.response}, {item.span}",
+            _interval(*(100 * v for v in (effect.value, effect.low, effect.high))) if item.response == "decline"
+            else UNKNOWN,
+            UNKNOWN if item.response == "decline"
+            else _interval(*(_odds(v) for v in (effect.value, effect.low, effect.high))),
+            _p(effect.p),
+        )
+        for item in analysis.tested
+        if item.exposure == analysis.exposures[0]
+        for name, effect in (item.covariates or {}).items()
+    ]  # fmt: skip
+    return Table(
+        f"Covariates beside the dose to {analysis.exposures[0]}",
+        (Column("Count and covariate", stretch=1.0), Column("Relation"), Column("Decline [95 %]", "%", "right"),
+         Column("Odds ratio [95 %]", "", "right"), Column("p", "", "right")),
+        tuple(rows),
+        ("p are those of single tests.",),
+    )  # fmt: skip
 
 
 def _refused(relations: Sequence[Relation]) -> str:
@@ -259,10 +298,10 @@ def _risk(risk: RiskAnalysis, picture: Picture) -> tuple[Block, ...]:
     return (
         Paragraph(
             f"{LABELS[risk.quantity].capitalize()}: {risk.events} of {risk.rows} cycles of {risk.patients} patients "
-            f"reached grade {risk.grade} ({risk.patients_with_event} patients). Ridge-penalised logistic regression; the "
-            f"penalty is chosen inside every training set, {risk.folds} splits of the patients drawn {risk.repeats} "
-            f"times (seed {risk.seed}). With {known} patients models cannot be told apart; these models are for this "
-            "cohort, and no prediction is made for a patient."
+            f"reached grade {risk.grade} ({risk.patients_with_event} patients). Ridge-penalised logistic regression; "
+            f"the penalty is chosen inside every training set, {risk.folds} splits of the patients drawn "
+            f"{risk.repeats} times (seed {risk.seed}). With {known} patients models cannot be told apart; these models "
+            "are for this cohort, and no prediction is made for a patient."
         ),
         Table(
             "Predictions for patients that a model did not see",
@@ -299,9 +338,10 @@ def _forecast(forecasts: Sequence[CountForecast], picture: Picture) -> tuple[Blo
     ]  # fmt: skip
     return (
         Paragraph(
-            f"Illustrative: the transit-compartment model of chemotherapy, driven by the dose rate to {first.exposure}, "
-            "with a prior that rests on no radionuclide therapy. Intervals are 90 % of the posterior; they hold no "
-            "error of the dose or of a single count. This is no basis for a decision about a cycle."
+            f"Illustrative: the transit-compartment model of chemotherapy, driven by the dose rate to "
+            f"{first.exposure}, with a prior that rests on no radionuclide therapy. Intervals are 90 % of the "
+            "posterior; they hold no error of the dose or of a single count. This is no basis for a decision "
+            "about a cycle."
         ),
         Illustration.of(picture),
         Table(
@@ -312,7 +352,11 @@ def _forecast(forecasts: Sequence[CountForecast], picture: Picture) -> tuple[Blo
         ),
         Table(
             "Response of the marrow, from prior and counts",
-            (Column("Parameter", stretch=1.0), Column("Value [90 %]", "", "right"), Column("Prior median", "", "right")),
+            (
+                Column("Parameter", stretch=1.0),
+                Column("Value [90 %]", "", "right"),
+                Column("Prior median", "", "right"),
+            ),
             tuple(parameters),
         ),
     )  # fmt: skip
@@ -343,6 +387,10 @@ def _quartiles(values: Sequence[float | None]) -> str:
 def _interval(value: float, low: float, high: float) -> str:
     ends = ("−∞" if low == -math.inf else format_number(low), "∞" if high == math.inf else format_number(high))
     return f"{format_number(value)} [{ends[0]}, {ends[1]}]"
+
+
+def _coefficient(item: Correlation) -> str:
+    return f"{format_fixed(item.value, 2)} [{format_fixed(item.low, 2)}, {format_fixed(item.high, 2)}]"
 
 
 def _odds(logit: float) -> float:

@@ -187,7 +187,7 @@ def brier_score(*, outcome: Array, predicted: Array) -> float:
 
 
 def calibration(*, outcome: Array, predicted: Array) -> Calibration:
-    """Return intercept and slope of the regression of the outcome on the logit of the prediction; ``nan`` if it has none.
+    """Return the regression of the outcome on the logit of the prediction; ``nan`` if all predictions are equal.
 
     References
     ----------
@@ -239,4 +239,4 @@ def _folds(y: Array, groups: Sequence[Hashable], folds: int, rng: np.random.Gene
     fold = np.empty(len(names), int)
     for members in (np.flatnonzero(with_event), np.flatnonzero(~with_event)):
         fold[rng.permutation(members)] = np.arange(len(members)) % folds
-    return fold[row_of]
+    return np.asarray(fold[row_of])

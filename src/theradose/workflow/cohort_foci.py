@@ -150,8 +150,8 @@ def _dose_rates(options: FociOptions) -> tuple[dict[str, TimeCourse], list[Findi
         Finding(
             "foci-self-dose",
             "warning",
-            "The dose rate to blood is that of charged particles from activity in blood: photons of the rest of the body "
-            "are left out, so doses are too low and the induction per dose is too high.",
+            "The dose rate to blood is that of charged particles from activity in blood: photons of the rest of the "
+            "body are left out, so doses are too low and the induction per dose is too high.",
             "cohort",
         )
     )

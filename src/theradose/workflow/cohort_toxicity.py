@@ -128,9 +128,7 @@ def toxicity_of_cohort(options: ToxicityOptions, *, on_step: Callable[[str], Non
     findings += [finding for forecast in forecasts for finding in forecast.fit.findings]
     return ToxicityReport(
         options=options,
-        files=tuple(
-            (path.name, hash_file(path)) for path in (options.counts, options.doses, options.patients) if path
-        ),
+        files=tuple((path.name, hash_file(path)) for path in (options.counts, options.doses, options.patients) if path),
         patients=patients,
         analysis=analysis,
         risk=risk,

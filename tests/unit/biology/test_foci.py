@@ -72,9 +72,9 @@ def test_a_constant_infusion_before_the_phases():
 @given(st.floats(0.0, 1.0), st.floats(1e-3, 5.0), st.floats(0.0, 200.0))
 def test_foci_lie_between_repaired_at_once_and_never(share, repair, time):
     dose = blood_dose(t_h=[time], dose_rate=COURSE)[0]
-    found = foci_per_cell(
-        t_h=[time], dose_rate=COURSE, induction_per_mgy=0.01, repair_per_h=repair, unrepaired=share
-    )[0]
+    found = foci_per_cell(t_h=[time], dose_rate=COURSE, induction_per_mgy=0.01, repair_per_h=repair, unrepaired=share)[
+        0
+    ]
     assert share * 0.01 * dose * (1 - 1e-12) <= found <= 0.01 * dose * (1 + 1e-12)
 
 
