@@ -22,7 +22,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +35,7 @@ from theradose.model.arrays import Array, frozen
 TRANSIT_COMPARTMENTS = 3
 _STATES = TRANSIT_COMPARTMENTS + 2
 _FULL_PRECISION = 1e-12
+_LARGEST_EXPONENT = 200.0
 Effect = Literal["proliferation", "loss"]
 
 
@@ -66,6 +67,24 @@ class CycleDoseRate:
             for start, course in zip(self.start_h, self.courses, strict=True)
             if t_h >= start
         )
+
+    def from_time(self, start_h: float) -> Callable[[float], float]:
+        """Return the dose rate as a function of the time until the next knot, for many calls."""
+        begun = [
+            (start_h - start, course)
+            for start, course in zip(self.start_h, self.courses, strict=True)
+            if start <= start_h
+        ]
+        if any(elapsed < course.knots_h[-1] for elapsed, course in begun):
+            return self.value
+        rates = np.concatenate([course.rates_per_h for _, course in begun])
+        now = np.concatenate(
+            [
+                course.coefficients[:, 0] * np.exp(-course.rates_per_h * (elapsed - course.knots_h[-1]))
+                for elapsed, course in begun
+            ]
+        )
+        return lambda t_h: float(now @ np.exp(-rates * (t_h - start_h)))
 
     @property
     def knots_h(self) -> Array:
@@ -243,7 +262,7 @@ def log_relative_counts(
     for start, end in zip(edges[:-1], edges[1:], strict=True):
         inside = (times > start) & (times <= end)
         stops = np.unique(np.append(times[inside], end))
-        problem = _Span(rates, dose_rate, effect, float(start))
+        problem = _Span(rates, dose_rate.from_time(float(start)), effect, float(start))
         how = {"method": "LSODA", "jac": problem.jacobian} if sets == 1 else {"method": "DOP853"}
         solution = solve_ivp(problem.slope, (start, end), state, t_eval=stops, rtol=tolerance, atol=tolerance, **how)
         if not solution.success:
@@ -260,7 +279,7 @@ class _Span:
     """The equations between two jumps of the dose rate, for the logarithms of the compartments relative to C₀."""
 
     rates: ResponseRates
-    dose_rate: CycleDoseRate
+    dose_rate: Callable[[float], float]
     effect: Effect
     start_h: float
 
@@ -268,10 +287,11 @@ class _Span:
         """Return the derivatives of the states, shape (5 m,)."""
         k, killed = self.rates.rate_per_h, self._killed(t_h)
         rows = state.reshape(_STATES, -1)
-        feedback = np.exp(-self.rates.gamma * rows[-1])
+        feedback = np.exp(np.minimum(-self.rates.gamma * rows[-1], _LARGEST_EXPONENT))
         slope = np.empty_like(rows)
         slope[0] = (k - killed) * feedback - k if self.effect == "proliferation" else k * (feedback - 1) - killed
-        slope[1:] = k * np.expm1(rows[:-1] - rows[1:])
+        # Trial steps of the solver may be absurd; they are rejected.
+        slope[1:] = k * np.expm1(np.minimum(rows[:-1] - rows[1:], _LARGEST_EXPONENT))
         return slope.ravel()
 
     def jacobian(self, t_h: float, state: Array) -> Array:
@@ -287,4 +307,4 @@ class _Span:
 
     def _killed(self, t_h: float) -> Array:
         # A step of the solver may begin a rounding error before the jump.
-        return np.asarray(self.rates.alpha_per_gy * self.dose_rate.value(max(t_h, self.start_h)))
+        return np.asarray(self.rates.alpha_per_gy * self.dose_rate(max(t_h, self.start_h)))

@@ -37,6 +37,8 @@ PARAMETERS = ("baseline", "mtt_h", "gamma", "alpha_per_gy")
 ILLUSTRATIVE = "illustrative"
 _SPREADS = ("sd_baseline", "sd_mtt", "sd_gamma", "sd_alpha")
 _TOLERANCE = 1e-8
+# Enough for the weights of draws and for intervals, where no derivative is taken.
+_DRAW_TOLERANCE = 1e-5
 _DRAWS = 1000
 _FEWEST_EFFECTIVE = 100
 # The proposal has heavier tails than the normal approximation, so that no draw weighs too much.
@@ -235,9 +237,9 @@ def fit_response(
                            code="haematology-counts")  # fmt: skip
     log_median, log_measured = np.log(prior.median), np.log(measured)
 
-    def deviations(z: Array) -> Array:
+    def deviations(z: Array, tolerance: float = _TOLERANCE) -> Array:
         """Return the deviations of counts and of parameters in standard deviations, rows of z to rows."""
-        modelled = _log_counts(np.exp(log_median + prior.sd_log * z), times, dose_rate, effect)
+        modelled = _log_counts(np.exp(log_median + prior.sd_log * z), times, dose_rate, effect, tolerance)
         return np.hstack([(log_measured - modelled) / prior.sd_residual, z])
 
     def derivatives(z: Array) -> Array:
@@ -255,7 +257,7 @@ def fit_response(
     log_proposal = (
         -0.5 * (_DEGREES_OF_FREEDOM + len(PARAMETERS)) * np.log1p(np.sum(standard**2, axis=1) / _DEGREES_OF_FREEDOM)
     )
-    log_weights = -0.5 * np.sum(deviations(drawn) ** 2, axis=1) - log_proposal
+    log_weights = -0.5 * np.sum(deviations(drawn, _DRAW_TOLERANCE) ** 2, axis=1) - log_proposal
     weights = np.exp(log_weights - log_weights.max())
     fit = ResponseFit(
         prior=prior,
@@ -298,7 +300,7 @@ def predict_counts(*, fit: ResponseFit, t_h: Sequence[float] | Array, dose_rate:
     [Friberg2002]_
     """
     rows = np.vstack([_row(fit.parameters), fit.draws])
-    curves = np.exp(_log_counts(rows, np.asarray(t_h, float), dose_rate, fit.effect))
+    curves = np.exp(_log_counts(rows, np.asarray(t_h, float), dose_rate, fit.effect, _DRAW_TOLERANCE))
     return curves[0], curves[1:]
 
 
@@ -334,11 +336,11 @@ def predict_nadir(
     return PredictedNadir(*(posterior_interval(fit, item[1:], item[0], level=level) for item in numbers))
 
 
-def _log_counts(rows: Array, t_h: Array, dose_rate: CycleDoseRate, effect: Effect) -> Array:
+def _log_counts(rows: Array, t_h: Array, dose_rate: CycleDoseRate, effect: Effect, tolerance: float) -> Array:
     """Return the logarithms of counts of rows of parameters, shape (m, n)."""
     baseline, mtt_h, gamma, alpha = rows.T
     rates = ResponseRates((TRANSIT_COMPARTMENTS + 1) / mtt_h, gamma, alpha)
-    relative = log_relative_counts(t_h=t_h, rates=rates, dose_rate=dose_rate, effect=effect, tolerance=_TOLERANCE)
+    relative = log_relative_counts(t_h=t_h, rates=rates, dose_rate=dose_rate, effect=effect, tolerance=tolerance)
     return np.asarray(np.log(baseline)[:, None] + relative.T)
 
 

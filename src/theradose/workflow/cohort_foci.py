@@ -21,6 +21,10 @@ from theradose.quantify.samples import SampleOptions
 from theradose.workflow.marrow import BloodMarrowOptions, blood_marrow
 
 
+_OF_MARROW = "marrow-"
+"""Beginning of the findings of the marrow laboratory that say nothing of blood."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FociOptions:
     """What is analysed.
@@ -145,7 +149,12 @@ def _dose_rates(options: FociOptions) -> tuple[dict[str, TimeCourse], list[Findi
         )
         for result in results
     }
-    findings = [finding for result in results for finding in result.findings if finding.severity != "info"]
+    findings = [
+        finding
+        for result in results
+        for finding in result.findings
+        if finding.severity != "info" and not finding.code.startswith(_OF_MARROW)
+    ]
     findings.append(
         Finding(
             "foci-self-dose",
