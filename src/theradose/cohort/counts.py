@@ -244,16 +244,32 @@ def _span(
 
 def _unmatched(counts: Mapping[str, Sequence[BloodCount]], doses: Mapping[str, Sequence[DoseOfCycle]]) -> list[Finding]:
     findings = []
-    for code, what, names in (
-        ("counts-without-doses", "have counts but no doses, and were left out",
-         [patient for patient in counts if patient not in doses]),
-        ("doses-without-counts", "have doses but no counts, and were left out",
-         [patient for patient in doses if patient not in counts]),
-    ):  # fmt: skip
-        if names:
-            shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-            findings.append(Finding(code, "warning", f"{len(names)} patients ({shown}) {what}.", "cohort"))
+    undosed = [patient for patient in counts if patient not in doses]
+    uncounted = [patient for patient in doses if patient not in counts]
+    if undosed:
+        findings.append(
+            Finding(
+                "counts-without-doses",
+                "warning",
+                f"{_some(undosed)} have counts but no doses, and were left out.",
+                "cohort",
+            )
+        )
+    if uncounted:
+        findings.append(
+            Finding(
+                "doses-without-counts",
+                "warning",
+                f"{_some(uncounted)} have doses but no counts, and were left out.",
+                "cohort",
+            )
+        )
     return findings
+
+
+def _some(patients: Sequence[str]) -> str:
+    shown = ", ".join(patients[:5]) + (", …" if len(patients) > 5 else "")
+    return f"{len(patients)} patients ({shown})"
 
 
 def _noticed(results: Sequence[PatientCourses]) -> list[Finding]:
