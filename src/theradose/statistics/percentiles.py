@@ -163,7 +163,8 @@ def rank_in_cohort(
     n, k = len(given), int(members.max()) + 1
     share = float(below.mean())
     residuals = np.bincount(members, weights=below - share)
-    variance = float(np.sum(residuals**2)) * k / max(k - 1, 1) / n**2
+    # Relative to that of independent values, which the interval is exact for.
+    variance = float(np.sum(residuals**2)) / n**2 * (k * (n - 1)) / (max(k - 1, 1) * n)
     half = (1 - level) / 2
     effective = float(k)
     if variance > 0:
