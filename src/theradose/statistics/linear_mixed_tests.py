@@ -32,6 +32,7 @@ from theradose.statistics.degrees_of_freedom import (
 from theradose.statistics.design import INTERCEPT, sum_coded
 from theradose.statistics.linear_mixed import LinearMixedFit
 from theradose.statistics.mixed_criterion import estimate
+from theradose.statistics.student import t_quantile, two_sided
 
 Method = Literal["kenward-roger", "satterthwaite", "asymptotic"]
 
@@ -316,20 +317,6 @@ def t_test(estimate: float, se: float, df: float, *, level: float, name: str) ->
     t = estimate / se
     reach = se * t_quantile((1 + level) / 2, df)
     return Contrast(estimate, se, df, t, two_sided(t, df), estimate - reach, estimate + reach, name)
-
-
-def two_sided(t: float, df: float) -> float:
-    """Return the probability of a value of t further from zero; t is normal for infinite degrees of freedom."""
-    from scipy import stats
-
-    return float(2 * (stats.norm.sf(abs(t)) if math.isinf(df) else stats.t.sf(abs(t), df)))
-
-
-def t_quantile(probability: float, df: float) -> float:
-    """Return the quantile of t; t is normal for infinite degrees of freedom."""
-    from scipy import stats
-
-    return float(stats.norm.ppf(probability) if math.isinf(df) else stats.t.ppf(probability, df))
 
 
 def _f_test(with_method: Inference, matrix: Array, name: str) -> JointTest:
