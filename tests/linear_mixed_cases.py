@@ -51,12 +51,11 @@ def terms_of(data, words):
     """Return space-separated terms."""
     names = {part for word in words.split() for part in word.split(":")} - {"0", "1"}
     variables = {name: (Factor if name in FACTORS else Numeric)(name, data[name]) for name in names}
-    terms = [
+    return [
         variables[word] if ":" not in word else Interaction(*(variables[part] for part in word.split(":")))
         for word in words.split()
         if word not in ("0", "1")
     ]
-    return terms
 
 
 @cache
