@@ -8,7 +8,8 @@ from theradose.model.result import ImageResult, Result
 from theradose.numbers import format_fixed, format_number, format_percent
 from theradose.report.alike import join_alike
 from theradose.report.blocks import Cell, Column, Row, Table, Tone, row
-from theradose.report.summary import places_words, values_words
+from theradose.report.remarks import places_words, values_words
+from theradose.report.summary import wholes
 
 _SHORT = 24
 """Length of a value that is repeated for each time point rather than said once with its numbers left out."""
@@ -87,7 +88,7 @@ def evidence_table(result: Result) -> Table:
             row(
                 quantity, _evidence_value(entries), source,
                 Cell("assumed", "warning") if assumed else Cell("read", "muted"),
-                places_words(tuple(dict.fromkeys(timepoint for timepoint, _ in entries)), result)
+                places_words(tuple(dict.fromkeys(timepoint for timepoint, _ in entries)), wholes(result))
                 .replace("all time points", "all"),
             )
             for (assumed, quantity, source), entries in ordered

@@ -44,7 +44,7 @@ def join_alike(entries: Sequence[tuple[str, str]]) -> tuple[Alike, ...]:
     """
     groups: dict[str, list[tuple[str, str]]] = {}
     for place, text in entries:
-        general = text.replace(place, PLACE) if place else text
+        general = _general(place, text)
         groups.setdefault(_NUMBER.sub("0", general), []).append((place, text))
     return tuple(alike for group in groups.values() for alike in _join(group))
 
@@ -54,13 +54,18 @@ def _join(group: Sequence[tuple[str, str]]) -> list[Alike]:
     places = tuple(dict.fromkeys(place for place, _ in distinct))
     if len(distinct) == 1:
         return [Alike(places, distinct[0][1])]
-    general = [text.replace(place, PLACE) if place else text for place, text in distinct]
+    general = [_general(place, text) for place, text in distinct]
     numbers = [_NUMBER.findall(text) for text in general]
     varying = {index for index, column in enumerate(zip(*numbers, strict=True)) if len(set(column)) > 1}
     if len(varying) > _MOST_VALUES or (varying and len(places) < len(distinct)):
         return [Alike((place,), text) for place, text in distinct]
     values = tuple(", ".join(row[index] for index in sorted(varying)) for row in numbers) if varying else ()
     return [Alike(places, _without(general[0], varying), values)]
+
+
+def _general(place: str, text: str) -> str:
+    """Return the text with ``…`` for its place, where that stands as a word of its own."""
+    return re.sub(rf"(?<!\w){re.escape(place)}(?!\w)", PLACE, text) if place else text
 
 
 def _without(text: str, varying: set[int]) -> str:

@@ -27,22 +27,22 @@ from theradose.report.blocks import (
     Table,
     present,
     row,
-    status_cell,
 )
 from theradose.report.cycles import cycles_section, limit_tables
 from theradose.report.engines import engine_section
 from theradose.report.inputs import ReportImages
 from theradose.report.marrow import marrow_section
-from theradose.report.published import published_table
+from theradose.report.provenance import constants_table, software_facts
+from theradose.report.published import published_table, site_table
 from theradose.report.readings import reading_blocks
 from theradose.report.region_tables import budget_table, dvh_table, fit_table, region_table
+from theradose.report.remarks import remarks
 from theradose.report.reporting import count_stated, load_reporting_list, study_value
 from theradose.report.style import Picture
-from theradose.report.summary import build_summary, readable_time, remarks
+from theradose.report.summary import build_summary, readable_time, wholes
 
 BANNER = "RESEARCH USE ONLY. Not for clinical decisions unless this site has validated the method."
 _TITLE = "Dosimetry report"
-_HASH_DIGITS = 16
 _PARAMETERS = {
     "electron_energy_kev": ("Electron energy", "keV per decay"),
     "photon_energy_kev": ("Photon energy", "keV per decay"),
@@ -81,7 +81,7 @@ def build_document(result: Result, images: ReportImages | None, pictures: Sequen
             present((*_named(places, "budget-"), budget_table(result), region_table(result))),
         ),
         Section("marrow", "Red marrow", marrow_section(result, _named(places, "marrow-"))),
-        Section("published", "Published doses per activity", present((published_table(result),))),
+        Section("published", "Reference doses", present((published_table(result), site_table(result)))),
         Section("cycles", "Cycles", cycles_section(result, tuple(_named(places, "cycles")))),
         Section("limits", "Limits", present(limit_tables(result))),
         Section("method", "Method and software", _method(result, images)),
@@ -109,7 +109,7 @@ def _named(places: dict[str, Illustration], start: str) -> Iterable[Illustration
 def _findings(result: Result) -> Block:
     if not result.findings:
         return Paragraph("There are no findings.")
-    return Remarks(remarks(result))
+    return Remarks(remarks(result.findings, wholes=wholes(result)))
 
 
 def _overrides(result: Result) -> Table:
@@ -140,18 +140,6 @@ def _method(result: Result, images: ReportImages | None) -> tuple[Block, ...]:
         Fact("Curve models used", models or NOT_STATED),
         Fact("Density of regions", _densities(result.regions)),
     ]
-    constants = Table(
-        "Constants",
-        (Column("Constant", stretch=1.0), Column("Value", "", "right"), Column("Unit"),
-         Column("Source", stretch=1.6), Column("Status")),
-        tuple(
-            row(Cell(c.name, strong=True), format_given(c.value), c.unit, c.source, status_cell(c.status))
-            for c in result.constants
-        ),
-        ("unverified: the constant is used, but the text of its source was not read by the developers.",)
-        if any(c.status == "unverified" for c in result.constants) else (),
-    )  # fmt: skip
-    software = Facts(tuple(Fact(words(name), _version(version)) for name, version in result.software.items()))
     return present(
         (
             Paragraph(
@@ -159,9 +147,9 @@ def _method(result: Result, images: ReportImages | None) -> tuple[Block, ...]:
                 "quantities share. A source whose size nobody stated is named and does not count as zero."
             ),
             Facts(tuple(facts)),
-            constants,
+            constants_table(result.constants),
             Paragraph("Software versions and the hash of the source:"),
-            software,
+            software_facts(result.software),
         )
     )
 
@@ -211,11 +199,6 @@ def _parameter(name: str, value: object) -> Fact:
     plain = words(name)
     label, unit = _PARAMETERS.get(name, (plain[:1].upper() + plain[1:], ""))
     return Fact(label, f"{_plain(value)} {unit}".rstrip())
-
-
-def _version(text: str) -> str:
-    """Return a version, or the beginning of a hash."""
-    return f"{text[:_HASH_DIGITS]}…" if len(text) > 2 * _HASH_DIGITS else text
 
 
 def _densities(regions: Sequence[RegionResult]) -> str:

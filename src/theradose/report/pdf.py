@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from theradose.model.result import Result
+from theradose.report.blocks import Document
 from theradose.report.content import build_document
 from theradose.report.inputs import ReportImages
 from theradose.report.style import Picture
@@ -34,13 +35,26 @@ def write_pdf(result: Result, images: ReportImages | None, path: Path, *, pictur
     pictures
         Its figures.
     """
-    document = typeset(
-        _TEMPLATE,
-        _breakable(asdict(build_document(result, images, pictures))),
-        beside={f"{picture.name}.svg": picture.svg for picture in pictures},
-        timestamp=_timestamp(result.created),
-    )
-    path.write_bytes(document)
+    document = build_document(result, images, pictures)
+    write_document_pdf(document, path, pictures=pictures, timestamp=_timestamp(result.created))
+
+
+def write_document_pdf(document: Document, path: Path, *, pictures: Sequence[Picture], timestamp: datetime) -> None:
+    """Write a document as A4 sheets.
+
+    Parameters
+    ----------
+    document : Document
+        What to print.
+    path : Path
+        File to write.
+    pictures : sequence of Picture
+        The figures that it has places for.
+    timestamp : datetime
+        Date of the file, so that the same document gives the same bytes.
+    """
+    beside = {f"{picture.name}.svg": picture.svg for picture in pictures}
+    path.write_bytes(typeset(_TEMPLATE, _breakable(asdict(document)), beside=beside, timestamp=timestamp))
 
 
 def _breakable(part: Any) -> Any:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from theradose.model.finding import Severity
 from theradose.model.region import RegionKind
 from theradose.model.result import RegionResult, Result
 from theradose.numbers import (
@@ -19,7 +18,6 @@ from theradose.numbers import (
     format_given_unit,
     format_unit,
 )
-from theradose.report.alike import Alike, join_alike
 from theradose.report.blocks import (
     Block,
     Cell,
@@ -28,8 +26,6 @@ from theradose.report.blocks import (
     Facts,
     Illustration,
     Paragraph,
-    Remark,
-    RemarkLine,
     Remarks,
     Row,
     Table,
@@ -37,13 +33,12 @@ from theradose.report.blocks import (
 )
 from theradose.report.inputs import ordered_regions
 from theradose.report.readings import marrow_sites, reading_budget, reading_rows
+from theradose.report.remarks import remarks
 from theradose.report.reporting import administrations, duration_words, engine_words, study_value
 
-_SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 _CRITICAL_ON_FIRST_PAGE = 3
 _ROWS_BEFORE_PICTURE = 12
 _KINDS_NAMED = 6
-_FEWEST_ALL = 3
 _NAMES_LISTED = 4
 _CONTRADICTED = frozenset({"poor-fit", "clearance-slower-than-decay"})
 
@@ -103,37 +98,12 @@ def results_table(result: Result) -> Table:
     return Table("Results by region", tuple(columns), tuple(rows), tuple(notes))
 
 
-def remarks(result: Result, *, only: Severity | None = None) -> tuple[Remark, ...]:
-    """Return the findings by falling severity and by code, in their order within each.
-
-    Findings that differ only in their place or in numbers are one line of their remark.
-    """
-    by_code: dict[tuple[Severity, str], list[tuple[str, str]]] = {}
-    for finding in result.findings:
-        by_code.setdefault((finding.severity, finding.code), []).append((finding.where, finding.message))
-    return tuple(
-        Remark(severity, code, tuple(_remark_line(alike, result) for alike in join_alike(entries)))
-        for wanted in _SEVERITIES
-        for (severity, code), entries in by_code.items()
-        if severity == wanted and only in (None, wanted)
+def wholes(result: Result) -> tuple[tuple[frozenset[str], str], ...]:
+    """Return all regions and all time points with what they are called together."""
+    return (
+        (frozenset(region.name for region in result.regions), "all regions"),
+        (frozenset(image.timepoint for image in result.images), "all time points"),
     )
-
-
-def places_words(places: Sequence[str], result: Result) -> str:
-    """Return regions or time points as text, ``all regions`` or ``all time points`` where nothing is left out."""
-    for everything, words in (
-        ({region.name for region in result.regions}, "all regions"),
-        ({image.timepoint for image in result.images}, "all time points"),
-    ):
-        if len(places) >= _FEWEST_ALL and set(places) == everything:
-            return words
-    return ", ".join(places)
-
-
-def values_words(alike: Alike) -> str:
-    """Return the numbers of each place as text: ``liver 26 %, spleen 19 %``."""
-    separator = "; " if any(", " in value for value in alike.values) else ", "
-    return separator.join(f"{place} {value}" for place, value in zip(alike.places, alike.values, strict=False))
 
 
 def with_groups(regions: Sequence[RegionResult]) -> list[tuple[RegionResult, str]]:
@@ -258,14 +228,8 @@ def _administration(given: Mapping[str, Any], number: str) -> list[tuple[str, An
     return [(f"Administered{number}", amount), (f"Start{number}", when)]
 
 
-def _remark_line(alike: Alike, result: Result) -> RemarkLine:
-    if alike.values:
-        return RemarkLine("", alike.text, values_words(alike))
-    return RemarkLine(places_words(alike.places, result), alike.text)
-
-
 def _critical(result: Result) -> Block | None:
-    critical = remarks(result, only="critical")
+    critical = remarks(result.findings, only="critical", wholes=wholes(result))
     if not critical:
         return None
     return Remarks(critical[:_CRITICAL_ON_FIRST_PAGE], max(0, len(critical) - _CRITICAL_ON_FIRST_PAGE))

@@ -9,7 +9,8 @@ from theradose.data import load_yaml
 from theradose.numbers import NOT_STATED, format_estimate, format_given
 from theradose.report.blocks import Cell, Column, Fact, Row, Table, row
 from theradose.report.certificate import Certificate, write_certificate
-from theradose.report.summary import remarks
+from theradose.report.remarks import remarks
+from theradose.report.summary import wholes
 from theradose.validation.certificate import SIGNATURES, verdict_cell, versions_and_hash
 from theradose.validation.site_document import NOT_JUDGED, WHOLE_PHANTOM, Check, SiteValidation
 from theradose.validation.site_phantom import CONVENTIONS
@@ -36,7 +37,7 @@ def write_site_certificate(done: SiteValidation, path: Path) -> None:
         created=done.created,
         facts=_facts(done),
         tables=(_table(done),),
-        remarks=remarks(done.result.model_copy(update={"findings": done.findings[: _listed()]})),
+        remarks=remarks(done.findings[: _listed()], wholes=wholes(done.result)),
         notes=_notes(done),
         hashes=(
             package,
