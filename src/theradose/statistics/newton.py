@@ -23,6 +23,7 @@ _LEAST_SHARE = 1e-4
 _SHORTEST = 1e-9
 _FLAT = 1e-11
 _BENT = 1e-7
+_LEVEL = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +51,8 @@ class Minimum:
 def minimise(function: Callable[[Array], Derivatives], start: Array) -> Minimum:
     """Return the minimum that steps within a trust region reach from `start`.
 
-    Near it they are Newton's, and are taken until the gradient is nothing but rounding. A step leaves a saddle point along the direction in which the function bends down, even where the gradient is zero.
+    Near it they are Newton's, and are taken until the gradient is nothing but rounding. A step leaves a saddle point
+    along the direction in which the function bends down, even where the gradient is zero.
     """
     x, radius = np.array(start, float), 1.0
     value, gradient, hessian = function(x)
@@ -73,10 +75,14 @@ def minimise(function: Callable[[Array], Derivatives], start: Array) -> Minimum:
             radius = 0.25 * length
         elif gained > 0.75 and length > 0.99 * radius:
             radius *= 2
+    step = _newton_step(gradient, hessian)
     eigenvalues = np.linalg.eigvalsh(hessian)
-    decrement = -float(gradient @ _newton_step(gradient, hessian)) / 2
-    bends_down = eigenvalues[0] < -_BENT * max(1.0, float(eigenvalues[-1]))
-    return Minimum(x, value, decrement, decrement < _WITHIN_ROUNDING * max(1.0, abs(value)) and not bends_down)
+    scale = max(1.0, float(eigenvalues[-1]))
+    decrement = -float(gradient @ step) / 2
+    # What the step leaves of the gradient lies in flat directions.
+    level = float(np.linalg.norm(gradient + hessian @ step)) < _LEVEL * scale
+    converged = decrement < _WITHIN_ROUNDING * max(1.0, abs(value)) and level and eigenvalues[0] >= -_BENT * scale
+    return Minimum(x, value, decrement, bool(converged))
 
 
 def _newton_step(gradient: Array, hessian: Array) -> Array:

@@ -62,7 +62,7 @@ reference <- function(name, data, formula, reml = TRUE, means = list(), trends =
     L <- diag(p)[-1, , drop = FALSE]
     sat <- lmerTest::contestMD(fit, L, ddf = "Satterthwaite")
     kr <- getKR(KRmodcomp(fit, L), "Fstat"); krdf <- getKR(KRmodcomp(fit, L), "ddf")
-    list(satterthwaite = list(f = sat[["F value"]], df = sat[["DenDF"]], p = sat[["Pr(>F)"]]),
+    list(satterthwaite = list(f = sat[["F value"]], ndf = sat[["NumDF"]], df = sat[["DenDF"]], p = sat[["Pr(>F)"]]),
          kenward_roger = list(f = kr, df = krdf, p = getKR(KRmodcomp(fit, L), "p.value")))
   }
   terms3 <- function(ddf) {
