@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -53,7 +52,7 @@ def _unfinished(studies: Sequence[Mapping[str, Any]]) -> Table:
         "Studies without a result and why",
         (Column("Study"), Column("Status"), Column("Reason", stretch=1.0)),
         tuple(
-            row(_name(study), _status(study), f"{study['reason']['message']} [{study['reason']['code']}]")
+            row(study["name"], _status(study), f"{study['reason']['message']} [{study['reason']['code']}]")
             for study in studies
             if study["reason"] is not None
         ),
@@ -85,7 +84,7 @@ def _studies(studies: Sequence[Mapping[str, Any]]) -> Table:
         (Column("Study", stretch=1.0), Column("Patient"), Column("Cycle", "", "right"), Column("Status"),
          Column("Critical", "", "right"), Column("Time", "s", "right"), Column("Run")),
         tuple(
-            row(_name(study), study["patient"] or "–", "–" if study["cycle"] is None else str(study["cycle"]),
+            row(study["name"], study["patient"] or "–", "–" if study["cycle"] is None else str(study["cycle"]),
                 _status(study), "–" if study["findings"] is None else str(study["findings"]["critical"]),
                 f"{study['seconds']:.1f}", Cell(study["run_id"] or "–", mono=True))
             for study in studies
@@ -105,11 +104,6 @@ def _workers(workers: Sequence[Mapping[str, Any]]) -> Table:
             for worker in workers
         ),
     )  # fmt: skip
-
-
-def _name(study: Mapping[str, Any]) -> str:
-    path = Path(study["study"])
-    return f"{path.parent.name}/{path.name}"
 
 
 def _status(study: Mapping[str, Any]) -> Cell:

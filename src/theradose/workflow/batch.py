@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,7 +31,7 @@ class Batch:
     begun : datetime
         In UTC.
     seconds : float
-        From the first study to the last, without the start of workers.
+        From the first study to the end, without the start of workers.
     ended_by : Reason or None
         What ended the batch before all studies.
     findings : tuple of Finding
@@ -98,10 +99,11 @@ def run_batch(
     outcomes: dict[Path, StudyOutcome] = {}
     ended_by: Reason | None = None
     sources = hash_package()
-    with open_runner(scheduler, workers=workers, retries=retries, tell=tell or _ignore) as runner:
-        begun = datetime.now(UTC)
-        waiting = order(studies)
-        try:
+    begun, started = datetime.now(UTC), time.perf_counter()
+    try:
+        with open_runner(scheduler, workers=workers, retries=retries, tell=tell or _ignore) as runner:
+            begun, started = datetime.now(UTC), time.perf_counter()
+            waiting = order(studies)
             while waiting.is_active():
                 for path in waiting.get_ready():
                     runner.submit(StudyTask(path, results, time_limit_s, 1, sources))
@@ -110,17 +112,16 @@ def run_batch(
                 waiting.done(outcome.study)
                 if on_outcome is not None:
                     on_outcome(by_path[outcome.study], outcome, len(outcomes), len(studies))
-        except BatchEnded as ended:
-            ended_by = Reason(ended.code, str(ended))
-        except KeyboardInterrupt:
-            ended_by = Reason("interrupted", "Interrupted: finished runs are kept, and the same command continues.")
-        seconds = (datetime.now(UTC) - begun).total_seconds()
+    except BatchEnded as ended:
+        ended_by = Reason(ended.code, str(ended))
+    except KeyboardInterrupt:
+        ended_by = Reason("interrupted", "Interrupted: finished runs are kept, and the same command continues.")
     return Batch(
         studies,
         tuple(outcomes.get(study.path) or StudyOutcome(study.path, Status.NOT_RUN) for study in studies),
         scheduler,
         begun,
-        seconds,
+        time.perf_counter() - started,
         ended_by,
         repeated_cycles(studies),
     )

@@ -21,9 +21,9 @@ from theradose.workflow.batch_studies import BatchStudy
 from theradose.workflow.batch_task import Status, StudyOutcome
 
 SCHEMA = "theradose/batch/1"
-_OF_STUDY = ("study", "patient", "therapy", "cycle")
+_OF_STUDY = ("name", "patient", "therapy", "cycle")
 _DOSES = (*_OF_STUDY, "run_id", *HEADERS["regions"])
-_STUDIES = (*_OF_STUDY, "status", "run_id", "folder", "code", "message", "critical", "warning", "seconds",
+_STUDIES = (*_OF_STUDY, "status", "study", "run_id", "folder", "code", "message", "critical", "warning", "seconds",
             "processor_s", "worker", "attempt", "peak_memory_mib")  # fmt: skip
 
 
@@ -87,6 +87,7 @@ def write_batch(batch: Batch, document: dict[str, Any], results: dict[Path, Resu
 def _study(study: BatchStudy, outcome: StudyOutcome, result: Result | None) -> dict[str, Any]:
     severities = Counter(finding.severity for finding in ([] if result is None else result.findings))
     return {
+        "name": study.name,
         "study": str(study.path),
         "patient": study.patient,
         "therapy": study.therapy,
@@ -125,7 +126,7 @@ def _workers(outcomes: Sequence[StudyOutcome]) -> list[dict[str, Any]]:
 def _numbers(entry: dict[str, Any]) -> tuple[Value, ...]:
     reason, findings = entry["reason"] or {}, entry["findings"] or {}
     return (
-        entry["status"], entry["run_id"], entry["folder"], reason.get("code"), reason.get("message"),
+        entry["status"], entry["study"], entry["run_id"], entry["folder"], reason.get("code"), reason.get("message"),
         findings.get("critical"), findings.get("warning"), entry["seconds"], entry["processor_s"], entry["worker"],
         entry["attempt"], entry["peak_memory_mib"],
     )  # fmt: skip
@@ -134,5 +135,5 @@ def _numbers(entry: dict[str, Any]) -> tuple[Value, ...]:
 def _doses(studies: Sequence[BatchStudy], results: dict[Path, Result]) -> Iterable[Sequence[Value]]:
     for study in studies:
         if (result := results.get(study.path)) is not None:
-            leading = (str(study.path), study.patient, study.therapy, study.cycle, result.run_id)
+            leading = (study.name, study.patient, study.therapy, study.cycle, result.run_id)
             yield from ((*leading, *row) for row in region_rows(result))

@@ -35,7 +35,7 @@ class BatchEnded(Exception):
     message : str
         One sentence.
     code : str
-        ``scheduler-lost`` or ``workers-lost``.
+        ``scheduler-lost``, ``workers-lost`` or ``workers-not-started``.
     """
 
     def __init__(self, message: str, *, code: str) -> None:
@@ -144,7 +144,7 @@ class DaskRunner:
                 pass
             if self._client.status != "running":
                 raise _scheduler_lost()
-            waited_s = 0.0 if _worker_count(self._client) else waited_s + _LOOK_S
+            waited_s = 0.0 if self._client.nthreads() else waited_s + _LOOK_S
             if waited_s >= _WORKERS_WAIT_S:
                 raise BatchEnded(
                     "The scheduler has no worker left: start workers and repeat the command, which continues.",
@@ -185,7 +185,7 @@ def open_runner(scheduler: str, *, workers: int | None, retries: int, tell: Tell
             f"'{scheduler}' is no scheduler: give {LOCAL}, {IN_THIS_PROCESS} or an address such as tcp://127.0.0.1:8786.",
             code="scheduler-unknown",
         )
-    _require_dask()
+    _prepare_dask()
     opened = _local_client(workers, tell) if scheduler == LOCAL else _remote_client(scheduler, tell)
     with opened as client:
         yield DaskRunner(client, retries=retries, tell=tell)
@@ -216,21 +216,26 @@ def _local_client(workers: int | None, tell: Tell) -> Iterator[Any]:
         "distributed.admin.low-level-log-length": 1000,
         "logging.distributed": "critical",
     }
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="theradose-") as scratch, dask.config.set(settings):
-        cluster = LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            processes=True,
-            host=_LOOPBACK,
-            dashboard_address=f"{_LOOPBACK}:0",
-            scheduler_kwargs={"dashboard": False},
-            local_directory=scratch,
-            memory_limit=int(each_mib * 2**20),
-            env=dict(ONE_THREAD),
-            preload="theradose.workflow.batch_worker",
-            silence_logs=logging.CRITICAL,
-        )
+        try:
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                host=_LOOPBACK,
+                dashboard_address=f"{_LOOPBACK}:0",
+                scheduler_kwargs={"dashboard": False},
+                local_directory=scratch,
+                memory_limit=int(each_mib * 2**20),
+                env=dict(ONE_THREAD),
+                preload="theradose.workflow.batch_worker",
+                silence_logs=logging.CRITICAL,
+            )
+        except RuntimeError as error:
+            raise BatchEnded(
+                f"The workers did not start ({error}): repeat the command, or use --scheduler {IN_THIS_PROCESS}.",
+                code="workers-not-started",
+            ) from None
         try:
             with Client(cluster, set_as_default=False) as client:
                 tell(f"{count} worker{'s' * (count > 1)} on this machine, up to {each_mib / 1024:.1f} GiB each")
@@ -243,7 +248,6 @@ def _local_client(workers: int | None, tell: Tell) -> Iterator[Any]:
 def _remote_client(address: str, tell: Tell) -> Iterator[Any]:
     from distributed import Client
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=_SCHEDULER_WAIT_S, set_as_default=False)
     except (OSError, ValueError):
@@ -260,12 +264,11 @@ def _remote_client(address: str, tell: Tell) -> Iterator[Any]:
                 f"The scheduler at {address} has no workers: start some with 'dask worker {address} --nthreads 1'.",
                 code="workers-missing",
             ) from None
-        tell(f"{_worker_count(client)} workers at {address}")
+        threads = client.nthreads()
+        tell(f"{len(threads)} worker{'s' * (len(threads) > 1)} at {address}")
+        if max(threads.values()) > 1:
+            tell("A worker runs one study at a time, whatever its threads: start more workers, with --nthreads 1.")
         yield client
-
-
-def _worker_count(client: Any) -> int:
-    return len(client.nthreads())
 
 
 def _scheduler_lost() -> BatchEnded:
@@ -275,7 +278,8 @@ def _scheduler_lost() -> BatchEnded:
     )
 
 
-def _require_dask() -> None:
+def _prepare_dask() -> None:
+    """Load dask, whose own log would tell what this module tells in its words."""
     try:
         import distributed  # noqa: F401
     except ImportError:
@@ -284,3 +288,5 @@ def _require_dask() -> None:
             f"--scheduler {IN_THIS_PROCESS}.",
             code="cluster-not-installed",
         ) from None
+    for name in [known for known in logging.root.manager.loggerDict if known.partition(".")[0] == "distributed"]:
+        logging.getLogger(name).handlers = [logging.NullHandler()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -22,6 +23,8 @@ class BatchStudy:
     ----------
     path : Path
         Study file, absolute.
+    name : str
+        Short name: its way from the folder that all of the batch share.
     patient, therapy : str or None
         As the file states them, ``None`` also where it cannot be read.
     cycle : int or None
@@ -31,15 +34,11 @@ class BatchStudy:
     """
 
     path: Path
+    name: str
     patient: str | None = None
     therapy: str | None = None
     cycle: int | None = None
     after: tuple[Path, ...] = ()
-
-    @property
-    def label(self) -> str:
-        """Short name for messages."""
-        return f"{self.path.parent.name}/{self.path.name}"
 
 
 def find_studies(given: Sequence[Path]) -> tuple[Path, ...]:
@@ -71,7 +70,8 @@ def find_studies(given: Sequence[Path]) -> tuple[Path, ...]:
 def read_batch(paths: Sequence[Path]) -> tuple[BatchStudy, ...]:
     """Return what the studies say about themselves; one that cannot be read says nothing, its run will say why."""
     places = {study_place(path): path for path in paths}
-    return tuple(_read(path, places) for path in paths)
+    shared = os.path.commonpath([path.parent.parent for path in paths])
+    return tuple(_read(path, _name(path, Path(shared)), places) for path in paths)
 
 
 def order(studies: Sequence[BatchStudy]) -> TopologicalSorter[Path]:
@@ -103,20 +103,25 @@ def repeated_cycles(studies: Sequence[BatchStudy]) -> tuple[Finding, ...]:
                 Finding(
                     "cycle-in-two-studies",
                     "warning",
-                    f"Cycle {study.cycle} of patient '{study.patient}' is in '{first.label}' and in '{study.label}': "
+                    f"Cycle {study.cycle} of patient '{study.patient}' is in '{first.name}' and in '{study.name}': "
                     "count it once.",
-                    study.label,
+                    study.name,
                 )
             )
     return tuple(findings)
 
 
-def _read(path: Path, places: Mapping[Path, Path]) -> BatchStudy:
+def _name(path: Path, shared: Path) -> str:
+    name = path.relative_to(shared)
+    return (name.parent if name.name == STUDY_FILE else name).as_posix()
+
+
+def _read(path: Path, name: str, places: Mapping[Path, Path]) -> BatchStudy:
     try:
         study_file = read_study(path)
     except (TheradoseError, OSError):
-        return BatchStudy(path)
+        return BatchStudy(path, name)
     study = study_file.study
     named = [study_place(earlier) for _, earlier in earlier_studies(study_file)]
     after = tuple(dict.fromkeys(places[place] for place in named if place in places))
-    return BatchStudy(path, study.patient.id, study.therapy, study.cycle, after)
+    return BatchStudy(path, name, study.patient.id, study.therapy, study.cycle, after)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from theradose.errors import StudyError
+from theradose.errors import StudyError, TheradoseError
 from theradose.store.runs import RESULT_DOCUMENT, find_run
 from theradose.workflow.case import hash_inputs, hash_run, open_case
 from theradose.workflow.study_file import STUDY_FILE, StudyFile, read_study
@@ -65,9 +65,14 @@ def _finished_run(path: Path, results: Path | None, within: tuple[Path, ...]) ->
             f"The studies name each other as earlier cycles ({names}): correct 'previous_cycles'.",
             code="cycles-in-a-circle",
         )
-    case = open_case(with_earlier_runs(read_study(path), results=results, within=within))
-    folder = results if results is not None else path.parent / RESULTS_FOLDER
-    run = find_run(folder, hash_run(case.study, hash_inputs(case.study_file)))
+    try:
+        case = open_case(with_earlier_runs(read_study(path), results=results, within=within))
+        made_from = hash_run(case.study, hash_inputs(case.study_file))
+    except TheradoseError as error:
+        raise StudyError(
+            f"The study of the earlier cycle, '{path.parent.name}/{path.name}', is refused: {error}", code=error.code
+        ) from None
+    run = find_run(results if results is not None else path.parent / RESULTS_FOLDER, made_from)
     if run is None:
         raise StudyError(
             f"The study of the earlier cycle, '{path.parent.name}/{path.name}', has no finished run as it is now: run "

@@ -87,7 +87,7 @@ def run_cohort_command(
 def _print_outcome(study: BatchStudy, outcome: StudyOutcome, number: int, total: int) -> None:
     words = "" if outcome.reason is None else f": {outcome.reason.message} [{outcome.reason.code}]"
     print_message(
-        f"[{number}/{total}] {study.label} {outcome.status} in {outcome.seconds:.1f} s, {outcome.worker}{words}"
+        f"[{number}/{total}] {study.name} {outcome.status} in {outcome.seconds:.1f} s, {outcome.worker}{words}"
     )
 
 
