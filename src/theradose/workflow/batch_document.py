@@ -19,6 +19,7 @@ from theradose.store.runs import RESULT_DOCUMENT, write_json
 from theradose.workflow.batch import Batch
 from theradose.workflow.batch_studies import BatchStudy
 from theradose.workflow.batch_task import Status, StudyOutcome
+from theradose.workflow.cohort_database import AddedResult
 
 SCHEMA = "theradose/batch/1"
 _OF_STUDY = ("name", "patient", "therapy", "cycle")
@@ -36,7 +37,7 @@ def batch_results(batch: Batch) -> dict[Path, Result]:
     }
 
 
-def batch_document(batch: Batch, results: dict[Path, Result]) -> dict[str, Any]:
+def batch_document(batch: Batch, results: dict[Path, Result], added: Sequence[AddedResult] = ()) -> dict[str, Any]:
     """Return the document of a batch.
 
     Parameters
@@ -45,6 +46,8 @@ def batch_document(batch: Batch, results: dict[Path, Result]) -> dict[str, Any]:
         What was run.
     results : dict of Path to Result
         Of :func:`batch_results`.
+    added : sequence of AddedResult
+        What became of the results in the site's database.
     """
     counts = Counter(outcome.status for outcome in batch.outcomes)
     return {
@@ -63,6 +66,7 @@ def batch_document(batch: Batch, results: dict[Path, Result]) -> dict[str, Any]:
             for study, outcome in zip(batch.studies, batch.outcomes, strict=True)
         ],
         "workers": _workers(batch.outcomes),
+        "database": [item.to_json() for item in added],
         "findings": [asdict(finding) for finding in batch.findings],
     }
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from theradose.cli.cohort import run
+from theradose.cli.cohort import agreement, database, run
 
 cohort_app = typer.Typer(
     help="The site's database, statistics over patients, and runs of many studies.", no_args_is_help=True
 )
+cohort_app.command("add")(database.add_command)
+cohort_app.command("export")(database.export_command)
+cohort_app.command("import")(database.import_command)
+cohort_app.command("agreement")(agreement.agreement_command)
+cohort_app.command("run")(run.run_cohort_command)
 
 
 @cohort_app.callback()
 def cohort_root() -> None:
     """The site's database, statistics over patients, and runs of many studies."""
-
-
-cohort_app.command("run")(run.run_cohort_command)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theradose.cli.cohort.database import ReplaceOption, SecretOption
 from theradose.cli.options import parsed_positive
 from theradose.cli.output import (
     INTERRUPTED_EXIT,
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from theradose.workflow.batch import Batch
     from theradose.workflow.batch_studies import BatchStudy
     from theradose.workflow.batch_task import StudyOutcome
+    from theradose.workflow.cohort_database import AddedResult
 
 _FAILURE, _BAD_INPUT = 1, 2
 _S_PER_H = 3600.0
@@ -54,12 +57,22 @@ def run_cohort_command(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for report.pdf, report.json and tables of studies and doses.")
     ] = None,
+    database: Annotated[
+        str | None, typer.Option("--database", help="Site's database, as of 'cohort add', to which results are added.")
+    ] = None,
+    secret: SecretOption = None,
+    replace: ReplaceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run many studies, one task for each cycle of a patient; what is finished is not run again."""
     from theradose.workflow.batch import run_batch
     from theradose.workflow.batch_document import batch_document, batch_results, write_batch
+    from theradose.workflow.cohort_database import DatabaseChoice, add_results
 
+    choice = None if database is None else DatabaseChoice(database, secret)
+    if choice is not None:
+        # A database that cannot be used is better known before hours of work than after them.
+        add_results((), choice)
     limit_h = parsed_positive(timeout, "h", "--timeout")
     batch = run_batch(
         studies,
@@ -72,7 +85,9 @@ def run_cohort_command(
         tell=print_message,
     )
     found = batch_results(batch)
-    document = batch_document(batch, found)
+    folders = [outcome.folder for outcome in batch.outcomes if outcome.folder is not None]
+    added = () if choice is None else add_results(folders, choice, replace=replace)
+    document = batch_document(batch, found, added)
     print_findings(batch.findings)
     if as_json:
         print_json(document)
@@ -81,7 +96,7 @@ def run_cohort_command(
     if out is not None:
         write_batch(batch, document, found, out)
         print_message(f"wrote {out}")
-    _end(batch)
+    _end(batch, added)
 
 
 def _print_outcome(study: BatchStudy, outcome: StudyOutcome, number: int, total: int) -> None:
@@ -104,8 +119,8 @@ def _print_studies(batch: Batch) -> None:
     print_table(["patient", "cycle", "status", "folder"], rows)
 
 
-def _end(batch: Batch) -> None:
-    """End with the exit code that the studies deserve."""
+def _end(batch: Batch, added: Sequence[AddedResult]) -> None:
+    """End with the exit code that the studies and their results in the database deserve."""
     from theradose.workflow.batch_task import Status
 
     done, total = len(batch.with_status(Status.COMPUTED, Status.REUSED)), len(batch.outcomes)
@@ -114,6 +129,11 @@ def _end(batch: Batch) -> None:
         code = INTERRUPTED_EXIT if batch.ended_by.code == "interrupted" else _FAILURE
         raise EndedEarly(f"{batch.ended_by.message} {counted}. [{batch.ended_by.code}]", code)
     failed, refused = batch.with_status(Status.FAILED), batch.with_status(Status.REFUSED)
-    if failed or refused:
-        words = f"{counted}, {len(refused)} were refused, {len(failed)} failed: the document has the reasons."
-        raise EndedEarly(words, _FAILURE if failed else _BAD_INPUT)
+    left_out = [item for item in added if item.status == "refused"]
+    for item in left_out:
+        print_message(f"{item.file}: {item.reason} [{item.code}]")
+    ends = [f"{len(refused)} were refused"] * bool(refused) + [f"{len(failed)} failed"] * bool(failed)
+    ends += [f"{len(left_out)} results were not added to the database"] * bool(left_out)
+    if ends:
+        message = f"{counted}, {', '.join(ends)}: the document has the reasons."
+        raise EndedEarly(message, _FAILURE if failed else _BAD_INPUT)
