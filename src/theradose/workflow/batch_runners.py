@@ -17,8 +17,8 @@ from theradose.workflow.batch_task import ONE_THREAD, Reason, Status, StudyOutco
 
 IN_THIS_PROCESS, LOCAL = "none", "local"
 _LOOPBACK = "127.0.0.1"
-# The main job of a patient with four SPECT/CT has needed half of it.
-_WORKER_MIB = 1536
+# A patient with four SPECT/CT needs 0.8 GiB, and what sets the pages keeps the parts of its last ten reports.
+_WORKER_MIB = 2048
 _SHARE_OF_MEMORY = 0.9
 _SCHEDULER_WAIT_S = 10.0
 _WORKERS_WAIT_S = 60.0
