@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import tempfile
+import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -73,6 +74,9 @@ class SerialRunner:
 class DaskRunner:
     """Runs studies on the workers of a scheduler.
 
+    As many are handed over as there are workers, so that none waits behind another one while a worker is idle, and a
+    lost worker takes one study with it.
+
     Parameters
     ----------
     client : distributed.Client
@@ -87,16 +91,14 @@ class DaskRunner:
         self._client, self._retries, self._tell = client, retries, tell
         self._topic = f"theradose-{uuid.uuid4().hex}"
         self._begun: Counter[str] = Counter()
+        self._waiting: deque[StudyTask] = deque()
         self._running: dict[Any, StudyTask] = {}
         self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
         client.subscribe_topic(self._topic, self._count)
 
     def submit(self, task: StudyTask) -> None:
         """Take a study."""
-        task = replace(task, topic=self._topic)
-        future = self._client.submit(run_on_worker, task, key=f"study-{uuid.uuid4().hex}", pure=False)
-        self._running[future] = task
-        future.add_done_callback(self._ended.put)
+        self._waiting.append(replace(task, topic=self._topic))
 
     def next(self) -> StudyOutcome:
         """Wait for a study that was taken to end, whatever happens to the workers meanwhile."""
@@ -107,7 +109,21 @@ class DaskRunner:
             if outcome is not None:
                 return replace(outcome, attempt=max(outcome.attempt, self._begun[str(task.study)]))
             self._tell(f"{task.study.parent.name}: its worker was lost, it is begun again")
-            self.submit(replace(task, attempt=task.attempt + 1))
+            self._waiting.appendleft(replace(task, attempt=task.attempt + 1))
+
+    def _hand_over(self) -> None:
+        workers = self._workers()
+        while self._waiting and len(self._running) < workers:
+            task = self._waiting.popleft()
+            future = self._client.submit(run_on_worker, task, key=f"study-{uuid.uuid4().hex}", pure=False)
+            self._running[future] = task
+            future.add_done_callback(self._ended.put)
+
+    def _workers(self) -> int:
+        try:
+            return len(self._client.nthreads())
+        except OSError:
+            raise _scheduler_lost() from None
 
     def _count(self, event: tuple[float, str]) -> None:
         self._begun[event[1]] += 1
@@ -136,16 +152,18 @@ class DaskRunner:
         return StudyOutcome(task.study, Status.FAILED, reason=reason, attempt=task.attempt)
 
     def _wait(self) -> Any:
-        waited_s = 0.0
+        seen = time.monotonic()
         while True:
+            if self._client.status != "running":
+                raise _scheduler_lost()
+            self._hand_over()
             try:
                 return self._ended.get(timeout=_LOOK_S)
             except queue.Empty:
                 pass
-            if self._client.status != "running":
-                raise _scheduler_lost()
-            waited_s = 0.0 if self._client.nthreads() else waited_s + _LOOK_S
-            if waited_s >= _WORKERS_WAIT_S:
+            if self._workers():
+                seen = time.monotonic()
+            elif time.monotonic() - seen > _WORKERS_WAIT_S:
                 raise BatchEnded(
                     "The scheduler has no worker left: start workers and repeat the command, which continues.",
                     code="workers-lost",
@@ -202,9 +220,8 @@ def _local_client(workers: int | None, tell: Tell) -> Iterator[Any]:
     count = workers or max(1, min(CPU_COUNT, int(memory_mib / _WORKER_MIB)))
     each_mib = memory_mib / count
     settings = {
-        # Every lost worker is counted here, and a study waits at the scheduler rather than behind another one.
+        # Every lost worker is counted here.
         "distributed.scheduler.allowed-failures": 0,
-        "distributed.scheduler.worker-saturation": 1.0,
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
         # Studies keep no data in dask: beyond its limit a worker is ended, and nothing is paused or written to disk.

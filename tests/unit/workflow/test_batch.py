@@ -137,10 +137,8 @@ class FakeFuture:
 class FakeClient:
     """A scheduler whose first tasks end with the given errors."""
 
-    status = "running"
-
-    def __init__(self, *errors):
-        self._errors = list(errors)
+    def __init__(self, *errors, status="running", workers=1):
+        self._errors, self.status, self._workers = list(errors), status, workers
 
     def subscribe_topic(self, topic, handler):
         self._began = handler
@@ -150,7 +148,7 @@ class FakeClient:
         return FakeFuture(task, self._errors.pop(0) if self._errors else None)
 
     def nthreads(self):
-        return {}
+        return dict.fromkeys(range(self._workers), 1)
 
 
 def lost():
@@ -187,12 +185,25 @@ def test_a_worker_that_cannot_begin_is_a_failure_without_repetition(studies):
     assert "No module named 'theradose'" in outcome.reason.message
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_study_waits_behind_another_one(studies, workers):
+    client = FakeClient(workers=workers)
+    submit, running = client.submit, []
+    client.submit = lambda *arguments, **options: running.append(1) or submit(*arguments, **options)
+    runner = DaskRunner(client, retries=0, tell=print)
+    folder = studies(a=lambda path: None, b=lambda path: None, c=lambda path: None)
+    for name in "abc":
+        runner.submit(StudyTask(folder / name / "study.yaml", None, None, 1, hash_package()))
+    for ended in range(3):
+        runner.next()
+        assert len(running) == min(3, ended + workers)
+
+
 @pytest.mark.parametrize(("status", "code"), [("closed", "scheduler-lost"), ("running", "workers-lost")])
 def test_nothing_is_waited_for_in_vain(monkeypatch, status, code):
     monkeypatch.setattr(batch_runners, "_LOOK_S", 0.02)
     monkeypatch.setattr(batch_runners, "_WORKERS_WAIT_S", 0.05)
-    client = FakeClient()
-    client.status = status
+    client = FakeClient(status=status, workers=0)
     with pytest.raises(BatchEnded) as ended:
         DaskRunner(client, retries=0, tell=print).next()
     assert ended.value.code == code
