@@ -26,7 +26,7 @@ def treatment(patient: str = "P1", cycle: int = 1, *, regions=None, **changes) -
 
 
 def kidney_cohort(patients: int, cycles: int = 1, *, seed: int = 1, between: float = 0.3, within: float = 0.1):
-    """Left and right kidneys, liver and a lesion with lognormal doses per activity, the same patient alike in cycles."""
+    """Kidneys, liver and a lesion with lognormal doses per activity, the cycles of a patient alike."""
     rng = np.random.default_rng(seed)
     made = []
     for number in range(patients):
@@ -41,7 +41,7 @@ def kidney_cohort(patients: int, cycles: int = 1, *, seed: int = 1, between: flo
                 regions.append(
                     region(name, kind, dose_gy=7.4 * value, dose_per_activity_gy_gbq=value,
                            u_dose_per_activity_gy_gbq=0.05 * value, tia_mbq_h=8000.0 * value,
-                           effective_half_life_h=50.0 + 5.0 * own[k], volume_ml=160.0, mass_g=165.0)
+                           effective_half_life_h=50.0 + 5.0 * float(own[k]), volume_ml=160.0, mass_g=165.0)
                 )  # fmt: skip
             made.append(treatment(f"P{number:03d}", cycle, regions=regions))
     return tuple(made)

@@ -20,6 +20,7 @@ from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
 from theradose.model.measured import MeasuredRegion
+from theradose.plan.reference_ranges import LESION
 from theradose.spatial.naming import pair_of
 from theradose.statistics.agreement import (
     BlandAltman,
@@ -31,7 +32,6 @@ from theradose.statistics.agreement import (
     spearman,
 )
 
-LESIONS = "lesions"
 _NORMAL_P = 0.05
 
 
@@ -162,7 +162,7 @@ def compare_methods(
             unpaired += alone
             by_organ: dict[str, list[tuple[MeasuredRegion, MeasuredRegion]]] = {}
             for one, other in pairs:
-                organ = LESIONS if one.is_lesion or other.is_lesion else pair_of(one.region)
+                organ = LESION if one.is_lesion or other.is_lesion else pair_of(one.region)
                 by_organ.setdefault(organ, []).append((one, other))
             compared += [
                 _compared(quantity, organ, first.name, second.name, members, level)

@@ -106,8 +106,10 @@ def _region(row: TableRow) -> RegionRecord:
 def _cell(value: str | float | int | None) -> str:
     if value is None:
         return ""
-    if not isinstance(value, str):
-        return repr(value)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return repr(float(value))
     return f"'{value}" if _MARKED.match(value) else value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from theradose.model.agreement_mapping import UNITS_OF_QUANTITIES
 from theradose.numbers import words
+from theradose.plan.reference_ranges import LESION
 
 _NAMES = {
     "dose_gy": "Absorbed dose",
@@ -31,5 +32,5 @@ def quantity_unit(quantity: str) -> str:
 
 def organ_name(organ: str) -> str:
     """Return the name of an organ or region, with which a sentence begins."""
-    text = words(organ)
+    text = "lesions" if organ == LESION else words(organ)
     return text[:1].upper() + text[1:]

@@ -24,7 +24,8 @@ from theradose.statistics.agreement import Interval
 
 REPLICATES = 2000
 """Resampled cohorts of the bootstrap."""
-_SEED = 20260101
+SEED = 20260101
+"""Of the bootstrap, so that the same cohort has the same intervals."""
 _CHUNK = 4_000_000
 
 
@@ -54,7 +55,7 @@ def percentiles(
     patients: Sequence[Hashable],
     level: float = 0.95,
     replicates: int = REPLICATES,
-    seed: int = _SEED,
+    seed: int = SEED,
 ) -> tuple[Percentile, ...]:
     """Return percentiles with their intervals.
 
@@ -162,7 +163,8 @@ def rank_in_cohort(
     n, k = len(given), int(members.max()) + 1
     share = float(below.mean())
     residuals = np.bincount(members, weights=below - share)
-    variance = float(np.sum(residuals**2)) * k / max(k - 1, 1) / n**2
+    # Relative to that of independent values, which the interval is exact for.
+    variance = float(np.sum(residuals**2)) / n**2 * (k * (n - 1)) / (max(k - 1, 1) * n)
     half = (1 - level) / 2
     effective = float(k)
     if variance > 0:

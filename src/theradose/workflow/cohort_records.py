@@ -118,7 +118,7 @@ def treatment_record(
         patient=identity.patient(patient),
         cycle=_cycle(study),
         identity=identity.mark,
-        therapy=study.get("therapy"),
+        therapy=_line(study.get("therapy")),
         nuclide=given[0]["nuclide"],
         activity_mbq=math.fsum(item["activity"] - (item["residual"] or 0.0) for item in given),
         administered_at=identity.moment(patient, datetime.fromisoformat(starts[0])).isoformat(),
@@ -128,10 +128,15 @@ def treatment_record(
         software=result.software["theradose"],
         source_sha256=result.software.get("source_sha256"),
         engine=None if result.dose_engine is None else result.dose_engine.engine,
-        calibration=calibration.get("camera"),
+        calibration=_line(calibration.get("camera")),
         replaces=None,
-        regions=tuple(_records(result)),
+        regions=tuple(region_records(result)),
     )
+
+
+def _line(text: str | None) -> str | None:
+    """Return text as a table holds it: one line, without blanks around it."""
+    return " ".join((text or "").split()) or None
 
 
 def _cycle(study: dict[str, Any]) -> int:
@@ -140,7 +145,8 @@ def _cycle(study: dict[str, Any]) -> int:
     return int(study.get("cycle") or max(earlier, default=0) + 1)
 
 
-def _records(result: Result) -> Iterator[RegionRecord]:
+def region_records(result: Result) -> Iterator[RegionRecord]:
+    """Yield what is kept of each region of a result."""
     for region in result.regions:
         yield _record(region.name, region.kind, region.model_dump(), model=region.chosen_model)
     if result.marrow is not None:

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from cohort_records import region, treatment
+from postgres_support import INSTALLED, running_server
 from theradose.errors import DatabaseError
 from theradose.model.cohort import IDENTIFIED, QUANTITIES, REGION_COLUMNS, TREATMENT_COLUMNS, TreatmentRecord
 from theradose.store.database.cohort import open_cohort
@@ -38,6 +39,16 @@ def code_of(caught):
 @pytest.fixture
 def place(tmp_path):
     return tmp_path / "site.sqlite"
+
+
+@pytest.fixture(scope="module", params=["sqlite", *(["postgresql"] if INSTALLED else [])])
+def shared_place(request, tmp_path_factory):
+    """A database that several processes use: a file, and a server where one is installed."""
+    if request.param == "sqlite":
+        yield tmp_path_factory.mktemp("shared") / "site.sqlite"
+    else:
+        with running_server() as url:
+            yield url
 
 
 def test_tables_have_the_columns_of_the_records():
@@ -209,16 +220,22 @@ def writer(place, first, count):
     )
 
 
-def test_several_processes_write_at_the_same_time(place):
+def test_several_processes_write_at_the_same_time(shared_place):
     """Four make the database and add 15 treatments each, five of which two processes share."""
-    processes = [writer(place, first, 15) for first in (0, 10, 20, 30)]
+    processes = [writer(shared_place, first, 15) for first in (0, 10, 20, 30)]
     for process in processes:
         process.communicate(timeout=120)
         assert process.returncode == 0
-    with opened(place, make=False) as database:
+    with opened(shared_place, make=False) as database:
         kept = database.treatments()
-    assert sorted(item.patient for item in kept) == sorted(f"P{number}" for number in range(45))
-    assert {len(item.regions) for item in kept} == {40}
+        assert sorted(item.patient for item in kept) == sorted(f"P{number}" for number in range(45))
+        assert {len(item.regions) for item in kept} == {40}
+        other = treatment("P1", run="other", input_hash=None)
+        with pytest.raises(DatabaseError, match="--replace"):
+            database.add(other)
+        assert database.add(other, replace=True) == "replaced"
+        assert database.add(other) == "unchanged"
+        assert [item.replaces for item in database.treatments() if item.patient == "P1"] == ["run-P1-1"]
 
 
 def test_a_killed_writer_leaves_no_half_treatment(place):
