@@ -31,7 +31,7 @@ class Batch:
     begun : datetime
         In UTC.
     seconds : float
-        From the first study to the end, without the start of workers.
+        Until the last study ended, without the start and the end of workers.
     ended_by : Reason or None
         What ended the batch before all studies.
     findings : tuple of Finding
@@ -99,7 +99,7 @@ def run_batch(
     outcomes: dict[Path, StudyOutcome] = {}
     ended_by: Reason | None = None
     sources = hash_package()
-    begun, started = datetime.now(UTC), time.perf_counter()
+    begun, seconds = datetime.now(UTC), 0.0
     try:
         with open_runner(scheduler, workers=workers, retries=retries, tell=tell or _ignore) as runner:
             begun, started = datetime.now(UTC), time.perf_counter()
@@ -110,6 +110,7 @@ def run_batch(
                 outcome = runner.next()
                 outcomes[outcome.study] = outcome
                 waiting.done(outcome.study)
+                seconds = time.perf_counter() - started
                 if on_outcome is not None:
                     on_outcome(by_path[outcome.study], outcome, len(outcomes), len(studies))
     except BatchEnded as ended:
@@ -121,7 +122,7 @@ def run_batch(
         tuple(outcomes.get(study.path) or StudyOutcome(study.path, Status.NOT_RUN) for study in studies),
         scheduler,
         begun,
-        time.perf_counter() - started,
+        seconds,
         ended_by,
         repeated_cycles(studies),
     )
