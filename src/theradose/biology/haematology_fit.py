@@ -360,8 +360,8 @@ def _findings(fit: ResponseFit) -> tuple[Finding, ...]:
                 "response-illustrative",
                 "warning",
                 f"The prior of the response of {LABELS[fit.prior.quantity]} is illustrative: no parameters for "
-                "radionuclide therapy are published, and what is predicted rests on it wherever the patient's counts do "
-                "not decide.",
+                "radionuclide therapy are published, and what is predicted rests on it wherever the patient's counts "
+                "do not decide.",
                 fit.prior.quantity,
             )
         )

@@ -20,7 +20,6 @@ from theradose.provenance import hash_file
 from theradose.quantify.samples import SampleOptions
 from theradose.workflow.marrow import BloodMarrowOptions, blood_marrow
 
-
 _OF_MARROW = "marrow-"
 """Beginning of the findings of the marrow laboratory that say nothing of blood."""
 

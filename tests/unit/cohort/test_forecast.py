@@ -27,17 +27,13 @@ def test_a_forecast_is_illustrative_and_follows_the_last_interval(related):
 
 def test_more_dose_means_a_lower_count(related):
     patients, _, _ = related
-    low, high = (
-        forecast(patients[0], following=NextCycle(dose, 56.0)).nadir.count.value for dose in (0.1, 1.0)
-    )
+    low, high = (forecast(patients[0], following=NextCycle(dose, 56.0)).nadir.count.value for dose in (0.1, 1.0))
     assert high < low
 
 
 def test_a_stated_half_life_replaces_a_missing_one(related):
     patients, _, _ = related
-    patient = replace(
-        patients[0], doses=tuple(replace(dose, effective_half_life_h=None) for dose in patients[0].doses)
-    )
+    patient = replace(patients[0], doses=tuple(replace(dose, effective_half_life_h=None) for dose in patients[0].doses))
     assert forecast(patient, half_life_h=35.0).nadir.count.value > 0
     with pytest.raises(StatisticsError) as refused:
         forecast(patient)

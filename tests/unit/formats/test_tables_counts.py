@@ -30,9 +30,7 @@ def test_the_examples_are_read():
 
 
 def test_units_come_from_the_header(table):
-    (count,) = read_counts(
-        table("patient,t_d,haemoglobin_g_l,wbc_per_ul,platelets_1e9_l\nA,0,131,5200,240\n")
-    )
+    (count,) = read_counts(table("patient,t_d,haemoglobin_g_l,wbc_per_ul,platelets_1e9_l\nA,0,131,5200,240\n"))
     assert count.values == pytest.approx({"haemoglobin": 13.1, "wbc": 5.2, "platelets": 240.0})
     (molar,) = read_counts(table("patient,t_d,haemoglobin_mmol_l\nA,0,8.1\n"))
     # 8.1 mmol/L is 13.1 g/dL in every laboratory's table.

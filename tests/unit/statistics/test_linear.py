@@ -79,7 +79,7 @@ def test_calibration_of_the_truth_and_of_predictions_twice_as_extreme():
 
 
 def test_cross_validation_keeps_patients_together_and_predictions_honest():
-    """With an outcome that is one number for each patient and no predictor, a model that saw a patient would know it."""
+    """With one outcome for each patient, a model that saw the patient would know it."""
     rng = np.random.default_rng(5)
     groups = np.repeat(np.arange(40), 5)
     y = np.repeat((rng.random(40) < 0.4).astype(float), 5)
