@@ -19,7 +19,7 @@ from theradose.biology.ctcae import count_grade
 from theradose.cohort.clock import Clock, patient_clock
 from theradose.data import load_yaml
 from theradose.model.arrays import Array, frozen
-from theradose.model.counts import QUANTITIES, BloodCount, DoseOfCycle, PatientFacts
+from theradose.model.counts import LABELS, QUANTITIES, BloodCount, DoseOfCycle, PatientFacts
 from theradose.model.finding import Finding
 
 LowerLimits = Mapping[tuple[str, str | None], float]
@@ -281,7 +281,7 @@ def _noticed(results: Sequence[PatientCourses]) -> list[Finding]:
             Finding(
                 "lower-limit-not-stated",
                 "warning",
-                f"No lower limit of normal is stated for {', '.join(unstated)}: grades 0 and 1 cannot be told apart.",
+                f"No lower limit of normal is stated for {', '.join(LABELS[name] for name in unstated)}: grades 0 and 1 cannot be told apart.",
                 "cohort",
             )
         )

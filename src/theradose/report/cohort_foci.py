@@ -87,8 +87,8 @@ def _line_blocks(line: FociLine | None) -> tuple[Block, ...]:
             (Column("Treatment", stretch=1.0), Column("Background", "", "right")),
             tuple(rows),
             (f"One slope for all. Pearson's chi-squared per degree of freedom is {format_number(line.dispersion)}; "
-             "where it exceeds 1 the interval of the slope is wider by its root. The line knows no repair: its slope is "
-             "below the induction of the model.",),
+             "where it exceeds 1 the interval of the slope is wider by its root. The line knows no repair: its slope "
+             "is below the induction of the model.",),
         ),
     )  # fmt: skip
 
