@@ -281,8 +281,8 @@ def _noticed(results: Sequence[PatientCourses]) -> list[Finding]:
             Finding(
                 "lower-limit-not-stated",
                 "warning",
-                f"No lower limit of normal is stated for {', '.join(LABELS[name] for name in unstated)}: grades 0 and 1 "
-                "cannot be told apart.",
+                f"No lower limit of normal is stated for {', '.join(LABELS[name] for name in unstated)}: grades 0 and "
+                "1 cannot be told apart.",
                 "cohort",
             )
         )
