@@ -8,8 +8,8 @@ from scipy import integrate, optimize, stats
 
 from mixed_curves import ABSORPTION, Biexponential, Numerical
 from theradose.errors import StatisticsError
-from theradose.statistics.asymptotic_growth import AsymptoticGrowth, fit_asymptotic_growth, growth_band
 from theradose.statistics.design import Factor, build_design
+from theradose.statistics.growth_curve import AsymptoticGrowth, fit_asymptotic_growth, growth_band
 from theradose.statistics.nonlinear_mixed.covariance import Covariance
 from theradose.statistics.nonlinear_mixed.data import observations
 from theradose.statistics.nonlinear_mixed.diagnostics import diagnose, simulate

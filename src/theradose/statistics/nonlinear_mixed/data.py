@@ -88,6 +88,10 @@ def observations(
     StatisticsError
         ``mixed-data`` for series of unequal length, numbers that are not finite, an uncertainty that is not positive,
         a single subject, or a design of an unknown parameter.
+
+    References
+    ----------
+    [PinheiroBates2000]_ Parameters as fixed and random effects.
     """
     y = np.asarray(y, float)
     x = np.asarray(x, float).reshape(len(y), -1) if np.size(x) % max(len(y), 1) == 0 else np.asarray(x, float)

@@ -277,7 +277,7 @@ def _findings(population: Population, *, singular: bool, converged: bool) -> tup
     found = []
     if not converged:
         message = "The optimum was not found: the estimates are where the search ended and may not be used."
-        found.append(Finding("mixed-model-not-converged", "critical", message, "population"))
+        found.append(Finding("not-converged", "critical", message, "population"))
     if singular:
         message = (
             f"A variance between subjects is zero, or random effects ({', '.join(population.random)}) depend on each "
