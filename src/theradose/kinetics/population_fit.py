@@ -66,29 +66,28 @@ class Candidate:
 
     Attributes
     ----------
-    form, omega : str
+    form, omega
         What was fitted.
     log_likelihood, aic, bic : float or None
         By the algorithm of Lindstrom and Bates; ``None`` where the points do not determine the form.
-    converged, singular : bool
-        Whether the optimum was found; whether a direction of Ω is zero.
+    singular : bool
+        Whether a direction of Ω is zero.
     parameters : int
         Number of estimated parameters.
     """
 
-    form: str
+    form: PopulationForm
     omega: Omega
     log_likelihood: float | None
     aic: float | None
     bic: float | None
-    converged: bool
     singular: bool
     parameters: int
 
     @property
     def usable(self) -> bool:
         """Whether the form may describe the population."""
-        return self.aic is not None and self.converged and not self.singular
+        return self.aic is not None and not self.singular
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,7 +144,7 @@ def fit_population(
     forms : sequence of PopulationForm
         To choose from.
     omegas : sequence of {"diagonal", "full"}
-        Kinds of the covariance between patients to choose from.
+        Kinds of the covariance between patients to choose from; all after the first are tried for the best form only.
     error : {"stated", "scaled", "proportional", "both"}
         Relative scatter of the points: the stated uncertainty, that times an estimated factor, an estimated one, or
         the stated and an estimated one in quadrature.
@@ -166,30 +165,32 @@ def fit_population(
     """
     regions = tuple(sorted({curve.region for curve in curves}))
     _check(curves, forms, regions, infusion_h)
-    data, pairs = _data(curves), [(form, omega) for form in forms for omega in omegas]
-    candidates = {(form.name, omega): _candidate(form, omega, data, _COMPARED[error]) for form, omega in pairs}
-    ordered = sorted(pairs, key=lambda pair: _rank(candidates[pair[0].name, pair[1]]))
-    for form, omega in ordered:
+    data = _data(curves)
+    candidates = [_candidate(form, omegas[0], data, _COMPARED[error]) for form in forms]
+    best = min(candidates, key=_rank)
+    candidates += [_candidate(best.form, omega, data, _COMPARED[error]) for omega in omegas[1:]]
+    ordered = sorted(candidates, key=_rank)
+    for candidate in ordered:
         final = None
-        if candidates[form.name, omega].aic is not None:
-            final = _try(form, omega, data, residual=_RESIDUAL[error], method=method)
+        if candidate.aic is not None:
+            final = _try(candidate.form, candidate.omega, data, residual=_RESIDUAL[error], method=method)
         if final is not None and final.converged:
             break
     else:
         raise FitError(
             f"The points of '{', '.join(regions)}' do not determine a population by "
-            f"{', '.join(dict.fromkeys(form.name for form in forms))}: name a form with fewer parameters, or add "
-            "patients and time points.",
+            f"{', '.join(form.name for form in forms)}: name a form with fewer parameters, or add patients and time "
+            "points.",
             code="population-not-determined",
         )
     diagnostics = diagnose(final)
-    stated = _stated(final, form, omega, curves, regions, error, diagnostics)
+    stated = _stated(final, candidate, curves, regions, error, diagnostics)
     return FittedPopulation(
         stated=stated,
-        form=form,
+        form=candidate.form,
         fit=final,
         diagnostics=diagnostics,
-        candidates=tuple(candidates[pair[0].name, pair[1]] for pair in ordered),
+        candidates=tuple(ordered),
         findings=_findings(stated, final, diagnostics, error),
     )
 
@@ -245,7 +246,8 @@ def _try(
                 structure=omega,
                 residual=residual,
                 method=method,
-                rough=rough,
+                # The exact likelihood needs a start only.
+                rough=rough or method == "laplace",
             )
     except (np.linalg.LinAlgError, StatisticsError):
         return None
@@ -254,9 +256,9 @@ def _try(
 def _candidate(form: PopulationForm, omega: Omega, data: _Data, residual: ResidualKind) -> Candidate:
     fit = _try(form, omega, data, residual=residual, method="lindstrom-bates", rough=True)
     if fit is None or not np.isfinite(fit.log_likelihood):
-        return Candidate(form.name, omega, None, None, None, False, False, 0)
+        return Candidate(form, omega, None, None, None, False, 0)
     count = round((fit.aic + 2 * fit.log_likelihood) / 2)
-    return Candidate(form.name, omega, fit.log_likelihood, fit.aic, fit.bic, fit.converged, fit.singular, count)
+    return Candidate(form, omega, fit.log_likelihood, fit.aic, fit.bic, fit.singular, count)
 
 
 def _rank(candidate: Candidate) -> tuple[bool, float]:
@@ -266,8 +268,7 @@ def _rank(candidate: Candidate) -> tuple[bool, float]:
 
 def _stated(
     fit: NonlinearMixedFit,
-    form: PopulationForm,
-    omega: Omega,
+    chosen: Candidate,
     curves: Sequence[PopulationCurve],
     regions: tuple[str, ...],
     error: Error,
@@ -282,7 +283,7 @@ def _stated(
     varying, sigma = fit.population.varying, fit.population.sigma
     times = np.concatenate([curve.points.t_h for curve in curves])
     shrinkage = varying @ diagnostics.effect_shrinkage
-    compartments = isinstance(form, CompartmentForm)
+    form = chosen.form
     return RegionPopulation(
         regions=regions,
         form=form.name,
@@ -300,7 +301,7 @@ def _stated(
         amino_acids_until_h=form.amino_acids_until_h if isinstance(form, CompartmentForm) else 0.0,
         fit=PopulationFit(
             method=fit.method,
-            omega=omega,
+            omega=chosen.omega,
             error=error,
             log_likelihood=fit.log_likelihood,
             aic=fit.aic,
