@@ -33,6 +33,8 @@ from theradose.statistics.nonlinear_mixed.residual import Residual
 SETTINGS = "kinetics/population.yaml"
 _COMPARTMENTS = {"compartments-2": 2, "compartments-3": 3}
 _DRAWS = 512
+# Directions of φ that no point tells of, relative to the best known one.
+_INVISIBLE = 1e-9
 
 
 def population_setting(name: str) -> float:
@@ -52,6 +54,8 @@ class Population:
         Mean of the logarithmic parameters.
     root : ndarray, shape (K, K)
         L with L Lᵀ the covariance that a new patient has about the mean.
+    mean_covariance : ndarray, shape (K, K)
+        How well the mean is known.
     error_scale, error_u : float
         Factor of the stated relative uncertainties, and what comes in quadrature beside them.
     infusion_h : float
@@ -61,12 +65,13 @@ class Population:
     form: PopulationForm
     mean: Array
     root: Array
+    mean_covariance: Array
     error_scale: float
     error_u: float
     infusion_h: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("mean", "root"):
+        for name in ("mean", "root", "mean_covariance"):
             object.__setattr__(self, name, frozen(getattr(self, name), float))
 
     def drawn(self, z: Array) -> Array:
@@ -187,6 +192,7 @@ def population_of(
         form=form,
         mean=np.array(stated.mean),
         root=_root(predictive_covariance(stated)),
+        mean_covariance=np.array(stated.covariance_of_mean),
         error_scale=stated.error_scale,
         error_u=stated.error_u,
         infusion_h=infusion,
@@ -284,6 +290,37 @@ def posterior(population: Population, patients: Sequence[PopulationPoints]) -> P
         chi_squared=chi_squared,
         probability=np.where(points > 0, gammaincc(np.maximum(points, 1) / 2, chi_squared / 2), 1.0),
     )
+
+
+def shift_probability(population: Population, patients: Sequence[PopulationPoints]) -> float:
+    """Return how probable it is that a group of its patients lies as far from the mean of a population as these do.
+
+    A few points of one patient seldom tell that the population is another one; those of many do. With r the deviations
+    of all points from the mean curve, C their covariance and J the derivatives by φ, the score s = Σ Jᵀ C⁻¹ r has the
+    covariance I + I V I, where I = Σ Jᵀ C⁻¹ J and V is that of the mean; sᵀ (I + I V I)⁻¹ s is distributed as
+    chi-squared.
+
+    References
+    ----------
+    [PinheiroBates2000]_ The linearised mixed model.
+    """
+    from scipy.special import gammaincc
+
+    subjects = _subjects(population, patients)
+    phi = np.broadcast_to(population.mean, (*subjects.y.shape, len(population.mean)))
+    known = subjects.counts[..., None]
+    deviation = subjects.counts * (subjects.y - population.form.value(phi, subjects.x))
+    slope = known * population.form.gradient(phi, subjects.x)
+    spread = slope @ population.root
+    covariance = spread @ np.swapaxes(spread, 1, 2) + subjects.residual.base[..., None] * np.eye(subjects.y.shape[1])
+    solved = np.linalg.solve(covariance, np.concatenate([deviation[..., None], slope], axis=2))
+    across = np.sum(np.swapaxes(slope, 1, 2) @ solved, axis=0)
+    score, information = across[:, 0], across[:, 1:]
+    variance = information + information @ population.mean_covariance @ information
+    values, vectors = np.linalg.eigh((variance + variance.T) / 2)
+    seen = values > _INVISIBLE * values.max(initial=0.0)
+    chi_squared = float(np.sum((vectors[:, seen].T @ score) ** 2 / values[seen]))
+    return float(gammaincc(int(seen.sum()) / 2, chi_squared / 2))
 
 
 def _subjects(population: Population, patients: Sequence[PopulationPoints]) -> Subjects:
