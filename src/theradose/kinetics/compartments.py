@@ -25,7 +25,8 @@ from theradose.model.arrays import Array
 # Central differences of a function and of its gradient: steps that balance truncation and rounding.
 _STEP, _LONGER_STEP = 1e-5, 1e-3
 _SMALLEST = 1e-300
-_COMPARTMENTS = (2, 3)
+FORMS = {"compartments-2": 2, "compartments-3": 3}
+"""Names of the forms with the number of compartments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class CompartmentForm:
     with_ratio: bool
 
     def __post_init__(self) -> None:
-        if self.compartments not in _COMPARTMENTS:
+        if self.compartments not in FORMS.values():
             raise FitError(
                 f"A model of {self.compartments} compartments is not available: take 2 or 3.", code="population-form"
             )
@@ -115,8 +116,8 @@ class CompartmentForm:
         hessian = np.stack(rows, axis=-2)
         return np.asarray((hessian + np.swapaxes(hessian, -1, -2)) / 2)
 
-    def integral_h(self, phi: Array, *, infusion_h: float | None = None) -> Array:
-        """Return the integral of the concentration per administered activity, h/L, shape (...).
+    def integral_h(self, phi: Array, *, infusion_h: float | None = None, stop_h: float = math.inf) -> Array:
+        """Return the integral of the concentration per administered activity up to a time, h/L, shape (...).
 
         Each interval gives ∫x dt = K⁻¹ (x(end) − x(start) − input), and x vanishes at the end of the last one.
 
@@ -128,9 +129,10 @@ class CompartmentForm:
         rates = np.exp(np.asarray(phi, float))
         state, total = self._begin(rates.shape[:-1]), np.zeros(rates.shape[:-1])
         for interval in self._intervals():
-            matrix = self._matrix(rates, interval)
-            length = np.asarray(interval.stop_h - interval.start_h)
-            after = np.zeros_like(state) if math.isinf(interval.stop_h) else _advance(matrix, state, interval, length)
+            if interval.start_h >= stop_h:
+                break
+            matrix, length = self._matrix(rates, interval), np.asarray(min(interval.stop_h, stop_h) - interval.start_h)
+            after = np.zeros_like(state) if np.isinf(length) else _advance(matrix, state, interval, length)
             change = after - state
             if interval.input_per_h:
                 change[..., 0] -= interval.input_per_h * length

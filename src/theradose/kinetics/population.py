@@ -22,7 +22,7 @@ import numpy as np
 
 from theradose.data import load_yaml
 from theradose.errors import FitError
-from theradose.kinetics.compartments import CompartmentForm
+from theradose.kinetics.compartments import FORMS, CompartmentForm
 from theradose.kinetics.population_forms import PopulationForm, phase_form
 from theradose.model.arrays import Array, frozen
 from theradose.model.population import RegionPopulation
@@ -31,7 +31,6 @@ from theradose.statistics.nonlinear_mixed.modes import Subjects, find_modes
 from theradose.statistics.nonlinear_mixed.residual import Residual
 
 SETTINGS = "kinetics/population.yaml"
-_COMPARTMENTS = {"compartments-2": 2, "compartments-3": 3}
 _DRAWS = 512
 # Directions of φ that no point tells of, relative to the best known one.
 _INVISIBLE = 1e-9
@@ -78,11 +77,11 @@ class Population:
         """Return the parameters φ of standard normal z, shape (m, K)."""
         return np.asarray(self.mean + z @ self.root.T)
 
-    def half_life_range_h(self, probability: float) -> tuple[float, float]:
-        """Return the half-lives below and above which patients lie with half of `probability` each."""
-        half_lives = self.form.half_life_h(self.drawn(_normal_points(len(self.mean))))
-        low, high = np.quantile(half_lives, [probability / 2, 1 - probability / 2])
-        return float(low), float(high)
+    def quantiles(self, probabilities: Sequence[float]) -> tuple[Array, Array]:
+        """Return quantiles of the half-life (h) and of the integral per administered activity (h) between patients."""
+        phi = self.drawn(_normal_points(len(self.mean)))
+        integral = self.form.integral_h(phi, infusion_h=self.infusion_h)
+        return np.quantile(self.form.half_life_h(phi), probabilities), np.quantile(integral, probabilities)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -242,8 +241,8 @@ def form_named(
     ----------
     [Puszkiel2019]_, [Hardiansyah2021]_
     """
-    if name in _COMPARTMENTS:
-        return CompartmentForm(_COMPARTMENTS[name], nuclide.decay_constant_per_h, infusion_h, amino_acids_until_h, with_ratio)
+    if name in FORMS:
+        return CompartmentForm(FORMS[name], nuclide.decay_constant_per_h, infusion_h, amino_acids_until_h, with_ratio)
     return phase_form(
         name,
         decay_constant_per_h=nuclide.decay_constant_per_h,

@@ -133,7 +133,7 @@ def mismatch_findings(population: Population, found: Posterior, *, region: str, 
             "integral and its uncertainty may be wrong, measure another time point."
         )
         findings.append(Finding("population-mismatch", "critical", message, region))
-    low, high = population.half_life_range_h(level)
+    (low, high), _ = population.quantiles((level / 2, 1 - level / 2))
     half_life = float(found.half_life_h[row, 0])
     if not low <= half_life <= high:
         message = (

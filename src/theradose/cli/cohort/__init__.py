@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from theradose.cli.cohort import agreement, database, foci, reference, run, toxicity
+from theradose.cli.cohort import agreement, database, foci, population, reference, run, toxicity
 
 cohort_app = typer.Typer(
     help="The site's database, statistics over patients, and runs of many studies.", no_args_is_help=True
@@ -16,6 +16,7 @@ cohort_app.command("agreement")(agreement.agreement_command)
 cohort_app.command("reference")(reference.reference_command)
 cohort_app.command("toxicity")(toxicity.toxicity_command)
 cohort_app.command("foci")(foci.foci_command)
+cohort_app.command("population")(population.population_command)
 cohort_app.command("run")(run.run_cohort_command)
 
 
