@@ -1,8 +1,8 @@
 """A new patient as a member of a population: the curve behind one to three points.
 
-The logarithms of the parameters are normal between patients, φ = μ + L z with a standard normal z and L Lᵀ the predictive
-covariance. The most probable z minimises the sum of the squared weighted residuals and of z²; that works for a singular
-covariance too. Integrals and half-lives are moments and quantiles of the
+The logarithms of the parameters are normal between patients, φ = μ + L z with a standard normal z and L Lᵀ the
+predictive covariance. The most probable z minimises the sum of the squared weighted residuals and of z²; that works for
+a singular covariance too. Integrals and half-lives are moments and quantiles of the
 posterior, by importance sampling from the normal distribution about its maximum with the same quasi-random points
 for everybody, so that a result has no seed.
 

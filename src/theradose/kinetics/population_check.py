@@ -73,9 +73,7 @@ def predictive_check(fitted: FittedPopulation, *, seed: int) -> PredictiveCheck:
         t_h=np.array([np.median(times[own]) for own in bins]),
         points=np.array([len(own) for own in bins]),
         observed=np.exp([np.quantile(logs[own], QUANTILES) for own in bins]),
-        expected=np.exp(
-            [np.quantile(np.quantile(drawn[:, own], QUANTILES, axis=1), _BAND, axis=1).T for own in bins]
-        ),
+        expected=np.exp([np.quantile(np.quantile(drawn[:, own], QUANTILES, axis=1), _BAND, axis=1).T for own in bins]),
     )
 
 

@@ -312,10 +312,7 @@ def _stated(
             bic=fit.bic,
             converged=fit.converged,
             singular=fit.singular,
-            shrinkage=tuple(
-                float(value) if varies else None
-                for value, varies in zip(shrinkage, varying.any(axis=1), strict=True)
-            ),
+            shrinkage=tuple(float(shrinkage[k]) if varying[k].any() else None for k in range(len(varying))),
         ),
     )
 

@@ -12,9 +12,20 @@ from theradose.kinetics.population_fit import FittedPopulation
 from theradose.model.finding import Finding
 from theradose.model.population import PopulationRecord, RegionPopulation
 from theradose.numbers import format_fixed, format_number, format_percent
+from theradose.report.agreement_drawings import logarithmic_limits, plain_logarithm
 from theradose.report.blocks import Cell, Column, Illustration, Paragraph, Section, Table, row
 from theradose.report.pages import Pages
-from theradose.report.style import ACCENT, HAIRLINE, INK, MUTED, PAGE_WIDTH_IN, Picture, figure_style, new_figure, render
+from theradose.report.style import (
+    ACCENT,
+    HAIRLINE,
+    INK,
+    MUTED,
+    PAGE_WIDTH_IN,
+    Picture,
+    figure_style,
+    new_figure,
+    render,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,8 +42,9 @@ def population_pages(
     findings: tuple[Finding, ...],
 ) -> Pages:
     """Return the pages of a record; `described` are the entries of ``populations`` of the document."""
-    pictures, sections = [], []
-    for number, (item, check, entry) in enumerate(zip(fitted, checks, described, strict=True)):
+    pictures: list[Picture] = []
+    sections = []
+    for number, (item, check) in enumerate(zip(fitted, checks, strict=True)):
         name = ", ".join(item.stated.regions)
         drawn = (_draw_check(item, check, number), _draw_residuals(item, number))
         pictures += drawn
@@ -41,7 +53,6 @@ def population_pages(
                 f"population-{number}",
                 name.capitalize(),
                 (
-                    Paragraph(_sentence(item.stated, entry)),
                     _parameters(item),
                     _comparison(item),
                     *(Illustration.of(picture) for picture in drawn),
@@ -67,9 +78,9 @@ def _sentence(stated: RegionPopulation, entry: Mapping[str, Any]) -> str:
     half_life, integral = entry["half_life_h"], entry["integral_per_activity_h"]
     unit = "h/L" if stated.form.startswith("compartments") else "h"
     return (
-        f"{stated.patients} patients, {stated.curves} curves, {stated.points} points from {format_number(stated.t_h[0])} "
-        f"to {format_number(stated.t_h[1])} h; form {stated.form}. Of further patients 90 % have an effective half-life "
-        f"from {format_number(half_life['p5'])} to {format_number(half_life['p95'])} h (median "
+        f"{stated.patients} patients, {stated.curves} curves, {stated.points} points from "
+        f"{format_number(stated.t_h[0])} to {format_number(stated.t_h[1])} h; form {stated.form}. Of further patients "
+        f"90 % have an effective half-life from {format_number(half_life['p5'])} to {format_number(half_life['p95'])} h (median "
         f"{format_number(half_life['p50'])} h) and an integral per administered activity from "
         f"{format_number(integral['p5'])} to {format_number(integral['p95'])} {unit}."
     )
@@ -95,8 +106,8 @@ def _parameters(item: FittedPopulation) -> Table:
         (Column("Parameter", stretch=1.0), Column("Median", "", "right"), Column("Uncertainty", "", "right"),
          Column("Spread between patients", "", "right"), Column("Shrinkage", "", "right")),
         tuple(rows),
-        ("Parameters are logarithms: the median is their exponential, uncertainty and spread are standard deviations of "
-         "the logarithm. Shrinkage near 100 %: the points of a patient say little of this parameter.",),
+        ("Parameters are logarithms: the median is their exponential, uncertainty and spread are standard deviations "
+         "of the logarithm. Shrinkage near 100 %: the points of a patient say little of this parameter.",),
     )  # fmt: skip
 
 
@@ -143,6 +154,8 @@ def _draw_check(item: FittedPopulation, check: PredictiveCheck, number: int) -> 
             axes.fill_between(check.t_h, low, high, color=ACCENT, alpha=_BAND_OPACITY[q], linewidth=0)
             axes.plot(check.t_h, scale * check.observed[:, q], color=ACCENT, linestyle="-" if q == 1 else "--")
         axes.set_yscale("log")
+        axes.set_ylim(*logarithmic_limits(scale * fractions))
+        plain_logarithm(axes, "y")
         axes.set(xlabel="Time after the administration (h)", ylabel=f"Activity ({unit})")
         figure.tight_layout(pad=0.4)
         return render(
@@ -164,6 +177,8 @@ def _draw_residuals(item: FittedPopulation, number: int) -> Picture:
         first, second = figure.subplots(1, 2)
         _scatter(first, times, found.population, "Time after the administration (h)", "Population residual (SD)")
         first.set_xscale("log")
+        first.set_xlim(*logarithmic_limits(times))
+        plain_logarithm(first, "x")
         ordered, count = np.sort(found.population), len(found.population)
         _scatter(second, _normal_scores(count), ordered, "Normal score", "Population residual (SD)")
         second.axline((0, 0), slope=1, color=MUTED, linewidth=0.6)
@@ -191,5 +206,3 @@ def _normal_scores(count: int) -> np.ndarray:
 
 def _unit(stated: RegionPopulation) -> tuple[float, str]:
     return 100.0, "% of administered per L" if stated.form.startswith("compartments") else "% of administered"
-
-

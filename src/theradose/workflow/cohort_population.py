@@ -293,4 +293,3 @@ def _read_samples(options: PopulationOptions, nuclide: Nuclide) -> _Read:
         groups.setdefault(sampled.specimen, []).append(PopulationCurve(series.subject, sampled.specimen, points))
         findings += noticed
     return _Read(groups, findings)
-

@@ -172,9 +172,7 @@ def fit_table(
     for done, item in enumerate(curves):
         progress(done, len(curves))
         try:
-            fits.append(
-                _fit(item, nuclide=known, models=models, infusion_h=infusion_h, single=single, members=members)
-            )
+            fits.append(_fit(item, nuclide=known, models=models, infusion_h=infusion_h, single=single, members=members))
         except FitError as error:
             refused.append(RefusedCurve(item.subject, item.curve.region, error))
     progress(len(curves), len(curves))
@@ -220,17 +218,13 @@ class _Members:
 
     @classmethod
     def of(cls, chosen: PopulationChoice, nuclide: Nuclide) -> _Members:
-        source = open_population(
-            chosen.path, nuclide=nuclide, measured_with=chosen.measured_with, points=chosen.points
-        )
+        source = open_population(chosen.path, nuclide=nuclide, measured_with=chosen.measured_with, points=chosen.points)
         return cls(source, administered_activities(chosen.treatments), chosen.activity_mbq)
 
     def activity_mbq(self, subject: str) -> float | None:
         return self.activities.get(subject, self.activity)
 
-    def shift_findings(
-        self, pages: Sequence[CurvePage], *, nuclide: Nuclide, infusion_h: float
-    ) -> tuple[Finding, ...]:
+    def shift_findings(self, pages: Sequence[CurvePage], *, nuclide: Nuclide, infusion_h: float) -> tuple[Finding, ...]:
         """Return what all curves that were taken as members tell together."""
         taken = [
             (page.tia.curve, activity)

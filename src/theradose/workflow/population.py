@@ -11,8 +11,9 @@ from theradose.formats.population_record import read_population
 from theradose.formats.tables_treatments import read_treatments
 from theradose.kinetics.infusion import points_after_infusion
 from theradose.kinetics.population import Population, population_of, population_setting, shift_probability
-from theradose.kinetics.single_time_point import Assumptions, integrate_single_point
-from theradose.kinetics.single_time_point_population import population_points
+from theradose.kinetics.population_forms import PhaseForm
+from theradose.kinetics.single_time_point import Assumptions, integral_of_points, integrate_single_point
+from theradose.kinetics.single_time_point_population import member_integral, population_points
 from theradose.model.curve import TimeActivityCurve, TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.model.population import PopulationRecord, RegionPopulation
@@ -111,8 +112,8 @@ def open_population(
         )
     if None not in (therapy, record.therapy) and therapy != record.therapy and measured_with is None:
         raise StudyError(
-            f"The population {path.name} is of the therapy '{record.therapy}', but this is '{therapy}': name one of the "
-            "same therapy.",
+            f"The population {path.name} is of the therapy '{record.therapy}', but this is '{therapy}': name one of "
+            "the same therapy.",
             code="population-therapy",
         )
     if points is not None and not 1 <= points <= most:
@@ -208,6 +209,41 @@ def integrate_in_population(
     given = Assumptions(population=population, administered_mbq=administered_mbq)
     tia, findings = integrate_single_point(curve, nuclide=nuclide, method=METHOD, given=given)
     return tia, (*early, *noticed, *findings)
+
+
+def integrate_blood_in_population(
+    curve: TimeActivityCurve,
+    source: PopulationSource,
+    *,
+    nuclide: Nuclide,
+    administered_mbq: float | None,
+    infusion_h: float,
+    amino_acids_until_h: float | None,
+) -> tuple[TimeIntegratedActivity, tuple[Finding, ...]]:
+    """Integrate samples of blood or plasma as those of a member of its population, MBq·h/L.
+
+    Raises
+    ------
+    FitError
+        ``activity-missing``, the refusals of :func:`region_population` and of the method.
+    """
+    if administered_mbq is None:
+        raise FitError(
+            f"The population of '{curve.region}' is one of shares of the administered activity: state --activity.",
+            code="activity-missing",
+        )
+    population, noticed = region_population(
+        source, curve, nuclide=nuclide, infusion_h=infusion_h, amino_acids_until_h=amino_acids_until_h
+    )
+    if isinstance(population.form, PhaseForm):
+        raise FitError(
+            f"The population of '{curve.region}' in {source.path.name} is one of a region: make one of blood with "
+            "'theradose cohort population --blood'.",
+            code="population-form",
+        )
+    integral = member_integral(curve, population, nuclide=nuclide, administered_mbq=administered_mbq)
+    tia, findings = integral_of_points(curve, integral, method=METHOD)
+    return tia, (*noticed, *findings)
 
 
 def shift_findings(

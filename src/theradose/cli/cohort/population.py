@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,6 +18,13 @@ class OmegaName(StrEnum):
     AUTOMATIC = "automatic"
     DIAGONAL = "diagonal"
     FULL = "full"
+
+
+_OMEGAS: dict[OmegaName, tuple[Literal["diagonal", "full"], ...]] = {
+    OmegaName.AUTOMATIC: ("diagonal", "full"),
+    OmegaName.DIAGONAL: ("diagonal",),
+    OmegaName.FULL: ("full",),
+}
 
 
 class ErrorName(StrEnum):
@@ -47,7 +54,9 @@ class SidesName(StrEnum):
 def population_command(
     tables: Annotated[list[Path], typer.Argument(help="Tables of curves, or of blood samples with --blood (CSV).")],
     nuclide: Annotated[str, typer.Option("--nuclide", help="Of all patients, Lu-177.")],
-    activity: Annotated[str | None, typer.Option("--activity", help="Administered to every subject, '7.4 GBq'.")] = None,
+    activity: Annotated[
+        str | None, typer.Option("--activity", help="Administered to every subject, '7.4 GBq'.")
+    ] = None,
     treatments: Annotated[
         Path | None, typer.Option("--treatments", help="Table with the administered activity of each subject (CSV).")
     ] = None,
@@ -61,7 +70,9 @@ def population_command(
     sides: Annotated[
         SidesName, typer.Option("--sides", help="Left and right: a curve each in one population, their sum, or two.")
     ] = SidesName.EACH,
-    blood: Annotated[bool, typer.Option("--blood", help="The tables are blood samples: two or three compartments.")] = False,
+    blood: Annotated[
+        bool, typer.Option("--blood", help="The tables are blood samples: two or three compartments.")
+    ] = False,
     infusion: Annotated[str | None, typer.Option("--infusion", help="Length of the infusion, '30 min'.")] = None,
     amino_acids: Annotated[
         str | None, typer.Option("--amino-acids-until", help="End of the amino-acid infusion after t = 0, '6 h'.")
@@ -87,7 +98,7 @@ def population_command(
         therapy=therapy,
         blood=blood,
         forms=() if models is None else tuple(name.strip() for name in models.split(",")),
-        omegas=("diagonal", "full") if omega is OmegaName.AUTOMATIC else (omega.value,),
+        omegas=_OMEGAS[omega],
         error=error.value,
         method=method.value,
         sides=sides.value,

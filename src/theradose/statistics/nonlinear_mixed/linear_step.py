@@ -20,7 +20,6 @@ import numpy as np
 from theradose.model.arrays import Array
 from theradose.statistics.nonlinear_mixed.covariance import Covariance
 
-
 _MOST_POLISHING = 20
 _CLOSE = 1e-11
 _DIFFERENCE = 1e-5
