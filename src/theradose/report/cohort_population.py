@@ -80,8 +80,8 @@ def _sentence(stated: RegionPopulation, entry: Mapping[str, Any]) -> str:
     return (
         f"{stated.patients} patients, {stated.curves} curves, {stated.points} points from "
         f"{format_number(stated.t_h[0])} to {format_number(stated.t_h[1])} h; form {stated.form}. Of further patients "
-        f"90 % have an effective half-life from {format_number(half_life['p5'])} to {format_number(half_life['p95'])} h (median "
-        f"{format_number(half_life['p50'])} h) and an integral per administered activity from "
+        f"90 % have an effective half-life from {format_number(half_life['p5'])} to {format_number(half_life['p95'])} h "
+        f"(median {format_number(half_life['p50'])} h) and an integral per administered activity from "
         f"{format_number(integral['p5'])} to {format_number(integral['p95'])} {unit}."
     )
 

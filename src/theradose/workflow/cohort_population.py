@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -291,5 +291,5 @@ def _read_samples(options: PopulationOptions, nuclide: Nuclide) -> _Read:
             curve.t_h, curve.activity_mbq / activity, curve.u_independent_mbq / curve.activity_mbq
         )
         groups.setdefault(sampled.specimen, []).append(PopulationCurve(series.subject, sampled.specimen, points))
-        findings += noticed
+        findings += [replace(finding, where="") for finding in noticed]
     return _Read(groups, findings)
