@@ -1,11 +1,14 @@
 """Populations for tests: stated ones, and curves drawn from them."""
 
+import json
+
 import numpy as np
 
+from theradose.formats.population_record import population_document
 from theradose.kinetics.population import PopulationPoints, population_of
 from theradose.kinetics.population_fit import PopulationCurve
 from theradose.kinetics.population_forms import phase_form
-from theradose.model.population import PopulationFit, RegionPopulation
+from theradose.model.population import PopulationFit, PopulationRecord, RegionPopulation
 from theradose.nuclides import load_nuclide
 
 LUTETIUM = load_nuclide("Lu-177")
@@ -40,6 +43,16 @@ def stated(**changes):
 
 def member(**changes):
     return population_of(stated(**changes), measured_with=LUTETIUM, nuclide=LUTETIUM)
+
+
+def write_record(path, **changes):
+    """Write a record of kidneys."""
+    record = PopulationRecord(
+        created="2026-03-02T10:00:00+00:00", software={}, sources=(),
+        **{"nuclide": "Lu-177", "therapy": "lu177-dotatate", "populations": (stated(),), **changes},
+    )  # fmt: skip
+    path.write_text(json.dumps(population_document(record)), encoding="utf-8")
+    return path
 
 
 def drawn_curves(count, times, *, seed, noise=0.05, regions=("left-kidney",), mean=MEAN, spread=SPREAD):
