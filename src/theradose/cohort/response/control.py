@@ -1,0 +1,308 @@
+"""Probability of a response by dose: logistic mixed model, and how well doses tell responders from others.
+
+The model is logit p = b0 + b_g D + u with a slope b_g for each grade g and an effect u of the patient; slopes of two
+grades are those of the published form b1 + b2 [G2]. Nothing that reads like a threshold is computed for a grade whose
+slope is not significantly above 0.
+
+References
+----------
+[Warfvinge2024]_ Logistic mixed model with grade, probability of control, odds and receiver operating characteristic.
+[HeinzeSchemper2002]_ Firth's penalty where outcomes are separated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from theradose.errors import StatisticsError
+from theradose.model.arrays import Array, frozen
+from theradose.model.finding import Finding
+from theradose.statistics.design import Design, Numeric, build_design
+from theradose.statistics.logistic import LogisticFit, fit_logistic
+from theradose.statistics.logistic_curve import (
+    DoseAtProbability,
+    LogitEffect,
+    ProbabilityBand,
+    coefficient_table,
+    dose_at_probability,
+    linear_combinations,
+    probability_curve,
+)
+from theradose.statistics.logistic_mixed import LogisticMixedFit, fit_logistic_mixed
+from theradose.statistics.logistic_profile import profile_effect
+
+_CURVE_POINTS = 121
+_NO_PATIENT_EFFECT = ("patients",)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ControlFit:
+    """One fit of the logistic model.
+
+    Attributes
+    ----------
+    name : str
+        ``agq (25 nodes)``, ``laplace``, ``maximum likelihood`` or ``firth``.
+    fit : LogisticMixedFit or LogisticFit
+        The fit.
+    intercept : LogitEffect
+        At dose 0.
+    slopes : mapping of str to LogitEffect
+        Per Gy by grade.
+    slope_difference : mapping of str to LogitEffect
+        Slope of a grade minus that of the first, b2 of the published form.
+    patient_sd : float or None
+        Standard deviation of the patient effect; ``None`` without one.
+    """
+
+    name: str
+    fit: LogisticMixedFit | LogisticFit
+    intercept: LogitEffect
+    slopes: Mapping[str, LogitEffect]
+    slope_difference: Mapping[str, LogitEffect]
+    patient_sd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class OddsAt:
+    """What the curve says at one dose, at patient effect 0.
+
+    Attributes
+    ----------
+    dose_gy : float
+        The dose.
+    odds, odds_low, odds_high : float
+        Responders per non-responder: odds, no ratio of odds.
+    """
+
+    dose_gy: float
+    odds: float
+    odds_low: float
+    odds_high: float
+
+    @property
+    def probability(self) -> tuple[float, float, float]:
+        """Probability with its interval."""
+        return tuple(odds / (1 + odds) for odds in (self.odds, self.odds_low, self.odds_high))  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GradeCurve:
+    """The curve of one grade, which exists where its slope is significant.
+
+    Attributes
+    ----------
+    dose_gy : ndarray, shape (m,)
+        From 0 to the largest dose of the grade.
+    band : ProbabilityBand
+        With the interval of the logit scale.
+    doses : tuple of DoseAtProbability
+        Doses of the asked probabilities.
+    odds : tuple of OddsAt
+        At the asked doses.
+    """
+
+    dose_gy: Array
+    band: ProbabilityBand
+    doses: tuple[DoseAtProbability, ...]
+    odds: tuple[OddsAt, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Control:
+    """The logistic analysis of one sum of doses.
+
+    Attributes
+    ----------
+    grades : tuple of str
+        All grades, in order.
+    fits : tuple of ControlFit
+        The leading one first.
+    curves : mapping of str to GradeCurve
+        Of the grades with a significant slope.
+    refused : str
+        Why there is no model; empty otherwise.
+    findings : tuple of Finding
+        What was noticed.
+    """
+
+    grades: tuple[str, ...]
+    fits: tuple[ControlFit, ...]
+    curves: Mapping[str, GradeCurve]
+    refused: str
+    findings: tuple[Finding, ...]
+
+    def significant(self, grade: str) -> bool:
+        """Whether the slope of a grade is significantly above 0."""
+        return grade in self.curves
+
+
+def tumour_control(
+    *,
+    dose_gy: Array,
+    response: Array,
+    grades: Sequence[str],
+    patients: Sequence[str],
+    nodes: int,
+    level: float,
+    probabilities: Sequence[float],
+    doses_gy: Sequence[float],
+    where: str,
+) -> Control:
+    """Return the logistic analysis of a dose.
+
+    Parameters
+    ----------
+    dose_gy : ndarray, shape (n,)
+        Doses of tumours, Gy.
+    response : ndarray of bool, shape (n,)
+        Whether they responded.
+    grades, patients : sequence of str, length n
+        Grade and patient of each tumour.
+    nodes : int
+        Of the adaptive quadrature.
+    level : float
+        Of intervals and of the test of the slope.
+    probabilities, doses_gy : sequence of float
+        Probabilities whose doses, and doses whose odds are wanted.
+    where : str
+        Place of findings.
+
+    Returns
+    -------
+    Control
+        With the reason instead of fits where there are none.
+
+    References
+    ----------
+    [Warfvinge2024]_, [HeinzeSchemper2002]_
+    """
+    names = tuple(sorted(set(grades)))
+    try:
+        design = _design(dose_gy, grades, names)
+        fits, findings = _fits(response, design, patients, names, nodes, level)
+    except StatisticsError as error:
+        return Control(names, (), {}, str(error), ())
+    findings = tuple(Finding(f.code, f.severity, f.message, f.where or where) for f in findings)
+    leading = fits[0]
+    curves: dict[str, GradeCurve] = {}
+    for k, grade in enumerate(names):
+        slope = leading.slopes[grade]
+        if leading.fit.converged and slope.value > 0 and slope.p < 1 - level:
+            largest = float(np.max(dose_gy[np.array(grades) == grade]))
+            curves[grade] = _curve(leading.fit, 1 + k, 1 + len(names), largest, level, probabilities, doses_gy)
+    return Control(names, fits, curves, "", findings)
+
+
+def _design(dose_gy: Array, grades: Sequence[str], names: Sequence[str]) -> Design:
+    of_grade = np.array(grades)
+    return build_design([Numeric(f"dose_gy[{name}]", np.where(of_grade == name, dose_gy, 0.0)) for name in names])
+
+
+def _fits(
+    response: Array, design: Design, patients: Sequence[str], names: Sequence[str], nodes: int, level: float
+) -> tuple[tuple[ControlFit, ...], tuple[Finding, ...]]:
+    """Return the fits by quadrature and by Laplace, or without patient effect, or with a penalty."""
+    try:
+        agq = fit_logistic_mixed(response=response, design=design, groups=patients, method="agq", nodes=nodes)
+        laplace = fit_logistic_mixed(response=response, design=design, groups=patients, method="laplace")
+        fits = (_control_fit(f"agq ({nodes} nodes)", agq, names, level), _control_fit("laplace", laplace, names, level))
+        return fits, tuple({(f.code, f.message): f for f in (*agq.findings, *laplace.findings)}.values())
+    except StatisticsError as error:
+        if error.code == "separation":
+            return _penalised(response, design, names, level)
+        if error.code not in _NO_PATIENT_EFFECT:
+            raise
+    without = Finding(
+        "no-patient-effect",
+        "info",
+        "Every patient has one tumour, or there is a single patient: the logistic model is without an effect of the "
+        "patient.",
+    )
+    try:
+        plain = fit_logistic(response=response, design=design)
+    except StatisticsError as error:
+        if error.code != "separation":
+            raise
+        fits, findings = _penalised(response, design, names, level)
+        return fits, (without, *findings)
+    return (_control_fit("maximum likelihood", plain, names, level),), (without, *plain.findings)
+
+
+def _penalised(
+    response: Array, design: Design, names: Sequence[str], level: float
+) -> tuple[tuple[ControlFit, ...], tuple[Finding, ...]]:
+    fit = fit_logistic(response=response, design=design, method="firth")
+    found = _control_fit("firth", fit, names, level, profile=fit.converged)
+    remark = Finding(
+        "firth-without-patient",
+        "warning",
+        "Because outcomes are separated, the model is fitted with Firth's penalty and without an effect of the patient; "
+        "p values and intervals of the slopes are those of the penalised profile.",
+    )
+    return (found,), (*fit.findings, remark)
+
+
+def _control_fit(
+    name: str, fit: LogisticMixedFit | LogisticFit, names: Sequence[str], level: float, *, profile: bool = False
+) -> ControlFit:
+    if not fit.converged:
+        nothing = LogitEffect("", *(math.nan,) * 6)
+        return ControlFit(name, fit, nothing, dict.fromkeys(names, nothing), {}, getattr(fit, "random_sd", None))
+    intercept, *slopes = coefficient_table(fit, level=level)
+    if profile and isinstance(fit, LogisticFit):
+        slopes = [profile_effect(fit, slope.name, level=level) for slope in slopes]
+    rows = np.eye(len(slopes) + 1)
+    differences = (
+        linear_combinations(fit, rows[2:] - rows[1], names=[f"{n} − {names[0]}" for n in names[1:]], level=level)
+        if len(names) > 1
+        else ()
+    )
+    return ControlFit(
+        name=name,
+        fit=fit,
+        intercept=intercept,
+        slopes=dict(zip(names, slopes, strict=True)),
+        slope_difference=dict(zip(names[1:], differences, strict=True)),
+        patient_sd=getattr(fit, "random_sd", None),
+    )
+
+
+def _curve(
+    fit: LogisticMixedFit | LogisticFit,
+    column: int,
+    columns: int,
+    largest_gy: float,
+    level: float,
+    probabilities: Sequence[float],
+    doses_gy: Sequence[float],
+) -> GradeCurve:
+    dose_gy = np.linspace(0, largest_gy, _CURVE_POINTS)
+    row = _row_of(column, columns)
+    found = (
+        dose_at_probability(fit, probability=p, at_zero=row(0.0), at_one=row(1.0), level=level) for p in probabilities
+    )
+    return GradeCurve(
+        dose_gy=frozen(dose_gy),
+        band=probability_curve(fit, np.array([row(d) for d in dose_gy]), level=level),
+        doses=tuple(dose for dose in found if dose is not None),
+        odds=tuple(_odds_at(fit, row(d), d, level) for d in doses_gy),
+    )
+
+
+def _row_of(column: int, columns: int) -> Callable[[float], Array]:
+    def row(dose_gy: float) -> Array:
+        result = np.zeros(columns)
+        result[0], result[column] = 1.0, dose_gy
+        return result
+
+    return row
+
+
+def _odds_at(fit: LogisticMixedFit | LogisticFit, row: Array, dose_gy: float, level: float) -> OddsAt:
+    (logit,) = linear_combinations(fit, row[None], names=("odds",), level=level)
+    return OddsAt(dose_gy, math.exp(logit.value), math.exp(logit.low), math.exp(logit.high))
