@@ -280,23 +280,39 @@ def refuse_dependent_columns(matrix: Array, names: Sequence[str]) -> None:
             )
 
 
+def sum_coded(design: Design) -> Array:
+    """Return the matrix of a design with factors whose columns add up to zero over their levels, shape (n, p).
+
+    Its coefficients of a term are differences from the mean of the levels, so that they mean the same whatever
+    interactions the term is part of: the columns for tests of whole terms.
+    """
+    coded: dict[str, Array] = {name: factor.codes for name, factor in design.factors.items()}
+    coded |= {name: number.values for name, number in design.numbers.items()}
+    blocks = _blocks(design.terms, design.intercept, coded, len(design.matrix), centred=True)
+    return np.hstack([block for _, block in blocks])
+
+
 def _blocks(
-    terms: Sequence[Term], intercept: bool, coded: Mapping[str, Array], n: int
+    terms: Sequence[Term], intercept: bool, coded: Mapping[str, Array], n: int, centred: bool = False
 ) -> list[tuple[list[str], Array]]:
     """Return names and columns of the intercept and of each term, from codes of factors and values of numbers."""
     blocks: list[tuple[list[str], Array]] = [([INTERCEPT], np.ones((n, 1)))] if intercept else []
     full = None if intercept else next((term for term in terms if isinstance(term, Factor)), None)
-    return blocks + [_block(term, coded, full) for term in terms]
+    return blocks + [_block(term, coded, full, centred) for term in terms]
 
 
-def _block(term: Term, coded: Mapping[str, Array], full: Term | None) -> tuple[list[str], Array]:
+def _block(term: Term, coded: Mapping[str, Array], full: Term | None, centred: bool) -> tuple[list[str], Array]:
     if isinstance(term, Numeric):
         return [term.name], coded[term.name][:, None]
     if isinstance(term, Factor):
+        codes = coded[term.name][:, None]
         shown = range(0 if term is full else 1, len(term.levels))
-        indicator = coded[term.name][:, None] == np.array(shown, np.intp)
-        return [f"{term.name}[{term.levels[k]}]" for k in shown], indicator.astype(float)
-    (left_names, left), (right_names, right) = (_block(part, coded, None) for part in (term.first, term.second))
+        indicator = (codes == np.array(shown, np.intp)).astype(float)
+        if centred and term is not full:
+            indicator -= codes == 0
+        return [f"{term.name}[{term.levels[k]}]" for k in shown], indicator
+    parts = (_block(part, coded, None, centred) for part in (term.first, term.second))
+    (left_names, left), (right_names, right) = parts
     names = [f"{a}:{b}" for b in right_names for a in left_names]
     return names, np.concatenate([left * column[:, None] for column in right.T], axis=1)
 

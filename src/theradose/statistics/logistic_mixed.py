@@ -22,7 +22,7 @@ from theradose.statistics.binary import BinaryRows, binary_rows, number_patients
 from theradose.statistics.design import Design
 from theradose.statistics.logistic import maximum_likelihood
 from theradose.statistics.logistic_marginal import MarginalLikelihood
-from theradose.statistics.newton import Optimum, maximise
+from theradose.statistics.maximum import Optimum, maximise
 from theradose.statistics.separation import refuse_separation
 
 MixedMethod = Literal["agq", "laplace"]

@@ -1,8 +1,12 @@
-"""Maximum of a smooth function of few parameters, by Newton's method with exact second derivatives."""
+"""Minimum of a smooth function of few parameters whose first and second derivatives are known.
+
+References
+----------
+[NocedalWright2006]_ Trust regions; the step of a trust region from the eigenvalues of the Hessian.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,73 +14,103 @@ import numpy as np
 
 from theradose.model.arrays import Array
 
-_MOST_STEPS = 200
-_MOST_HALVINGS = 40
-_LONGEST_STEP = 5.0
-_SMALLEST_CURVATURE = 1e-10
-# Distance to the maximum in standard errors at which a point is the maximum.
-_CLOSE = 1e-8
-_ROUNDING = 1e-13
-_COMPLEX_STEP = 1e-30
+Derivatives = tuple[float, Array, Array]
 
-Function = Callable[[Array], float]
-Gradient = Callable[[Array], Array]
+_MOST_STEPS = 300
+_POLISHING_STEPS = 12
+_WITHIN_ROUNDING = 1e-9
+_FLAT = 1e-11
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Optimum:
-    """Where a function is largest.
+class Minimum:
+    """Where a function is least.
 
     Attributes
     ----------
-    point, value, hessian : ndarray and float
-        Parameters, function and matrix of second derivatives there.
+    x : array, shape (m,)
+        The parameters.
+    value : float
+        Of the function.
+    decrement : float
+        Decrease that a further Newton step promises: what is left of the way, in the unit of the function.
     converged : bool
-        Whether the gradient vanishes and the function falls in every direction.
+        Whether that is nothing and the function does not fall in any direction.
     """
 
-    point: Array
+    x: Array
     value: float
-    hessian: Array
+    decrement: float
     converged: bool
 
 
-def maximise(function: Function, gradient: Gradient, start: Array) -> Optimum:
-    """Return the local maximum uphill of `start`.
+def minimise(function: Callable[[Array], Derivatives], start: Array) -> Minimum:
+    """Return the minimum that steps within a trust region reach from `start`, polished by plain Newton steps.
 
-    A step is Newton's with the absolute values of the curvatures, so that it goes uphill everywhere, at most 5 long
-    (parameters are logits, or of that size) and halved until the function rises.
-
-    Parameters
-    ----------
-    function : callable
-        Returns the value at a real point, shape (p,).
-    gradient : callable
-        Returns its gradient, shape (p,), and must accept complex points: second derivatives are the imaginary part of
-        the gradient after a small imaginary step, which is free of cancellation.
-    start : ndarray, shape (p,)
-        Where to begin.
+    A step leaves a saddle point along the direction in which the function bends down, even where the gradient is zero.
     """
-    point, value = np.asarray(start, float), function(start)
+    x, radius = np.array(start, float), 1.0
+    value, gradient, hessian = function(x)
     for _ in range(_MOST_STEPS):
-        slope, hessian = gradient(point), second_derivatives(gradient, point)
-        curvature, axes = np.linalg.eigh(-hessian)
-        floor = max(_SMALLEST_CURVATURE * float(np.abs(curvature).max()), np.finfo(float).tiny)
-        step = axes @ ((axes.T @ slope) / np.maximum(np.abs(curvature), floor))
-        if math.sqrt(max(float(slope @ step), 0.0)) < _CLOSE:
-            return Optimum(point, value, hessian, bool((curvature > floor).all()))
-        step *= min(1.0, _LONGEST_STEP / float(np.linalg.norm(step)))
-        for _ in range(_MOST_HALVINGS):
-            reached = function(point + step)
-            if reached >= value - _ROUNDING * (1 + abs(value)):
-                break
-            step /= 2
-        point, value = point + step, reached
-    return Optimum(point, value, second_derivatives(gradient, point), converged=False)
+        step = _trust_region_step(gradient, hessian, radius)
+        promised = -float(gradient @ step + step @ hessian @ step / 2)
+        if promised <= _WITHIN_ROUNDING * max(1.0, abs(value)) and np.linalg.norm(step) < radius:
+            break
+        trial = function(x + step)
+        gained = (value - trial[0]) / promised if np.isfinite(trial[0]) else -1.0
+        if gained < 0.25:
+            radius = 0.25 * float(np.linalg.norm(step))
+        elif gained > 0.75 and np.linalg.norm(step) > 0.99 * radius:
+            radius *= 2
+        if gained > 1e-4:
+            x = x + step
+            value, gradient, hessian = trial
+        elif radius < 1e-12 * (1 + float(np.linalg.norm(x))):
+            break
+    for _ in range(_POLISHING_STEPS):
+        step = _newton_step(gradient, hessian)
+        trial = function(x + step)
+        if not np.linalg.norm(trial[1]) < np.linalg.norm(gradient):
+            break
+        x = x + step
+        value, gradient, hessian = trial
+    eigenvalues = np.linalg.eigvalsh(hessian)
+    decrement = -float(gradient @ _newton_step(gradient, hessian)) / 2
+    scale = max(1.0, abs(value))
+    bends_down = eigenvalues[0] < -1e-6 * max(1.0, float(eigenvalues[-1]))
+    return Minimum(x, value, decrement, decrement < _WITHIN_ROUNDING * scale and not bends_down)
 
 
-def second_derivatives(gradient: Gradient, point: Array) -> Array:
-    """Return the symmetric matrix of second derivatives at a real point, shape (p, p)."""
-    steps = 1j * _COMPLEX_STEP * np.eye(len(point))
-    rows = np.array([gradient(point + step).imag for step in steps]) / _COMPLEX_STEP
-    return (rows + rows.T) / 2
+def _newton_step(gradient: Array, hessian: Array) -> Array:
+    """Return the Newton step, without the directions in which the function is flat or bends down."""
+    values, vectors = np.linalg.eigh(hessian)
+    kept = values > _FLAT * max(float(values[-1]), 1e-300)
+    along = vectors[:, kept].T @ gradient
+    return np.asarray(-vectors[:, kept] @ (along / values[kept]))
+
+
+def _trust_region_step(gradient: Array, hessian: Array, radius: float) -> Array:
+    """Return the step of at most `radius` that lowers the quadratic model most."""
+    values, vectors = np.linalg.eigh(hessian)
+    along = vectors.T @ gradient
+    lowest = float(values[0])
+    scale = max(float(np.abs(values).max()), 1e-300)
+    if lowest > _FLAT * scale:
+        step = -along / values
+        if np.linalg.norm(step) <= radius:
+            return np.asarray(vectors @ step)
+    if lowest < 0 and abs(along[0]) < 1e-10 * max(1.0, float(np.linalg.norm(along))):
+        # At a saddle point the gradient does not say which way to go down: either is right.
+        along = along.copy()
+        along[0] = 1e-8 * scale
+    low = max(0.0, -lowest)
+    high = low + float(np.linalg.norm(along)) / radius + 1e-12 * scale
+    for _ in range(200):
+        shift = (low + high) / 2
+        if np.linalg.norm(along / np.maximum(values + shift, 1e-300)) > radius:
+            low = shift
+        else:
+            high = shift
+        if high - low <= 1e-12 * high:
+            break
+    return np.asarray(vectors @ (-along / np.maximum(values + high, 1e-300)))
