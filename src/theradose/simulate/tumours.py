@@ -20,6 +20,7 @@ from theradose.cohort.response.settings import default_settings
 from theradose.data import load_yaml
 from theradose.model.tumours import EXCLUSIONS, Exclusion
 from theradose.simulate.blood import write_rows
+from theradose.simulate.sampling import draw
 
 _FILE = "simulation/tumours.yaml"
 _START = date(2020, 1, 6)
@@ -208,13 +209,12 @@ def _volumes(
 ) -> np.ndarray:
     """Return volumes that fall to the best response and grow again after it."""
     ratio = min((1 - default_settings().responder) * math.exp(-spec["shrinkage_rate"] * latent), _LARGEST_RATIO)
-    size = spec["baseline_ml"]
-    start = size["median"] * math.exp(size["spread"] * rng.standard_normal())
+    start = draw(rng, spec["baseline_ml"])
     after = np.flatnonzero(offsets > last_d)
     before = np.flatnonzero((offsets > 2 * spec["cycles"]["interval_d"]) & (offsets < last_d))
     early = bool(before.size) and rng.random() < spec["best_before_last_cycle"]
     best = int(before[-1]) if early else int(after[int(rng.integers(0, max(len(after) // 2, 1)))])
-    doubling = spec["follow_up"]["regrowth_doubling_d"] * math.exp(rng.standard_normal())
+    doubling = draw(rng, spec["follow_up"]["regrowth_doubling_d"])
     falling = ratio ** (np.minimum(offsets / offsets[best], 1.0) ** _COURSE_POWER)
     later = np.maximum(offsets - offsets[best], 0.0)
     if early:

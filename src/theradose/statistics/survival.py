@@ -197,6 +197,11 @@ def cox(
 
     t, seen = _checked(time, event)
     columns = np.column_stack([np.asarray(values, float) for values in covariates.values()])
+    if seen.any():
+        # Who left before the first event tells nothing; the library loses track of clusters when it drops such rows.
+        told = t >= t[seen].min()
+        t, seen, columns = t[told], seen[told], columns[told]
+        clusters = None if clusters is None else [cluster for cluster, kept in zip(clusters, told, strict=True) if kept]
     if seen.sum() < max(_FEWEST_EVENTS, len(covariates)):
         raise StatisticsError(
             f"{int(seen.sum())} events do not determine {len(covariates)} hazard ratios: at least "

@@ -143,7 +143,7 @@ class Control:
 
 def tumour_control(
     *,
-    dose_gy: Array,
+    amount: Array,
     response: Array,
     grades: Sequence[str],
     patients: Sequence[str],
@@ -152,13 +152,14 @@ def tumour_control(
     probabilities: Sequence[float],
     doses_gy: Sequence[float],
     where: str,
+    unit: str = "gy",
 ) -> Control:
-    """Return the logistic analysis of a dose.
+    """Return the logistic analysis of a dose, or of an activity.
 
     Parameters
     ----------
-    dose_gy : ndarray, shape (n,)
-        Doses of tumours, Gy.
+    amount : ndarray, shape (n,)
+        Doses of tumours, Gy, or activities, GBq.
     response : ndarray of bool, shape (n,)
         Whether they responded.
     grades, patients : sequence of str, length n
@@ -171,6 +172,8 @@ def tumour_control(
         Probabilities whose doses, and doses whose odds are wanted.
     where : str
         Place of findings.
+    unit : str
+        Of `amount`, for the names of columns.
 
     Returns
     -------
@@ -183,7 +186,7 @@ def tumour_control(
     """
     names = tuple(sorted(set(grades)))
     try:
-        design = _design(dose_gy, grades, names)
+        design = _design(amount, grades, names, unit)
         fits, findings = _fits(response, design, patients, names, nodes, level)
     except StatisticsError as error:
         return Control(names, (), {}, str(error), ())
@@ -193,14 +196,14 @@ def tumour_control(
     for k, grade in enumerate(names):
         slope = leading.slopes[grade]
         if leading.fit.converged and slope.value > 0 and slope.p < 1 - level:
-            largest = float(np.max(dose_gy[np.array(grades) == grade]))
+            largest = float(np.max(amount[np.array(grades) == grade]))
             curves[grade] = _curve(leading.fit, 1 + k, 1 + len(names), largest, level, probabilities, doses_gy)
     return Control(names, fits, curves, "", findings)
 
 
-def _design(dose_gy: Array, grades: Sequence[str], names: Sequence[str]) -> Design:
+def _design(amount: Array, grades: Sequence[str], names: Sequence[str], unit: str) -> Design:
     of_grade = np.array(grades)
-    return build_design([Numeric(f"dose_gy[{name}]", np.where(of_grade == name, dose_gy, 0.0)) for name in names])
+    return build_design([Numeric(f"{unit}[{name}]", np.where(of_grade == name, amount, 0.0)) for name in names])
 
 
 def _fits(

@@ -134,6 +134,7 @@ def group_difference(
     refused, patient_sd, residual_sd, residuals = "", math.nan, math.nan, np.empty(0)
     try:
         _refuse_groups(split, labels)
+        _refuse_constant_in_patient(y, patients)
         fit = _mixed(y, group, patients)
     except StatisticsError as error:
         if error.code in _NO_PATIENT_EFFECT:
@@ -214,6 +215,17 @@ def _refuse_groups(split: tuple[Array, Array], labels: tuple[str, str]) -> None:
     if all(np.ptp(part) == 0 for part in split):
         raise StatisticsError("All values of a group are equal, so there is no variance to compare with.",
                               code="constant-response")  # fmt: skip
+
+
+def _refuse_constant_in_patient(y: Array, patients: Sequence[str]) -> None:
+    """Refuse values that are those of the patients: nothing is left that differs between tumours of a patient."""
+    codes = np.unique(list(patients), return_inverse=True)[1]
+    if codes.max() + 1 < len(y) and all(np.ptp(y[codes == code]) == 0 for code in range(codes.max() + 1)):
+        raise StatisticsError(
+            "The value is the same for all tumours of a patient, so a model of tumours in patients has no residual: see "
+            "the probability of response by this value.",
+            code="constant-in-patient",
+        )
 
 
 def _no_patient_effect(where: str) -> Finding:
