@@ -152,7 +152,10 @@ def _refuse_header_in_other_unit(path: Path, columns: Sequence[str]) -> None:
 
 def _tumour(row: TableRow) -> TumourRow:
     patient, tumour = _key(row)
-    seen, days = optional_truth(row, "growth_seen"), _checked(row, "time_to_growth_d", lambda days: days > 0, "positive")
+    seen, days = (
+        optional_truth(row, "growth_seen"),
+        _checked(row, "time_to_growth_d", lambda days: days > 0, "positive"),
+    )
     if (seen is None) != (days is None):
         raise refuse_cell(row_origin(row), "time_to_growth_d", "'time_to_growth_d' and 'growth_seen' belong together: "
                           "fill both cells or neither.", "tumour-value")  # fmt: skip

@@ -198,7 +198,16 @@ def _patient(
         reason = None if all_eligible else _exclusion(rng, spec)
         found.append(
             SimulatedTumour(
-                name, f"T{k}", grade, primary, reason, days, tuple(doses.tolist()), scans, tuple(volumes.tolist()), latent > 0
+                name,
+                f"T{k}",
+                grade,
+                primary,
+                reason,
+                days,
+                tuple(doses.tolist()),
+                scans,
+                tuple(volumes.tolist()),
+                latent > 0,
             )  # fmt: skip
         )
     return found

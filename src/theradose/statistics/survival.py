@@ -90,9 +90,7 @@ class HazardRatio:
     p: float
 
 
-def kaplan_meier(
-    time: Sequence[float] | Array, event: Sequence[bool] | Array, *, level: float = 0.95
-) -> SurvivalCurve:
+def kaplan_meier(time: Sequence[float] | Array, event: Sequence[bool] | Array, *, level: float = 0.95) -> SurvivalCurve:
     """Return the curve of Kaplan and Meier.
 
     Parameters

@@ -14,6 +14,7 @@ from functools import partial
 
 import numpy as np
 
+from theradose.cohort.response.characteristics import Characteristics, characterise
 from theradose.cohort.response.control import Control, tumour_control
 from theradose.cohort.response.discrimination import Discrimination, discriminate
 from theradose.cohort.response.looks import Look, with_adjustment
@@ -106,6 +107,8 @@ class ResponseAnalysis:
         Loss of volume of small and of large tumours, by grade, without a smallest size.
     regrowth : Regrowth or None
         Time to growth.
+    characteristics : tuple of Characteristics
+        What the analysed tumours are like, all and, where there are several, by grade.
     looks : tuple of Look
         All p values.
     findings : tuple of Finding
@@ -119,6 +122,7 @@ class ResponseAnalysis:
     by_dose: tuple[DoseAnalysis, ...]
     baseline: tuple[GroupDifference, ...]
     regrowth: Regrowth | None
+    characteristics: tuple[Characteristics, ...]
     looks: tuple[Look, ...]
     findings: tuple[Finding, ...]
 
@@ -188,8 +192,25 @@ def analyse_response(
     findings += [finding for means in baseline for finding in means.findings]
     findings += _adjusted_away(looks, settings)
     return ResponseAnalysis(
-        settings, selection, tuple(outcomes), analysed, by_dose, baseline, grown, looks, tuple(findings)
+        settings=settings,
+        selection=selection,
+        delineated=tuple(outcomes),
+        analysed=analysed,
+        by_dose=by_dose,
+        baseline=baseline,
+        regrowth=grown,
+        characteristics=_characteristics(analysed, settings),
+        looks=looks,
+        findings=tuple(findings),
     )
+
+
+def _characteristics(analysed: Sequence[TumourOutcome], settings: ResponseSettings) -> tuple[Characteristics, ...]:
+    grades = sorted({grade_of(one) for one in analysed})
+    groups: dict[str, Sequence[TumourOutcome]] = {ALL_GRADES: analysed}
+    if len(grades) > 1:
+        groups |= {grade: [one for one in analysed if grade_of(one) == grade] for grade in grades}
+    return tuple(characterise(name, members, responder=settings.responder) for name, members in groups.items())
 
 
 def _kinds(analysed: Sequence[TumourOutcome], settings: ResponseSettings) -> tuple[DoseKind, ...]:
@@ -225,14 +246,14 @@ def _dose_analysis(
                 second=responds[mask],
                 patients=patients[mask].tolist(),
                 labels=RESPONSE_LABELS,
-                quantity=f"{quantity} {words}",
+                quantity=f"{quantity} {words}, {unit}",
                 grade=name,
                 level=settings.level,
             )
             for name, mask in masks.items()
             if np.isfinite(values[mask]).all()
         )
-        for quantity, values in (("dose_gy", dose), ("activity_gbq", activity))
+        for quantity, unit, values in (("dose", "Gy", dose), ("activity", "GBq", activity))
     }
     step(f"probability of response, {words}")
     model = partial(
@@ -272,8 +293,8 @@ def _dose_analysis(
         dose_gy=dose,
         reduction=reduction,
         responds=responds,
-        dose_means=means["dose_gy"],
-        activity_means=means["activity_gbq"],
+        dose_means=means["dose"],
+        activity_means=means["activity"],
         control=control,
         activity_control=by_activity,
         discrimination=discrimination,
@@ -286,7 +307,9 @@ def _dose_analysis(
             level=settings.level,
             where=words,
         ),
-        correlations={name: _correlations(dose[mask], reduction[mask]) for name, mask in masks.items() if mask.sum() > 2},
+        correlations={
+            name: _correlations(dose[mask], reduction[mask]) for name, mask in masks.items() if mask.sum() > 2
+        },
     )
 
 
@@ -303,7 +326,7 @@ def _baseline(outcomes: Sequence[TumourOutcome], settings: ResponseSettings) -> 
             second=[(one.baseline_ml or 0.0) >= settings.split_ml for one in members],
             patients=[one.patient for one in members],
             labels=(f"< {settings.split_ml:g} mL", f"≥ {settings.split_ml:g} mL"),
-            quantity="reduction by baseline volume",
+            quantity="loss of volume by volume at baseline",
             grade=name,
             level=settings.level,
         )

@@ -61,9 +61,7 @@ def assemble(
     _refuse_strangers(rows, volumes, doses)
     _refuse_missing_cycles(kept, doses)
     return tuple(
-        outcome_of_courses(
-            row, volumes[row.key], doses[row.key], correlation=settings.cycles, growth=settings.growth
-        )
+        outcome_of_courses(row, volumes[row.key], doses[row.key], correlation=settings.cycles, growth=settings.growth)
         for row in _with_courses(kept, volumes, doses)
     )
 

@@ -214,7 +214,9 @@ def _fits(
         agq = fit_logistic_mixed(response=response, design=design, groups=patients, method="agq", nodes=nodes)
         laplace = fit_logistic_mixed(response=response, design=design, groups=patients, method="laplace")
         fits = (_control_fit(f"agq ({nodes} nodes)", agq, names, level), _control_fit("laplace", laplace, names, level))
-        return fits, tuple({(f.code, f.message): f for f in (*agq.findings, *laplace.findings)}.values())
+        coarse = [Finding(f.code, "info", f"By Laplace's approximation: {f.message}") for f in laplace.findings]
+        # Of what both say only the leading fit speaks.
+        return fits, (*agq.findings, *(f for f in coarse if f.code not in {own.code for own in agq.findings}))
     except StatisticsError as error:
         if error.code == "separation":
             return _penalised(response, design, names, level)

@@ -35,7 +35,7 @@ class GroupDifference:
     Attributes
     ----------
     quantity : str
-        With unit, ``dose_gy``.
+        With unit, ``dose over all cycles, Gy``.
     grade : str
         Of the tumours.
     labels : tuple of str
@@ -143,7 +143,9 @@ def group_difference(
         else:
             refused = str(error)
     if fit is not None:
-        by_method = {method: contrast(fit, _ROWS, method, level=level, names=(*labels, "difference")) for method in METHODS}
+        by_method = {
+            method: contrast(fit, _ROWS, method, level=level, names=(*labels, "difference")) for method in METHODS
+        }
         means = by_method[METHODS[0]][:2]
         difference = {method: found[2] for method, found in by_method.items()}
         patient_sd, residual_sd, residuals = float(fit.random[0].sd[0]), fit.residual_sd, fit.residuals

@@ -115,9 +115,7 @@ def regrowth(
     )
 
 
-def _by_group(
-    title: str, time: np.ndarray, event: np.ndarray, labels: Sequence[str], level: float
-) -> CurvesByGroup:
+def _by_group(title: str, time: np.ndarray, event: np.ndarray, labels: Sequence[str], level: float) -> CurvesByGroup:
     of_row = np.array(labels)
     curves = {
         label: kaplan_meier(time[of_row == label], event[of_row == label], level=level) for label in sorted(set(labels))
