@@ -12,6 +12,8 @@ DoseKind = Literal["best-response", "all-cycles"]
 DOSE_KINDS: tuple[DoseKind, ...] = ("best-response", "all-cycles")
 """Sum of the doses until the best response, and over all cycles."""
 
+KIND_WORDS: dict[DoseKind, str] = {"best-response": "until best response", "all-cycles": "over all cycles"}
+
 Exclusion = Literal["skeletal", "dosimetry", "not-visible", "progressive"]
 EXCLUSIONS: tuple[Exclusion, ...] = ("skeletal", "dosimetry", "not-visible", "progressive")
 """Reasons that a table states, in the order in which tumours are taken out."""

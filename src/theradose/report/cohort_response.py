@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from theradose.cohort.response.analysis import ALL_GRADES, KIND_WORDS, DoseAnalysis, ResponseAnalysis
+from theradose.cohort.response.analysis import ALL_GRADES, DoseAnalysis, ResponseAnalysis
 from theradose.cohort.response.discrimination import Discrimination
 from theradose.cohort.response.means import GroupDifference
 from theradose.cohort.response.regrowth import Regrowth
 from theradose.cohort.response.selection import published_selection_gap
 from theradose.cohort.response.settings import ResponseSettings, constants
+from theradose.model.tumours import KIND_WORDS
 from theradose.numbers import (
     UNKNOWN,
     format_estimate,
@@ -45,8 +46,8 @@ from theradose.statistics.logistic_curve import LogitEffect
 
 _Place = Callable[[Picture | None], tuple[Block, ...]]
 _NOTICE = (
-    "The analysis describes this cohort. A relation is no proof that a dose causes the response, and a dose stated here is "
-    "no target for a patient until it was confirmed in other patients."
+    "The analysis describes this cohort. A relation is no proof that a dose causes the response, and a dose stated "
+    "here is no target for a patient until it was confirmed in other patients."
 )
 
 
@@ -102,10 +103,12 @@ def _answer(one: DoseAnalysis, grade: str, settings: ResponseSettings) -> str:
     if not one.control.significant(grade):
         return f"{start}A relation with the dose {KIND_WORDS[one.kind]} is not shown ({relation}); no dose is stated."
     doses = "; ".join(
-        f"{format_percent(d.probability)} at {format_number(d.value)} Gy [{format_number(d.low)}, {format_number(d.high)}]"
+        f"{format_percent(d.probability)} at {format_number(d.value)} Gy "
+        f"[{format_number(d.low)}, {format_number(d.high)}]"
         for d in one.control.curves[grade].doses
     )
-    return f"{start}The response rises with the dose {KIND_WORDS[one.kind]} ({relation}). Probability of response: {doses}."
+    words = KIND_WORDS[one.kind]
+    return f"{start}The response rises with the dose {words} ({relation}). Probability of response: {doses}."
 
 
 def _summary(analysis: ResponseAnalysis) -> tuple[Block, ...]:
@@ -169,9 +172,9 @@ def _means_section(analysis: ResponseAnalysis, pictures: tuple[Block, ...]) -> S
         items = (*one.dose_means, *one.activity_means)
         tables.append(_means_table(f"Responders and others, {KIND_WORDS[one.kind]}", items))
     note = Paragraph(
-        "Means by a linear mixed model with an effect of the patient, p with the degrees of freedom of Kenward and Roger "
-        "and, beside, of Satterthwaite. Where every patient has the same activity for all tumours, such a model does not "
-        "exist; the slope of the response on the activity stands in the list of all p values."
+        "Means by a linear mixed model with an effect of the patient, p with the degrees of freedom of Kenward and "
+        "Roger and, beside, of Satterthwaite. Where every patient has the same activity for all tumours, such a model "
+        "does not exist; the slope of the response on the activity stands in the list of all p values."
     )
     return Section("means", "Dose and activity of responders", (note, *tables, *pictures))
 
@@ -230,11 +233,11 @@ def _control_section(one: DoseAnalysis, analysis: ResponseAnalysis, place: _Plac
         return Section(f"control-{one.kind}", title, (Paragraph(one.control.refused), *place(draw_control(one))))
     fits = Table(
         "Logistic models",
-        (Column("", stretch=1.0), Column("Grade"), Column("Intercept", "", "right"), Column("Slope per Gy", "", "right"),
-         Column("p", "", "right"), Column("Patient SD", "", "right")),
+        (Column("", stretch=1.0), Column("Grade"), Column("Intercept", "", "right"),
+         Column("Slope per Gy", "", "right"), Column("p", "", "right"), Column("Patient SD", "", "right")),
         tuple(
-            row(fit.name, grade_words(grade), format_estimate(_pair(fit.intercept)), _interval_of(slope), format_p(slope.p),
-                UNKNOWN if fit.patient_sd is None else format_number(fit.patient_sd))
+            row(fit.name, grade_words(grade), format_estimate(_pair(fit.intercept)), _interval_of(slope),
+                format_p(slope.p), UNKNOWN if fit.patient_sd is None else format_number(fit.patient_sd))
             for fit in one.control.fits
             for grade, slope in fit.slopes.items()
         ),
@@ -249,8 +252,8 @@ def _control_section(one: DoseAnalysis, analysis: ResponseAnalysis, place: _Plac
                 (Column("Grade"), Column("Dose", "Gy", "right"), Column("Probability", "", "right"),
                  Column("Odds", "", "right"), Column("Sensitivity", "", "right"), Column("Specificity", "", "right")),
                 tuple(lines),
-                ("Odds are responders per non-responder, no ratio of odds. Rows with an interval of the dose are doses at "
-                 "which the curve reaches a probability. Sensitivity and specificity call tumours from the dose on "
+                ("Odds are responders per non-responder, no ratio of odds. Rows with an interval of the dose are doses "
+                 "at which the curve reaches a probability. Sensitivity and specificity call tumours from the dose on "
                  "responders; their intervals take tumours for independent.",),
             )
         )  # fmt: skip
@@ -331,15 +334,16 @@ def _shrinkage_section(analysis: ResponseAnalysis, place: _Place) -> Section:
                 Table(
                     f"Asymptotic growth, dose {KIND_WORDS[one.kind]}: loss = a (1 − exp(−D/D₀))",
                     (Column("Method", stretch=1.0), Column("Grade"), Column("a", "%", "right"),
-                     Column("D₀", "Gy", "right"), Column("Patient SD", "%", "right"), Column("Residual SD", "%", "right")),
+                     Column("D₀", "Gy", "right"), Column("Patient SD", "%", "right"),
+                     Column("Residual SD", "%", "right")),
                     tuple(
-                        row(fit.method, grade_words(grade), *_growth_cells(fit, grade), format_number(100 * fit.patient_sd),
-                            format_number(100 * fit.residual_sd))
+                        row(fit.method, grade_words(grade), *_growth_cells(fit, grade),
+                            format_number(100 * fit.patient_sd), format_number(100 * fit.residual_sd))
                         for fit in found.fits
                         for grade in found.shown
                     ),
-                    ("Estimate ± standard error. Grades whose response does not depend significantly on the dose are left "
-                     "out. The two methods differ because the variance depends on the curve.",),
+                    ("Estimate ± standard error. Grades whose response does not depend significantly on the dose are "
+                     "left out. The two methods differ because the variance depends on the curve.",),
                 )
             )  # fmt: skip
         blocks += place(draw_shrinkage(one))
@@ -351,8 +355,8 @@ def _baseline_section(analysis: ResponseAnalysis, place: _Place) -> Section:
         return Section("baseline", "Volume at baseline", ())
     split = format_given(analysis.settings.split_ml)
     caption = (
-        f"Loss of volume of tumours below and from {split} mL at baseline on; all delineated tumours, also those too small "
-        "for the relations with the dose."
+        f"Loss of volume of tumours below and from {split} mL at baseline on; all delineated tumours, also those too "
+        "small for the relations with the dose."
     )
     picture = draw_boxes(analysis.baseline, name="baseline", label="Loss of volume (%)", caption=caption, factor=100)
     table = _means_table("Loss of volume (fraction) by volume at baseline", analysis.baseline)
@@ -365,8 +369,8 @@ def _regrowth_section(analysis: ResponseAnalysis, place: _Place) -> Section:
         return Section("growth", "Time to growth", ())
     growth = format_percent(analysis.settings.growth)
     note = Paragraph(
-        f"Growth is a volume larger by {growth} than the smallest before it. Times count from the last cycle, when the sum "
-        f"of doses is known. {grown.events} of {grown.tumours} tumours of {grown.patients} patients grew; "
+        f"Growth is a volume larger by {growth} than the smallest before it. Times count from the last cycle, when the "
+        f"sum of doses is known. {grown.events} of {grown.tumours} tumours of {grown.patients} patients grew; "
         f"{grown.left_out} tumours without a time are left out. The log-rank test takes tumours for independent."
     )
     return Section("growth", "Time to growth", (note, *place(draw_regrowth(grown)), _hazard_block(grown)))
@@ -392,8 +396,8 @@ def _looks_section(analysis: ResponseAnalysis) -> Section:
     looks, alpha = analysis.looks, analysis.settings.alpha
     small = sum(look.p < alpha for look in looks)
     note = Paragraph(
-        f"{len(looks)} p values were computed, {sum(look.primary for look in looks)} of them asked in advance; {small} are "
-        f"below {format_given(round(alpha, 6))}, where chance alone would make about "
+        f"{len(looks)} p values were computed, {sum(look.primary for look in looks)} of them asked in advance; {small} "
+        f"are below {format_given(round(alpha, 6))}, where chance alone would make about "
         f"{format_fixed(alpha * len(looks), 1)} so in independent tests. Exploratory ones are not adjusted."
     )
     table = Table(

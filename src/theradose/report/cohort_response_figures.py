@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from theradose.cohort.response.analysis import ALL_GRADES, KIND_WORDS, DoseAnalysis
+from theradose.cohort.response.analysis import ALL_GRADES, DoseAnalysis
 from theradose.cohort.response.characteristics import DAYS_PER_YEAR
 from theradose.cohort.response.means import GroupDifference
 from theradose.cohort.response.regrowth import Regrowth
 from theradose.cohort.response.selection import Selection
+from theradose.model.tumours import KIND_WORDS
 from theradose.numbers import format_p
 from theradose.report.style import (
     ACCENT,
@@ -155,8 +156,8 @@ def draw_shrinkage(one: DoseAnalysis) -> Picture:
             figure,
             name=f"shrinkage-{one.kind}",
             caption=(
-                f"Loss of volume by dose {KIND_WORDS[one.kind]} with the standard uncertainty of the dose, one colour for "
-                "each patient; negative for growth. Curves of asymptotic growth with their interval only where the "
+                f"Loss of volume by dose {KIND_WORDS[one.kind]} with the standard uncertainty of the dose, one colour "
+                "for each patient; negative for growth. Curves of asymptotic growth with their interval only where the "
                 "response depends significantly on the dose."
             ),
             alternative="Loss of volume of tumours by dose.",
@@ -201,8 +202,8 @@ def draw_regrowth(grown: Regrowth) -> Picture:
                 axes.step(
                     years, np.r_[1, curve.share], linestyle=dashes, label=f"{grade_words(name)}, n = {curve.n}", **style
                 )
-                axes.fill_between(years, np.r_[1, curve.low], np.r_[1, curve.high], step="post", color=colour, alpha=0.1,
-                                  linewidth=0)  # fmt: skip
+                axes.fill_between(years, np.r_[1, curve.low], np.r_[1, curve.high], step="post", color=colour,
+                                  alpha=0.1, linewidth=0)  # fmt: skip
                 censored = curve.time[curve.events == 0] / DAYS_PER_YEAR
                 axes.plot(censored, curve.share[curve.events == 0], "|", markersize=4, color=colour)
             test = item.refused or f"log-rank {format_p(item.test.p) if item.test else ''}"
@@ -285,5 +286,6 @@ def _quartiles(axes: Axes, place: int, values: np.ndarray) -> None:
 def _box(axes: Axes, x: float, y: float, text: str, *, strong: bool = False) -> None:
     axes.text(
         x, y, text, ha="center", va="center", fontweight="bold" if strong else "normal",
-        bbox={"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": ACCENT if strong else HAIRLINE, "lw": 0.9},
+        bbox={"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": ACCENT if strong else HAIRLINE,
+              "lw": 0.9},
     )  # fmt: skip

@@ -143,8 +143,8 @@ def write_tumours(cohort: Sequence[SimulatedTumour], folder: Path) -> tuple[Path
         DOSE_HEADER,
         [
             (
-                one.patient, one.tumour, str(cycle), day.isoformat(), f"{gy:.4g}", f"{math.hypot(shared, own) * gy:.4g}",
-                f"{shared * gy:.4g}", f"{spec['activity_gbq']:g}",
+                one.patient, one.tumour, str(cycle), day.isoformat(), f"{gy:.4g}",
+                f"{math.hypot(shared, own) * gy:.4g}", f"{shared * gy:.4g}", f"{spec['activity_gbq']:g}",
             )
             for one in cohort
             for cycle, (day, gy) in enumerate(zip(one.cycle_days, one.dose_gy, strict=True), start=1)

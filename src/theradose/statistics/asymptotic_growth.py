@@ -143,8 +143,8 @@ def fit_asymptotic_growth(
     if method == "lindstrom-bates":
         if undetermined := _undetermined(rows, start):
             raise StatisticsError(
-                f"The scale of the curve of {', '.join(undetermined)} is not determined, so the alternation of Lindstrom "
-                "and Bates has nothing to linearise.",
+                f"The scale of the curve of {', '.join(undetermined)} is not determined, so the alternation of "
+                "Lindstrom and Bates has nothing to linearise.",
                 code="growth-not-determined",
             )
         point, covariance, value = _alternate(rows, start)
@@ -314,8 +314,8 @@ def _deviance(rows: _Rows, point: Array, shape: Array | None = None) -> float:
     inner = 1 + ratio**2 * squares
     quadratic = rest @ rest - ratio**2 * np.sum(shared**2 / inner)
     n = len(rows.loss)
-    value = n * np.log(2 * math.pi * sigma2) + np.sum(np.log(inner)) + quadratic / sigma2
-    return value  # type: ignore[no-any-return]
+    deviance: float = n * np.log(2 * math.pi * sigma2) + np.sum(np.log(inner)) + quadratic / sigma2
+    return deviance
 
 
 def _covariance(rows: _Rows, point: Array) -> Array:
@@ -354,8 +354,8 @@ def _alternate(rows: _Rows, start: Array) -> tuple[Array, Array, float]:
         if np.max(np.abs(point - before)) < _ROUND_TOLERANCE:
             return point, sigma2 * inverse, deviance
     raise StatisticsError(
-        f"The alternation of Lindstrom and Bates did not settle on curves of {n} tumours within {_MOST_ROUNDS} rounds: use "
-        "the exact method.",
+        f"The alternation of Lindstrom and Bates did not settle on curves of {n} tumours within {_MOST_ROUNDS} "
+        "rounds: use the exact method.",
         code="not-converged",
     )
 
@@ -445,8 +445,8 @@ def _fit(rows: _Rows, method: GrowthMethod, point: Array, covariance: Array, dev
         Finding(
             "growth-not-determined",
             "warning",
-            f"The scale of the curve of {name} is not determined: the loss is about constant, or rises in a straight line, "
-            "over the doses.",
+            f"The scale of the curve of {name} is not determined: the loss is about constant, or rises in a straight "
+            "line, over the doses.",
         )
         for name in _undetermined(rows, point)
     ]

@@ -125,7 +125,16 @@ def kaplan_meier(time: Sequence[float] | Array, event: Sequence[bool] | Array, *
         low, high = (np.where(share < 1, share ** np.exp(sign * reach), np.nan) for sign in (1, -1))
     low[share == 0] = high[share == 0] = np.nan
     median = Interval(_crossing(times, share), _crossing(times, low), _crossing(times, high))
-    return SurvivalCurve(*map(frozen, (times, share, low, high, at_risk, events)), median, len(t))
+    return SurvivalCurve(
+        time=frozen(times),
+        share=frozen(share),
+        low=frozen(low),
+        high=frozen(high),
+        at_risk=frozen(at_risk),
+        events=frozen(events),
+        median=median,
+        n=len(t),
+    )
 
 
 def log_rank(
@@ -228,7 +237,9 @@ def cox(
     return tuple(
         HazardRatio(
             name,
-            *(math.exp(value + sign * z * se) for sign in (0, -1, 1)),
+            value=math.exp(value),
+            low=math.exp(value - z * se),
+            high=math.exp(value + z * se),
             u_log=float(se),
             u_log_independent=float(independent),
             p=float(2 * stats.norm.sf(abs(value) / se)),

@@ -28,15 +28,11 @@ from theradose.cohort.response.shrinkage import Shrinkage, shrinkage
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
 from theradose.model.finding import Finding
-from theradose.model.tumours import DOSE_KINDS, DoseKind, TumourRow
+from theradose.model.tumours import DOSE_KINDS, KIND_WORDS, DoseKind, TumourRow
 from theradose.statistics.agreement import Correlation, pearson, spearman
 
 ALL_GRADES = "all"
 RESPONSE_LABELS = ("non-responder", "responder")
-KIND_WORDS: Mapping[DoseKind, str] = {
-    "best-response": "until best response",
-    "all-cycles": "over all cycles",
-}
 Step = Callable[[str], None]
 
 
@@ -86,7 +82,8 @@ class DoseAnalysis:
 
     def of_grade(self, grade: str) -> Array:
         """Return a mask of the tumours of a grade, shape (n,)."""
-        return np.array(self.grades) == grade
+        mask: Array = np.array(self.grades) == grade
+        return mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -132,9 +132,10 @@ def _refuse_strangers(
     doses: Mapping[TumourKey, Sequence[CycleDose]],
 ) -> None:
     listed = {row.key for row in rows}
-    for key, found in (*volumes.items(), *doses.items()):
+    origins = {key: cycles[0].origin for key, cycles in doses.items()}
+    origins |= {key: scans[0].origin for key, scans in volumes.items()}
+    for key, origin in origins.items():
         if key not in listed:
-            origin = found[0].origin
             raise StudyError(
                 f"{origin.file}, line {origin.line}: tumour '{key[1]}' of patient '{key[0]}' is not in "
                 f"{rows[0].origin.file}: add it there, or correct the names.",

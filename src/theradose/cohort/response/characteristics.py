@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from theradose.cohort.response.outcome import TumourOutcome
+from theradose.model.tumours import KIND_WORDS
 
 DAYS_PER_YEAR = 365.25
 
@@ -75,7 +76,7 @@ def characterise(group: str, outcomes: Sequence[TumourOutcome], *, responder: fl
         "baseline volume, mL": [one.baseline_ml for one in outcomes if one.baseline_ml is not None],
         "loss of volume, %": [100 * reduction for reduction in best],
     }
-    for kind, words in (("best-response", "until best response"), ("all-cycles", "over all cycles")):
+    for kind, words in KIND_WORDS.items():
         values[f"dose {words}, Gy"] = [d.value for one in outcomes if (d := one.dose_gy.get(kind)) is not None]
         values[f"activity {words}, GBq"] = [a for one in outcomes if (a := one.activity_gbq.get(kind)) is not None]
         values[f"relative uncertainty of the dose {words}, %"] = [

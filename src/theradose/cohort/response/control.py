@@ -213,10 +213,10 @@ def _fits(
     try:
         agq = fit_logistic_mixed(response=response, design=design, groups=patients, method="agq", nodes=nodes)
         laplace = fit_logistic_mixed(response=response, design=design, groups=patients, method="laplace")
-        fits = (_control_fit(f"agq ({nodes} nodes)", agq, names, level), _control_fit("laplace", laplace, names, level))
+        both = (_control_fit(f"agq ({nodes} nodes)", agq, names, level), _control_fit("laplace", laplace, names, level))
         coarse = [Finding(f.code, "info", f"By Laplace's approximation: {f.message}") for f in laplace.findings]
         # Of what both say only the leading fit speaks.
-        return fits, (*agq.findings, *(f for f in coarse if f.code not in {own.code for own in agq.findings}))
+        return both, (*agq.findings, *(f for f in coarse if f.code not in {own.code for own in agq.findings}))
     except StatisticsError as error:
         if error.code == "separation":
             return _penalised(response, design, names, level)
@@ -246,8 +246,8 @@ def _penalised(
     remark = Finding(
         "firth-without-patient",
         "warning",
-        "Because outcomes are separated, the model is fitted with Firth's penalty and without an effect of the patient; "
-        "p values and intervals of the slopes are those of the penalised profile.",
+        "Because outcomes are separated, the model is fitted with Firth's penalty and without an effect of the "
+        "patient; p values and intervals of the slopes are those of the penalised profile.",
     )
     return (found,), (*fit.findings, remark)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
@@ -99,13 +100,13 @@ def discriminate(
         delong = auc_delong(dose_gy, response, level=level)
     except StatisticsError as error:
         return Discrimination(grade, None, None, None, None, None, None, (), str(error), ())
-    draw = {"seed": seed, "replicates": replicates, "level": level}
+    draw = partial(auc_bootstrap, dose_gy, response, seed=seed, replicates=replicates, level=level)
     several = len(set(patients)) < len(patients)
     clustered, clustered_draws, findings = None, None, list(delong.findings)
     if several:
         try:
             clustered = auc_delong(dose_gy, response, groups=patients, level=level)
-            clustered_draws = auc_bootstrap(dose_gy, response, groups=patients, **draw)
+            clustered_draws = draw(groups=patients)
         except StatisticsError as error:
             findings.append(Finding("auc-not-clustered", "info", str(error)))
     return Discrimination(
@@ -113,7 +114,7 @@ def discriminate(
         curve=curve,
         delong=delong,
         clustered=clustered,
-        bootstrap=auc_bootstrap(dose_gy, response, **draw),
+        bootstrap=draw(),
         bootstrap_clustered=clustered_draws,
         best=youden(curve, level=level) if significant else None,
         points=tuple(operating_point(curve, dose, level=level) for dose in doses_gy) if significant else (),

@@ -224,8 +224,8 @@ def _refuse_constant_in_patient(y: Array, patients: Sequence[str]) -> None:
     codes = np.unique(list(patients), return_inverse=True)[1]
     if codes.max() + 1 < len(y) and all(np.ptp(y[codes == code]) == 0 for code in range(codes.max() + 1)):
         raise StatisticsError(
-            "The value is the same for all tumours of a patient, so a model of tumours in patients has no residual: see "
-            "the probability of response by this value.",
+            "The value is the same for all tumours of a patient, so a model of tumours in patients has no residual: "
+            "see the probability of response by this value.",
             code="constant-in-patient",
         )
 

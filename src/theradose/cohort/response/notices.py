@@ -43,8 +43,8 @@ def tumour_notices(
         yield Finding(
             "baseline-volume-missing",
             "warning",
-            f"{unknown} of {len(outcomes)} tumours have no volume at baseline and are kept: whether they are smaller than "
-            f"{settings.smallest_ml:g} mL, with a dose of large uncertainty, is not known.",
+            f"{unknown} of {len(outcomes)} tumours have no volume at baseline and are kept: whether they are smaller "
+            f"than {settings.smallest_ml:g} mL, with a dose of large uncertainty, is not known.",
         )
     if all(row.grade is None for row in rows):
         yield Finding("grade-missing", "info", "No tumour has a grade: all are analysed together.")
@@ -74,8 +74,8 @@ def tumour_notices(
         yield Finding(
             "no-scan-after-treatment",
             "warning",
-            f"{missing} of {n} tumours have no scan after the last cycle and are left out where the dose over all cycles "
-            "is used.",
+            f"{missing} of {n} tumours have no scan after the last cycle and are left out where the dose over all "
+            "cycles is used.",
         )
     yield from _dose_uncertainties(analysed, kinds[0], settings)
 
@@ -89,8 +89,8 @@ def _dose_uncertainties(
         yield Finding(
             "dose-uncertainty-missing",
             "info",
-            f"{without} of {len(doses)} doses have no stated uncertainty. The regressions take doses as exact; errors of "
-            "doses make slopes too flat.",
+            f"{without} of {len(doses)} doses have no stated uncertainty. The regressions take doses as exact; errors "
+            "of doses make slopes too flat.",
         )
     if any(one.course is not None for one in analysed):
         yield Finding(
@@ -119,8 +119,8 @@ def dose_notices(analysis: DoseAnalysis, *, settings: ResponseSettings, words: s
                 "relation-not-significant",
                 "info",
                 f"The relation of response and dose is not significant (slope {slope.value:.2g} per Gy, "
-                f"{100 * settings.level:g} % interval {slope.low:.2g} to {slope.high:.2g}, p = {slope.p:.2g}): no dose is "
-                "stated for any probability, and no cut-off.",
+                f"{100 * settings.level:g} % interval {slope.low:.2g} to {slope.high:.2g}, p = {slope.p:.2g}): no dose "
+                "is stated for any probability, and no cut-off.",
                 f"{words}, {grade}",
             )
     for found in analysis.discrimination.values():

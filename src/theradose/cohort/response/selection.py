@@ -7,7 +7,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ from theradose.cohort.response.settings import FILE, ResponseSettings
 from theradose.data import load_yaml
 from theradose.model.tumours import EXCLUSIONS, Exclusion, TumourRow
 
-OTHER_GRADE, TOO_SMALL, NO_LATE_SCAN = "other grade", "too small", "no scan after the last cycle"
 WORDS: Mapping[Exclusion, str] = {
     "skeletal": "skeletal tumours",
     "dosimetry": "not eligible for dosimetry",
@@ -89,15 +88,14 @@ def select(
     """
     left = list(rows)
     steps = []
-    tests: list[tuple[str, Callable[[TumourRow], bool]]] = [
-        (WORDS[reason], lambda row, reason=reason: row.exclusion == reason) for reason in EXCLUSIONS
-    ]  # fmt: skip
+    for reason in EXCLUSIONS:
+        kept = [row for row in left if row.exclusion != reason]
+        steps.append(SelectionStep(WORDS[reason], len(left) - len(kept), _counts(kept)))
+        left = kept
     if settings.grade is not None:
-        tests.append((f"of {OTHER_GRADE} than {settings.grade}", lambda row: row.grade != settings.grade))
-    for reason, excluded in tests:
-        removed = [row for row in left if excluded(row)]
-        left = [row for row in left if not excluded(row)]
-        steps.append(SelectionStep(reason, len(removed), _counts(left)))
+        kept = [row for row in left if row.grade == settings.grade]
+        steps.append(SelectionStep(f"of another grade than {settings.grade}", len(left) - len(kept), _counts(kept)))
+        left = kept
     delineated = _counts(left)
     large = tuple(one for one in outcomes if one.baseline_ml is None or one.baseline_ml >= settings.smallest_ml)
     analysed = _counts([one.row for one in large])
@@ -117,8 +115,8 @@ def exclusion_reason(row: TumourRow, baseline_ml: float | None, *, settings: Res
     if row.exclusion is not None:
         return WORDS[row.exclusion]
     if settings.grade not in (None, row.grade):
-        return OTHER_GRADE
-    return TOO_SMALL if baseline_ml is not None and baseline_ml < settings.smallest_ml else None
+        return "other grade"
+    return "too small" if baseline_ml is not None and baseline_ml < settings.smallest_ml else None
 
 
 def published_selection_gap() -> str:

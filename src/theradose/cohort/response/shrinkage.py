@@ -108,8 +108,9 @@ def shrinkage(
     fits, findings = _fits(dose_gy, reduction, grades, patients, where)
     if not (fits and fits[0].converged) and set(significant) < set(grades):
         mask = np.isin(grades, list(significant))
-        kept = [[label for label, inside in zip(labels, mask, strict=True) if inside] for labels in (grades, patients)]
-        fits, own = _fits(dose_gy[mask], reduction[mask], *kept, where)
+        fits, own = _fits(
+            dose_gy[mask], reduction[mask], np.array(grades)[mask].tolist(), np.array(patients)[mask].tolist(), where
+        )
         left_out = ", ".join(sorted(set(grades) - set(significant)))
         findings = [*own, Finding("growth-grade-left-out", "info", f"The curves of all grades together have no fit; "
                                   f"{left_out} is left out.", where)]  # fmt: skip
