@@ -13,6 +13,7 @@ a short machine-readable ``code`` so that tables, JSON and tests can name the re
     x PhysicsError       nuclides, materials, transport
     x PlanError          treatment planning
     x StatisticsError    statistics of cohorts
+    x DatabaseError      the site's database and its tables
 """
 
 from __future__ import annotations
@@ -88,3 +89,9 @@ class StatisticsError(TheradoseError):
     """Numbers of a cohort do not determine the statistic that was asked for."""
 
     default_code = "statistics"
+
+
+class DatabaseError(TheradoseError):
+    """The site's database cannot be opened, or a record cannot go into it."""
+
+    default_code = "database"

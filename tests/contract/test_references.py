@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "theradose"
-PHYSICS = ("quantify", "kinetics", "radiation", "dose", "biology", "plan", "statistics")
+PHYSICS = ("quantify", "kinetics", "radiation", "dose", "biology", "plan", "statistics", "cohort")
 KEYS = set(
     re.findall(r"^@\w+\{([^,]+),", (SOURCE / "data" / "references.bib").read_text(encoding="utf-8"), flags=re.MULTILINE)
 )

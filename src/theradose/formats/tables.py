@@ -65,7 +65,9 @@ class TableRow:
         return None if self.text(column) is None else self.number(column)
 
 
-def read_table(path: Path, *, columns: Sequence[str], needed: Sequence[str]) -> tuple[TableRow, ...]:
+def read_table(
+    path: Path, *, columns: Sequence[str], needed: Sequence[str], others: bool = False
+) -> tuple[TableRow, ...]:
     """Read a CSV table.
 
     Parameters
@@ -76,6 +78,8 @@ def read_table(path: Path, *, columns: Sequence[str], needed: Sequence[str]) -> 
         Every header that the format knows; they may stand in any order.
     needed : sequence of str
         The headers that must be present.
+    others : bool
+        Whether columns that are not in `columns` are passed over, as in a table of another program.
 
     Raises
     ------
@@ -101,7 +105,7 @@ def read_table(path: Path, *, columns: Sequence[str], needed: Sequence[str]) -> 
         raise StudyError(f"The table {path.name} is empty: its first line must be '{','.join(columns)}'.",
                          code="table-empty")  # fmt: skip
     (_, header), *body = numbered
-    _check_header(header, path.name, columns, needed)
+    _check_header(header, path.name, (*columns, *header) if others else columns, needed)
     rows = []
     for line, cells in body:
         if len(cells) != len(header):

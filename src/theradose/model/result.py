@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from theradose.model.cohort_reference import PercentileResult
 from theradose.model.document import Estimate as Estimate
 from theradose.model.document import Part as Part
 from theradose.model.dose import Radiation, StoppedBy
@@ -368,6 +369,28 @@ class PublishedResult(Part):
     position: Literal["below", "within", "above"] | None
 
 
+class SiteResult(Part):
+    """A quantity of a region beside the site's own cohort, from which the patient is left out.
+
+    `percent` of the cohort lie below the value, with the interval of that share; ``null`` for fewer patients than
+    `fewest_patients`. `left_out` are the patient's own values in the cohort, ``null`` where nobody can tell them.
+    """
+
+    region: str
+    organ: str
+    quantity: str
+    unit: str
+    value: Estimate
+    percent: float | None
+    percent_low: float | None
+    percent_high: float | None
+    n: int
+    patients: int
+    fewest_patients: int
+    left_out: int | None
+    percentiles: tuple[PercentileResult, ...]
+
+
 class ReportingItem(Part):
     """One item of the reporting list; the value is text or ``not stated``."""
 
@@ -422,6 +445,7 @@ class Result(Part):
     tumour_burden: TumourBurden | None
     cycles: CyclesResult | None = None
     published: tuple[PublishedResult, ...] = ()
+    site: tuple[SiteResult, ...] = ()
     limits: tuple[LimitResult, ...] = ()
     reporting: tuple[ReportingItem, ...]
     findings: tuple[FindingResult, ...]

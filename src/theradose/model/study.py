@@ -354,6 +354,13 @@ class BiologyChoice(StudyPart):
     map: bool = False
 
 
+class ReferenceChoice(StudyPart):
+    """The reference ranges of the site, and the secret behind their pseudonyms, by which the patient is left out."""
+
+    file: str
+    secret: str | None = None
+
+
 class ReportChoice(StudyPart):
     """What the report shows."""
 
@@ -394,6 +401,7 @@ class Study(StudyPart):
     rois: tuple[PlanarRoi, ...] = ()
     dose: DoseChoice = DoseChoice()
     biology: BiologyChoice = BiologyChoice()
+    reference: ReferenceChoice | None = None
     report: ReportChoice = ReportChoice()
 
     @property

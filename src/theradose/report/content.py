@@ -33,7 +33,7 @@ from theradose.report.engines import engine_section
 from theradose.report.inputs import ReportImages
 from theradose.report.marrow import marrow_section
 from theradose.report.provenance import constants_table, software_facts
-from theradose.report.published import published_table
+from theradose.report.published import published_table, site_table
 from theradose.report.readings import reading_blocks
 from theradose.report.region_tables import budget_table, dvh_table, fit_table, region_table
 from theradose.report.remarks import remarks
@@ -81,7 +81,7 @@ def build_document(result: Result, images: ReportImages | None, pictures: Sequen
             present((*_named(places, "budget-"), budget_table(result), region_table(result))),
         ),
         Section("marrow", "Red marrow", marrow_section(result, _named(places, "marrow-"))),
-        Section("published", "Published doses per activity", present((published_table(result),))),
+        Section("published", "Reference doses", present((published_table(result), site_table(result)))),
         Section("cycles", "Cycles", cycles_section(result, tuple(_named(places, "cycles")))),
         Section("limits", "Limits", present(limit_tables(result))),
         Section("method", "Method and software", _method(result, images)),

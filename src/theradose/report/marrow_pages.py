@@ -12,6 +12,7 @@ import numpy as np
 
 from theradose.model.arrays import Array
 from theradose.numbers import UNKNOWN, format_fixed, format_number
+from theradose.report.agreement_drawings import draw_differences
 from theradose.report.curves import FONTS
 from theradose.report.marrow_comparison import (
     Analysis,
@@ -24,7 +25,6 @@ from theradose.report.marrow_comparison import (
 from theradose.report.marrow_drawings import (
     draw_agreement,
     draw_cycles,
-    draw_differences,
     draw_doses,
     draw_example,
     draw_late,
@@ -249,7 +249,7 @@ def _late_page(comparison: MarrowComparison) -> Figure:
                 _refused(axes, title, late.reason)
                 continue
             means, differences = (late.whole + late.early) / 2, late.whole - late.early
-            draw_differences(axes, means, differences, unit="mGy/GBq", title=title, changes=True)
+            draw_differences(axes, means, differences, unit="mGy/GBq", mean_unit="mGy/GBq", title=title, changes=True)
     return figure
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from theradose.model.result import PublishedResult, Result
-from theradose.numbers import UNKNOWN, format_estimate, format_number
+from theradose.model.result import PublishedResult, Result, SiteResult
+from theradose.numbers import UNKNOWN, format_estimate, format_fixed, format_number
 from theradose.report.blocks import Cell, Column, Table, Tone, row
+from theradose.report.quantities import quantity_name, quantity_unit
 
 _TONES: dict[str, Tone] = {"within": "good", "below": "warning", "above": "warning"}
 
@@ -31,6 +32,54 @@ def published_table(result: Result) -> Table:
         ("The mean is weighted by patients, of the sources that state one with their number; the range spans all "
          "published patients. A dose outside three times the range is a finding.", *_sources(result.published)),
     )  # fmt: skip
+
+
+def site_table(result: Result) -> Table:
+    """Return the quantities of each region with their place in the site's own cohort."""
+    rows = tuple(
+        row(
+            Cell(item.region, strong=True), quantity_name(item.quantity), format_estimate(item.value),
+            quantity_unit(item.quantity), _middle(item), _rank(item), f"{item.n} of {item.patients}",
+        )
+        for item in result.site
+    )  # fmt: skip
+    return Table(
+        "The site's own cohort",
+        (Column("Region", stretch=1.0), Column("Quantity"), Column("This treatment", "", "estimate"), Column("Unit"),
+         Column("Median [5 – 95 %]", "", "right"), Column("Below this treatment", "", "right"),
+         Column("Values of patients", "", "right")),
+        rows,
+        tuple(_site_notes(result)),
+    )  # fmt: skip
+
+
+def _site_notes(result: Result) -> Iterator[str]:
+    if not result.site:
+        return
+    level = "their intervals take patients with several values as one"
+    yield f"Per cent of the cohort below the value, ties counted half; {level}."
+    left_out = [item.left_out for item in result.site]
+    if None in left_out:
+        yield "The patient may be among them."
+    else:
+        yield "The patient's own values are left out."
+    if any(item.percent is None for item in result.site):
+        yield f"No rank is given for fewer than {result.site[0].fewest_patients} other patients."
+
+
+def _middle(item: SiteResult) -> str:
+    known = {one.percent: one.value for one in item.percentiles}
+    if not known:
+        return UNKNOWN
+    low, median, high = (format_number(known.get(percent)) for percent in (5.0, 50.0, 95.0))
+    return f"{median} [{low} – {high}]"
+
+
+def _rank(item: SiteResult) -> str:
+    if item.percent is None:
+        return UNKNOWN
+    low, high = (format_fixed(end, 0) for end in (item.percent_low, item.percent_high))
+    return f"{format_fixed(item.percent, 0)} % [{low}, {high}]"
 
 
 def _sources(items: Sequence[PublishedResult]) -> Iterator[str]:

@@ -23,6 +23,7 @@ import numpy as np
 
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
+from theradose.statistics.limits_of_agreement import exact_reaches, first_order_reaches, spread_of_differences
 
 _AGREEMENT = 0.95
 _FEWEST_PAIRS = 3
@@ -61,6 +62,8 @@ class BlandAltman:
         pairs for independent.
     normality_p : float
         Shapiro and Wilk's test of the differences.
+    limits_by : {"first order", "noncentral t", "recovered variances"}
+        What the intervals of the limits rest on.
     """
 
     pairs: int
@@ -73,6 +76,7 @@ class BlandAltman:
     upper: Interval
     slope: Interval
     normality_p: float
+    limits_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +96,15 @@ def bland_altman(
     subjects: Sequence[Hashable] | None = None,
     relative: bool = False,
     level: float = 0.95,
+    exact: bool = False,
 ) -> BlandAltman:
     """Return bias and limits of agreement with their confidence intervals.
 
     With one pair per subject these are d ± z s with the standard errors s/√n and s √(1/n + z²/(2(n − 1))). With
     several, a one-way analysis of variance of the differences gives the variance within subjects and that between
     them, whose sum is s²; the standard errors follow from the mean squares by first-order propagation and have the
-    degrees of freedom of Satterthwaite.
+    degrees of freedom of Satterthwaite. Intervals of limits are wider on the outer side, which these are not:
+    :func:`~theradose.statistics.limits_of_agreement.exact_reaches` says how `exact` ones are found.
 
     Parameters
     ----------
@@ -110,6 +116,9 @@ def bland_altman(
         Whether differences are taken in per cent of the mean of the pair; all values must then be positive.
     level : float
         Of the confidence intervals.
+    exact : bool
+        Whether the intervals of the limits are exact for normal differences with one pair per subject, and recovered
+        from those of the variances with several, instead of first-order.
 
     Raises
     ------
@@ -119,7 +128,7 @@ def bland_altman(
 
     References
     ----------
-    [BlandAltman1986]_, [BlandAltman1999]_, [BlandAltman2007]_
+    [BlandAltman1986]_, [BlandAltman1999]_, [BlandAltman2007]_, [Carkeet2015]_, [Zou2013]_
     """
     from scipy import stats
 
@@ -134,24 +143,25 @@ def bland_altman(
             )
         differences = 100 * differences / means
     groups = _groups(subjects, len(one))
-    spread = _spread(differences, groups)
+    spread = spread_of_differences(differences, groups)
     bias = float(differences.mean())
     z = float(stats.norm.ppf((1 + _AGREEMENT) / 2))
     reach = z * math.sqrt(spread.variance)
-    limit_se = math.sqrt(spread.variance_of_mean + z**2 * spread.variance_of_variance / (4 * spread.variance or 1.0))
-    t_bias, t_limit = (float(stats.t.ppf((1 + level) / 2, df)) for df in (spread.df_mean, spread.df_variance))
-    bias_se = math.sqrt(spread.variance_of_mean)
+    reaches = exact_reaches if exact else first_order_reaches
+    outer, inner, by = reaches(spread, z=z, level=level)
+    t_bias = float(stats.t.ppf((1 + level) / 2, spread.df_mean))
     return BlandAltman(
         pairs=len(one),
         subjects=len(groups),
         relative=relative,
-        bias=_around(bias, t_bias * bias_se),
+        bias=_around(bias, t_bias * math.sqrt(spread.variance_of_mean)),
         sd=math.sqrt(spread.variance),
         sd_within=spread.sd_within,
-        lower=_around(bias - reach, t_limit * limit_se),
-        upper=_around(bias + reach, t_limit * limit_se),
+        lower=Interval(bias - reach, bias - reach - outer, bias - reach + inner),
+        upper=Interval(bias + reach, bias + reach - inner, bias + reach + outer),
         slope=_slope(means, differences, level),
         normality_p=float(stats.shapiro(differences).pvalue) if np.ptp(differences) > 0 else math.nan,
+        limits_by=by,
     )
 
 
@@ -244,45 +254,6 @@ def spearman(first: Sequence[float] | Array, second: Sequence[float] | Array, *,
     rank = float(result.statistic)
     low, high = _fisher(rank, 1 + rank**2 / 2, len(one), level)
     return Correlation(rank, low, high, float(result.pvalue))
-
-
-@dataclass(frozen=True, slots=True)
-class _Spread:
-    """Variance of a difference, how well it and the mean are known, and the part within subjects."""
-
-    variance: float
-    variance_of_variance: float
-    df_variance: float
-    variance_of_mean: float
-    df_mean: float
-    sd_within: float
-
-
-def _spread(differences: Array, groups: Sequence[Array]) -> _Spread:
-    n, k = len(differences), len(groups)
-    if k < _FEWEST_PAIRS:
-        raise StatisticsError(
-            f"There are {k} subjects, but limits of agreement need at least {_FEWEST_PAIRS}: add subjects.",
-            code="agreement-pairs",
-        )
-    if n == k:
-        variance = float(differences.var(ddof=1))
-        return _Spread(variance, 2 * variance**2 / (n - 1), n - 1, variance / n, n - 1, math.nan)
-    sizes = np.array([len(group) for group in groups], float)
-    centres = np.array([differences[group].mean() for group in groups])
-    between = float(np.sum(sizes * (centres - differences.mean()) ** 2)) / (k - 1)
-    rest = sum(float(np.sum((differences[group] - centre) ** 2)) for group, centre in zip(groups, centres, strict=True))
-    within = rest / (n - k)
-    divisor = (n**2 - float(np.sum(sizes**2))) / ((k - 1) * n)
-    of_subjects = max((between - within) / divisor, 0.0)
-    # The share of each mean square in the variance of a difference; none of the one between where it is smaller.
-    share = 1 / divisor if of_subjects > 0 else 0.0
-    terms = ((share * between, k - 1), ((1 - share) * within, n - k))
-    variance = sum(term for term, _ in terms)
-    variance_of_variance = sum(2 * term**2 / df for term, df in terms)
-    df = 2 * variance**2 / variance_of_variance if variance_of_variance > 0 else float(k - 1)
-    of_mean = of_subjects * float(np.sum(sizes**2)) / n**2 + within / n
-    return _Spread(variance, variance_of_variance, df, of_mean, k - 1, math.sqrt(within))
 
 
 def _slope(means: Array, differences: Array, level: float) -> Interval:

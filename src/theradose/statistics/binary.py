@@ -85,8 +85,9 @@ def binary_outcome(response: Sequence[float] | Sequence[bool] | Array) -> Array:
     wrong = np.flatnonzero((outcome != 0) & (outcome != 1))
     if outcome.ndim != 1 or wrong.size:
         given = f"{np.ravel(response)[wrong[0]]} in row {wrong[0] + 1}" if wrong.size else f"{outcome.ndim} dimensions"
-        raise StatisticsError(f"An outcome is 0 or 1, one for each row, not {given}: state it so.",
-                              code="outcome-values")  # fmt: skip
+        raise StatisticsError(
+            f"An outcome is 0 or 1, one for each row, not {given}: state it so.", code="outcome-values"
+        )
     return frozen(outcome)
 
 
@@ -99,8 +100,9 @@ def number_patients(groups: Sequence[Hashable] | Array, rows: int) -> tuple[tupl
         ``patients`` if `groups` has not one patient for each row.
     """
     if len(groups) != rows:
-        raise StatisticsError(f"{len(groups)} rows name a patient but {rows} have an outcome: name one for each row.",
-                              code="patients")  # fmt: skip
+        raise StatisticsError(
+            f"{len(groups)} rows name a patient but {rows} have an outcome: name one for each row.", code="patients"
+        )
     place: dict[Hashable, int] = {}
     numbers = [place.setdefault(group, len(place)) for group in groups]
     return tuple(place), np.array(numbers, np.intp)

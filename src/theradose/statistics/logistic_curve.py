@@ -191,8 +191,9 @@ def dose_at_probability(
     from scipy import stats
 
     if not 0 < probability < 1:
-        raise StatisticsError(f"No dose reaches a probability of {probability:g}: state one between 0 and 1.",
-                              code="probability-invalid")  # fmt: skip
+        raise StatisticsError(
+            f"No dose reaches a probability of {probability:g}: state one between 0 and 1.", code="probability-invalid"
+        )
     _refuse_unfinished(fit)
     start = np.ravel(at_zero)
     pair = np.array([start, np.ravel(at_one) - start])

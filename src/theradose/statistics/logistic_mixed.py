@@ -27,7 +27,8 @@ from theradose.statistics.separation import refuse_separation
 
 MixedMethod = Literal["agq", "laplace"]
 
-# Standard deviations from which the maximum is sought: the likelihood may have one at zero and one elsewhere.
+# Standard deviations from which the maximum is sought: the likelihood may have one at zero and one elsewhere. From
+# large ones the search can end where the approximation rises and the likelihood does not.
 _STARTS = (0.5, 2.0)
 # Below it the standard deviation is zero; the other packages' convention.
 _SINGULAR = 1e-4
@@ -174,10 +175,10 @@ def _findings(finer: MarginalLikelihood, point: Array, best: Optimum, singular: 
         findings.append(
             Finding(
                 "singular-fit",
-                "info",
+                "warning",
                 "The standard deviation of the patient effect is estimated as zero: "
                 "estimates and intervals are those of tumours taken for independent.",
-            )  # fmt: skip
+            )
         )
     if not best.converged:
         findings.append(Finding("not-converged", "critical", "The maximum of the likelihood was not reached."))
@@ -189,7 +190,7 @@ def _findings(finer: MarginalLikelihood, point: Array, best: Optimum, singular: 
                 f"The standard deviation of the patient effect is "
                 f"{sigma:.3g} logits: within patients the outcome hardly varies, and no number of this fit "
                 "can be relied on.",
-            )  # fmt: skip
+            )
         )
     off = best.value - finer(point)
     if abs(off) > _COARSE:
@@ -199,15 +200,20 @@ def _findings(finer: MarginalLikelihood, point: Array, best: Optimum, singular: 
                 "warning",
                 f"The logarithm of the likelihood is off by {off:+.2g} at the "
                 "estimates: use adaptive quadrature with more nodes.",
-            )  # fmt: skip
+            )
         )
     return tuple(findings)
 
 
 def _refuse_patients(patients: int, rows: int) -> None:
     if patients == 1:
-        raise StatisticsError("All rows are of one patient, so patients cannot vary: fit the model without "
-                              "patient effect.", code="patients")  # fmt: skip
+        raise StatisticsError(
+            "All rows are of one patient, so patients cannot vary: fit the model without patient effect.",
+            code="patients",
+        )
     if patients == rows:
-        raise StatisticsError(f"Each of the {patients} patients has one row, so an effect of the patient cannot be "
-                              "told from chance: fit the model without patient effect.", code="patients")  # fmt: skip
+        raise StatisticsError(
+            f"Each of the {patients} patients has one row, so an effect of the patient cannot be "
+            "told from chance: fit the model without patient effect.",
+            code="patients",
+        )

@@ -57,8 +57,9 @@ def profile_effect(fit: LogisticFit, name: str, *, level: float = 0.95) -> Logit
             code="profile",
         )
     if not fit.converged:
-        raise StatisticsError("A fit that did not converge has no profile: leave out terms or add rows.",
-                              code="not-converged")  # fmt: skip
+        raise StatisticsError(
+            "A fit that did not converge has no profile: leave out terms or add rows.", code="not-converged"
+        )
     k = fit.names.index(name)
     value, u = float(fit.coefficients[k]), math.sqrt(float(fit.covariance[k, k]))
     row = fit.rows.back[k]
@@ -81,5 +82,6 @@ def profile_effect(fit: LogisticFit, name: str, *, level: float = 0.95) -> Logit
         return side * math.inf
 
     ratio = max(fall(0.0), 0.0)
-    return LogitEffect(name, value, u, end(-1), end(1), math.copysign(math.sqrt(ratio), value),
-                       float(stats.chi2.sf(ratio, 1)))  # fmt: skip
+    return LogitEffect(
+        name, value, u, end(-1), end(1), math.copysign(math.sqrt(ratio), value), float(stats.chi2.sf(ratio, 1))
+    )

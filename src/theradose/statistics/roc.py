@@ -195,7 +195,7 @@ def auc_delong(
                 "warning",
                 f"The scores part the outcomes without overlap (area {area:g}): the interval "
                 "has no width and says nothing about other data.",
-            )  # fmt: skip
+            )
         )
     p = float(2 * stats.norm.sf(abs(area - 0.5) / u)) if u > 0 else math.nan
     return Auc(area, max(area - reach, 0.0), min(area + reach, 1.0), u, p, tuple(findings))
@@ -247,15 +247,19 @@ def checked_scores(
     """
     score, positive = np.asarray(scores, float), binary_outcome(outcome) == 1
     if score.shape != positive.shape:
-        raise StatisticsError(f"There are {len(score)} scores for {len(positive)} outcomes: give one for each.",
-                              code="outcome-rows")  # fmt: skip
+        raise StatisticsError(
+            f"There are {len(score)} scores for {len(positive)} outcomes: give one for each.", code="outcome-rows"
+        )
     wrong = np.flatnonzero(~np.isfinite(score))
     if wrong.size:
-        raise StatisticsError(f"The score in row {wrong[0] + 1} is not a finite number: give it or leave out the row.",
-                              code="score-values")  # fmt: skip
+        raise StatisticsError(
+            f"The score in row {wrong[0] + 1} is not a finite number: give it or leave out the row.",
+            code="score-values",
+        )
     if positive.all() or not positive.any():
-        raise StatisticsError("All outcomes are equal, so nothing can be told apart: add rows with the other outcome.",
-                              code="one-outcome")  # fmt: skip
+        raise StatisticsError(
+            "All outcomes are equal, so nothing can be told apart: add rows with the other outcome.", code="one-outcome"
+        )
     return score, positive
 
 

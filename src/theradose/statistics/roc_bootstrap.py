@@ -85,8 +85,10 @@ def auc_bootstrap(
     [EfronTibshirani1993]_, [Robin2011]_
     """
     if replicates < _FEWEST_REPLICATES:
-        raise StatisticsError(f"{replicates} replicates do not make an interval: draw {_FEWEST_REPLICATES} or more.",
-                              code="bootstrap-replicates")  # fmt: skip
+        raise StatisticsError(
+            f"{replicates} replicates do not make an interval: draw {_FEWEST_REPLICATES} or more.",
+            code="bootstrap-replicates",
+        )
     score, positive = checked_scores(scores, outcome)
     order = np.argsort(score, kind="stable")
     values, first = np.unique(score[order], return_index=True)

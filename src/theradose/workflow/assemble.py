@@ -51,6 +51,7 @@ from theradose.workflow.outcome import Outcome, PlanarOnlyOutcome, RegionOutcome
 from theradose.workflow.planar_document import planar_results
 from theradose.workflow.published import published_findings, published_results
 from theradose.workflow.readings import Readings
+from theradose.workflow.site_reference import site_position
 from theradose.workflow.tia_maps import map_uncertainty
 
 
@@ -102,11 +103,13 @@ def assemble_result(
         files=files,
     )
     evaluated = evaluate_cycles(case, result)
+    site = site_position(case, result)
     result = result.model_copy(
         update={
+            "site": site.results,
             "cycles": evaluated.cycles,
             "limits": evaluated.limits,
-            "findings": (*result.findings, *finding_results(evaluated.findings)),
+            "findings": (*result.findings, *finding_results((*evaluated.findings, *site.findings))),
         }
     )
     return result.model_copy(update={"reporting": reporting_items(result)})

@@ -218,7 +218,8 @@ def _named_files(study_file: StudyFile) -> dict[str, tuple[Path, ...]]:
             named[cycle.result] = (earlier_result_file(study_file.resolve(cycle.result)),)
     for name in limit_files(study.limits or ()):
         named[name] = _all_files(study_file.resolve(name))
-    for name in (study.blood, study.probe, study.uptake, study.counter.record):
+    reference = (None, None) if study.reference is None else (study.reference.file, study.reference.secret)
+    for name in (study.blood, study.probe, study.uptake, study.counter.record, *reference):
         if name is not None:
             named[name] = _all_files(study_file.resolve(name))
     if study.marrow.weighting is not None:

@@ -24,7 +24,8 @@ from theradose.report.marrow_comparison import (
     median_and_range,
 )
 from theradose.report.tables import Value, write_table
-from theradose.statistics.agreement import BlandAltman, Correlation, Interval
+from theradose.statistics.agreement import Interval
+from theradose.workflow.agreement_parts import bland_altman_document, correlation_document, interval_document
 from theradose.workflow.document_parts import constant_document, finite
 from theradose.workflow.marrow_compare import ComparedCohort
 from theradose.workflow.marrow_published import ASSUMPTIONS, SOURCE
@@ -132,11 +133,11 @@ def _pair(item: PairAgreement) -> dict[str, Any]:
         "second": item.second,
         "pairs": item.absolute.pairs,
         "subjects": item.absolute.subjects,
-        "absolute_mgy_per_gbq": _bland_altman(item.absolute),
-        "relative_percent": _bland_altman(item.relative),
-        "concordance": _interval(item.concordance),
-        "pearson": _correlation(item.pearson),
-        "spearman": _correlation(item.spearman),
+        "absolute_mgy_per_gbq": bland_altman_document(item.absolute),
+        "relative_percent": bland_altman_document(item.relative),
+        "concordance": interval_document(item.concordance),
+        "pearson": correlation_document(item.pearson),
+        "spearman": correlation_document(item.spearman),
     }
 
 
@@ -148,29 +149,9 @@ def _cycles(item: CycleComparison) -> dict[str, Any]:
             {"subject": subject, "first_mgy_per_gbq": first, "last_mgy_per_gbq": last}
             for subject, first, last in zip(item.subjects, item.first.tolist(), item.last.tolist(), strict=True)
         ],
-        "last_minus_first_percent": None if item.agreement is None else _bland_altman(item.agreement),
+        "last_minus_first_percent": None if item.agreement is None else bland_altman_document(item.agreement),
         "wilcoxon_p": finite(item.p),
     }
-
-
-def _bland_altman(item: BlandAltman) -> dict[str, Any]:
-    return {
-        "bias": _interval(item.bias),
-        "sd": finite(item.sd),
-        "sd_within": finite(item.sd_within),
-        "lower": _interval(item.lower),
-        "upper": _interval(item.upper),
-        "slope": _interval(item.slope),
-        "normality_p": finite(item.normality_p),
-    }
-
-
-def _interval(item: Interval) -> dict[str, float | None]:
-    return {"value": finite(item.value), "low": finite(item.low), "high": finite(item.high)}
-
-
-def _correlation(item: Correlation) -> dict[str, float | None]:
-    return {"value": finite(item.value), "low": finite(item.low), "high": finite(item.high), "p": finite(item.p)}
 
 
 def _distribution(values: Array) -> dict[str, Any]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from theradose.cli.cohort.response import response_command
+from theradose.cli.cohort import agreement, database, reference, response
 
 cohort_app = typer.Typer(
     help="The site's database, statistics over patients, and runs of many studies.", no_args_is_help=True
 )
+cohort_app.command("add")(database.add_command)
+cohort_app.command("export")(database.export_command)
+cohort_app.command("import")(database.import_command)
+cohort_app.command("agreement")(agreement.agreement_command)
+cohort_app.command("reference")(reference.reference_command)
+cohort_app.command("response")(response.response_command)
 
 
 @cohort_app.callback()
 def cohort_root() -> None:
     """The site's database, statistics over patients, and runs of many studies."""
-
-
-cohort_app.command("response")(response_command)

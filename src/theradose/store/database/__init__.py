@@ -1,0 +1,1 @@
+"""The site's database of treatments, the only place that knows SQL."""
