@@ -99,15 +99,23 @@ def _answer(one: DoseAnalysis, grade: str, settings: ResponseSettings) -> str:
         f"{grade_words(grade).capitalize() if grade == ALL_GRADES else grade}: {int(one.responds[mask].sum())} of "
         f"{int(mask.sum())} tumours responded (loss of volume of {format_percent(settings.responder)} or more). "
     )
-    relation = f"slope {_interval_of(slope)} per Gy on the logit scale, {format_p(slope.p)}"
+    p = one.control.tests[grade].p
+    relation = f"slope {_interval_of(slope)} per Gy on the logit scale, {format_p(p)}"
+    words = KIND_WORDS[one.kind]
+    if not p < settings.alpha:
+        return f"{start}A relation with the dose {words} is not shown ({relation}); no dose is stated."
+    if slope.value < 0:
+        return f"{start}The response falls with the dose {words} ({relation}); no dose is stated."
     if not one.control.significant(grade):
-        return f"{start}A relation with the dose {KIND_WORDS[one.kind]} is not shown ({relation}); no dose is stated."
+        return (
+            f"{start}The response rises with the dose {words} ({relation}), but too few tumours tell how steeply: no "
+            "dose has an interval, and none is stated."
+        )
     doses = "; ".join(
         f"{format_percent(d.probability)} at {format_number(d.value)} Gy "
         f"[{format_number(d.low)}, {format_number(d.high)}]"
         for d in one.control.curves[grade].doses
     )
-    words = KIND_WORDS[one.kind]
     return f"{start}The response rises with the dose {words} ({relation}). Probability of response: {doses}."
 
 
@@ -234,10 +242,13 @@ def _control_section(one: DoseAnalysis, analysis: ResponseAnalysis, place: _Plac
     fits = Table(
         "Logistic models",
         (Column("", stretch=1.0), Column("Grade"), Column("Intercept", "", "right"),
-         Column("Slope per Gy", "", "right"), Column("p", "", "right"), Column("Patient SD", "", "right")),
+         Column("Slope per Gy", "", "right"), Column("p (Wald)", "", "right"),
+         Column("p (LR)", "", "right"), Column("Patient SD", "", "right")),
         tuple(
             row(fit.name, grade_words(grade), format_estimate(_pair(fit.intercept)), _interval_of(slope),
-                format_p(slope.p), UNKNOWN if fit.patient_sd is None else format_number(fit.patient_sd))
+                format_p(slope.p),
+                format_p(one.control.tests[grade].p) if fit is one.control.fits[0] else "",
+                UNKNOWN if fit.patient_sd is None else format_number(fit.patient_sd))
             for fit in one.control.fits
             for grade, slope in fit.slopes.items()
         ),

@@ -36,7 +36,7 @@ _SPREAD = 0.17
 _SEED = 0
 _JITTER = 0.035
 _FEWEST_FOR_BOX = 4
-_ROW_IN = 0.46
+_ROW_IN = 0.36
 
 
 def grade_words(grade: str) -> str:
@@ -60,9 +60,9 @@ def draw_selection(selection: Selection, *, responder: float) -> Picture:
                 "", (0.3, y + 0.42), (0.3, y + 1.58), arrowprops={"arrowstyle": "-|>", "color": MUTED, "lw": 0.8}
             )
             axes.annotate(
-                "", (0.56, y + 1.0), (0.3, y + 1.0), arrowprops={"arrowstyle": "-|>", "color": MUTED, "lw": 0.8}
+                "", (0.53, y + 1.0), (0.3, y + 1.0), arrowprops={"arrowstyle": "-|>", "color": MUTED, "lw": 0.8}
             )
-            _box(axes, 0.76, y + 1.0, f"{step.removed} {step.reason}")
+            _box(axes, 0.545, y + 1.0, f"{step.removed} {step.reason}", align="left")
             last = k == len(steps) - 1
             _box(axes, 0.3, y, f"{step.left.tumours} tumours of {step.left.patients} patients", strong=last)
         return render(
@@ -272,7 +272,7 @@ def _patients(axes: Axes, one: DoseAnalysis, mask: np.ndarray, x: np.ndarray, y:
 def _slope_words(one: DoseAnalysis, grade: str) -> str:
     if not one.control.fits:
         return "no model"
-    return f"slope {format_p(one.control.fits[0].slopes[grade].p)}"
+    return f"slope {format_p(one.control.tests[grade].p)}"
 
 
 def _quartiles(axes: Axes, place: int, values: np.ndarray) -> None:
@@ -283,9 +283,9 @@ def _quartiles(axes: Axes, place: int, values: np.ndarray) -> None:
     )  # fmt: skip
 
 
-def _box(axes: Axes, x: float, y: float, text: str, *, strong: bool = False) -> None:
+def _box(axes: Axes, x: float, y: float, text: str, *, strong: bool = False, align: str = "center") -> None:
     axes.text(
-        x, y, text, ha="center", va="center", fontweight="bold" if strong else "normal",
+        x, y, text, ha=align, va="center", fontweight="bold" if strong else "normal",
         bbox={"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": ACCENT if strong else HAIRLINE,
               "lw": 0.9},
     )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 
 from theradose.cohort.response.analysis import DoseAnalysis, ResponseAnalysis
 from theradose.cohort.response.characteristics import Characteristics
-from theradose.cohort.response.control import Control, ControlFit, GradeCurve
+from theradose.cohort.response.control import Control, ControlFit, GradeCurve, LikelihoodTest
 from theradose.cohort.response.discrimination import Discrimination
 from theradose.cohort.response.means import GroupDifference
 from theradose.cohort.response.outcome import TumourOutcome
@@ -46,7 +46,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "means": ("quantity", "grade", "group", "tumours", "mean", "low", "high", "difference", "difference_low",
               "difference_high", "method", "df", "t", "p"),
     "control": ("dose", "grade", "model", "intercept", "u_intercept", "slope_per_gy", "u_slope_per_gy", "low", "high",
-                "p", "patient_sd"),
+                "p", "p_likelihood_ratio", "patient_sd"),
     "control_curve": ("dose", "grade", "dose_gy", "probability", "low", "high"),
     "doses_at_probability": ("dose", "grade", "probability", "dose_gy", "u_dose_gy", "low", "high", "p_slope"),
     "roc": ("dose", "grade", "threshold_gy", "sensitivity", "specificity"),
@@ -170,7 +170,12 @@ def _control(control: Control) -> dict[str, Any]:
         "refused": control.refused or None,
         "fits": [_control_fit(fit) for fit in control.fits],
         "grades": [
-            {"grade": grade, "significant": control.significant(grade), **_curve(control.curves.get(grade))}
+            {
+                "grade": grade,
+                "significant": control.significant(grade),
+                "likelihood_ratio": _test(control.tests.get(grade)),
+                **_curve(control.curves.get(grade)),
+            }
             for grade in control.grades
         ],
     }
@@ -252,10 +257,12 @@ def _shrinkage(found: Shrinkage) -> dict[str, Any]:
             {"grade": grade, **{name: getattr(band, name).tolist() for name in ("dose_gy", "value", "low", "high")}}
             for grade, band in found.bands.items()
         ],
-        "tests": [
-            {"grade": grade, "chi_squared": test.chi_squared, "p": test.p} for grade, test in found.tests.items()
-        ],
+        "tests": {grade: _test(test) for grade, test in found.tests.items()},
     }
+
+
+def _test(test: LikelihoodTest | None) -> dict[str, float | None] | None:
+    return None if test is None else {"chi_squared": finite(test.chi_squared), "p": finite(test.p)}
 
 
 def _growth(fit: AsymptoticGrowthFit, grade: str) -> dict[str, Any]:
@@ -416,7 +423,8 @@ def _control_rows(one: DoseAnalysis) -> Iterator[Sequence[Value]]:
     for fit in one.control.fits:
         for grade, slope in fit.slopes.items():
             ends = (slope.value, slope.u, slope.low, slope.high, slope.p)
-            yield (one.kind, grade, fit.name, fit.intercept.value, fit.intercept.u, *ends, fit.patient_sd)
+            ratio = one.control.tests[grade].p if fit is one.control.fits[0] else None
+            yield (one.kind, grade, fit.name, fit.intercept.value, fit.intercept.u, *ends, ratio, fit.patient_sd)
 
 
 def _curve_rows(one: DoseAnalysis) -> Iterator[Sequence[Value]]:
@@ -429,7 +437,7 @@ def _curve_rows(one: DoseAnalysis) -> Iterator[Sequence[Value]]:
 def _dose_rows(one: DoseAnalysis) -> Iterator[Sequence[Value]]:
     for grade, curve in one.control.curves.items():
         for d in curve.doses:
-            p = one.control.fits[0].slopes[grade].p
+            p = one.control.tests[grade].p
             yield (one.kind, grade, d.probability, d.value, d.u, d.low, d.high, p)
 
 

@@ -340,13 +340,13 @@ def _looks(
         words = KIND_WORDS[one.kind]
         if one.control.fits:
             looks += [
-                Look(f"slope of the response on the dose {words}, {grade}", slope.p, k == 0)
-                for grade, slope in one.control.fits[0].slopes.items()
+                Look(f"slope of the response on the dose {words}, {grade}", test.p, k == 0)
+                for grade, test in one.control.tests.items()
             ]
         if one.activity_control is not None and one.activity_control.fits:
             looks += [
-                Look(f"slope of the response on the activity {words}, {grade}", slope.p, False)
-                for grade, slope in one.activity_control.fits[0].slopes.items()
+                Look(f"slope of the response on the activity {words}, {grade}", test.p, False)
+                for grade, test in one.activity_control.tests.items()
             ]
         for means in (*one.dose_means, *one.activity_means):
             looks += _means_look(means)

@@ -1,20 +1,23 @@
 """Probability of a response by dose: logistic mixed model, and how well doses tell responders from others.
 
 The model is logit p = b0 + b_g D + u with a slope b_g for each grade g and an effect u of the patient; slopes of two
-grades are those of the published form b1 + b2 [G2]. Nothing that reads like a threshold is computed for a grade whose
-slope is not significantly above 0.
+grades are those of the published form b1 + b2 [G2]. A slope is tested by the likelihood ratio, which still tells a
+steep slope from none where its standard error, and so Wald's z, does not (Hauck and Donner). Doses need the interval of
+the slope too, because theirs follows from it. Nothing that reads like a threshold is computed for a grade that fails
+one of the two.
 
 References
 ----------
 [Warfvinge2024]_ Logistic mixed model with grade, probability of control, odds and receiver operating characteristic.
 [HeinzeSchemper2002]_ Firth's penalty where outcomes are separated.
+[HauckDonner1977]_ Why Wald's test fails for steep slopes.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -68,6 +71,14 @@ class ControlFit:
 
 
 @dataclass(frozen=True, slots=True)
+class LikelihoodTest:
+    """Twice the difference of two log-likelihoods, and its probability with one degree of freedom."""
+
+    chi_squared: float
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
 class OddsAt:
     """What the curve says at one dose, at patient effect 0.
 
@@ -101,7 +112,7 @@ class GradeCurve:
     band : ProbabilityBand
         With the interval of the logit scale.
     doses : tuple of DoseAtProbability
-        Doses of the asked probabilities.
+        Doses of the asked probabilities that are not reached without dose; an interval begins at 0 at the lowest.
     odds : tuple of OddsAt
         At the asked doses.
     """
@@ -122,8 +133,10 @@ class Control:
         All grades, in order.
     fits : tuple of ControlFit
         The leading one first.
+    tests : mapping of str to LikelihoodTest
+        Each slope against none, by the likelihood ratio of the leading model, penalised with Firth's penalty.
     curves : mapping of str to GradeCurve
-        Of the grades with a significant slope.
+        Of the grades whose slope is significantly above 0 by the likelihood ratio and by its interval.
     refused : str
         Why there is no model; empty otherwise.
     findings : tuple of Finding
@@ -132,12 +145,13 @@ class Control:
 
     grades: tuple[str, ...]
     fits: tuple[ControlFit, ...]
+    tests: Mapping[str, LikelihoodTest]
     curves: Mapping[str, GradeCurve]
     refused: str
     findings: tuple[Finding, ...]
 
     def significant(self, grade: str) -> bool:
-        """Whether the slope of a grade is significantly above 0."""
+        """Whether the response of a grade depends on the dose so clearly that doses have an interval."""
         return grade in self.curves
 
 
@@ -189,21 +203,47 @@ def tumour_control(
         design = _design(amount, grades, names, unit)
         fits, findings = _fits(response, design, patients, names, nodes, level)
     except StatisticsError as error:
-        return Control(names, (), {}, str(error), ())
+        return Control(names, (), {}, {}, str(error), ())
     findings = tuple(Finding(f.code, f.severity, f.message, f.where or where) for f in findings)
     leading = fits[0]
+    tests = {grade: _test(leading, grade, k, design, response, patients) for k, grade in enumerate(names)}
     curves: dict[str, GradeCurve] = {}
     for k, grade in enumerate(names):
         slope = leading.slopes[grade]
-        if leading.fit.converged and slope.value > 0 and slope.p < 1 - level:
+        if leading.fit.converged and slope.value > 0 and max(slope.p, tests[grade].p) < 1 - level:
             largest = float(np.max(amount[np.array(grades) == grade]))
             curves[grade] = _curve(leading.fit, 1 + k, 1 + len(names), largest, level, probabilities, doses_gy)
-    return Control(names, fits, curves, "", findings)
+    return Control(names, fits, tests, curves, "", findings)
 
 
 def _design(amount: Array, grades: Sequence[str], names: Sequence[str], unit: str) -> Design:
     of_grade = np.array(grades)
     return build_design([Numeric(f"{unit}[{name}]", np.where(of_grade == name, amount, 0.0)) for name in names])
+
+
+def _test(
+    leading: ControlFit, grade: str, place: int, design: Design, response: Array, patients: Sequence[str]
+) -> LikelihoodTest:
+    """Return the test of one slope by the model without it."""
+    from scipy import stats
+
+    fit = leading.fit
+    if not fit.converged:
+        return LikelihoodTest(math.nan, math.nan)
+    if isinstance(fit, LogisticFit) and fit.method == "firth":
+        slope = leading.slopes[grade]
+        return LikelihoodTest(slope.z**2, slope.p)
+    terms = [term for k, term in enumerate(design.terms) if k != place]
+    smaller = build_design(terms, rows=len(response))
+    without: LogisticFit | LogisticMixedFit
+    if isinstance(fit, LogisticMixedFit):
+        without = fit_logistic_mixed(
+            response=response, design=smaller, groups=patients, method=fit.method, nodes=fit.nodes
+        )
+    else:
+        without = fit_logistic(response=response, design=smaller)
+    statistic = max(2 * (fit.log_likelihood - without.log_likelihood), 0.0)
+    return LikelihoodTest(statistic, float(stats.chi2.sf(statistic, 1)))
 
 
 def _fits(
@@ -294,7 +334,7 @@ def _curve(
     return GradeCurve(
         dose_gy=frozen(dose_gy),
         band=probability_curve(fit, np.array([row(d) for d in dose_gy]), level=level),
-        doses=tuple(dose for dose in found if dose is not None),
+        doses=tuple(replace(dose, low=max(dose.low, 0.0)) for dose in found if dose is not None and dose.value > 0),
         odds=tuple(_odds_at(fit, row(d), d, level) for d in doses_gy),
     )
 

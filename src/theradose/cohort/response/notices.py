@@ -113,14 +113,34 @@ def dose_notices(analysis: DoseAnalysis, *, settings: ResponseSettings, words: s
         yield Finding("response-not-modelled", "warning", analysis.control.refused, words)
     yield from analysis.control.findings
     for grade in analysis.control.grades if analysis.control.fits else ():
-        slope = analysis.control.fits[0].slopes[grade]
-        if not analysis.control.significant(grade):
+        slope, test = analysis.control.fits[0].slopes[grade], analysis.control.tests[grade]
+        if test.p < settings.alpha and not analysis.control.significant(grade):
+            yield Finding(
+                "relation-without-doses",
+                "warning",
+                f"The response depends on the dose (likelihood ratio: p = {test.p:.2g}), but the interval of the "
+                f"slope, {slope.low:.2g} to {slope.high:.2g} per Gy, is not above 0: no dose is stated for any "
+                "probability, and no cut-off.",
+                f"{words}, {grade}",
+            )
+        elif not analysis.control.significant(grade):
             yield Finding(
                 "relation-not-significant",
                 "info",
                 f"The relation of response and dose is not significant (slope {slope.value:.2g} per Gy, "
-                f"{100 * settings.level:g} % interval {slope.low:.2g} to {slope.high:.2g}, p = {slope.p:.2g}): no dose "
+                f"{100 * settings.level:g} % interval {slope.low:.2g} to {slope.high:.2g}, p = {test.p:.2g}): no dose "
                 "is stated for any probability, and no cut-off.",
+                f"{words}, {grade}",
+            )
+    for grade, curve in analysis.control.curves.items():
+        largest = float(curve.dose_gy[-1])
+        beyond = [dose for dose in curve.doses if dose.high > largest]
+        if beyond:
+            yield Finding(
+                "dose-extrapolated",
+                "warning",
+                f"{len(beyond)} of {len(curve.doses)} doses of a probability, or the ends of their intervals, lie "
+                f"beyond the largest dose of a tumour ({largest:.3g} Gy): nothing was observed there.",
                 f"{words}, {grade}",
             )
     for found in analysis.discrimination.values():

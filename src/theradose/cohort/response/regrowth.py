@@ -89,8 +89,7 @@ def regrowth(
     dose = np.array([one.dose_gy[kind].value for one, _ in timed])
     labels = [grade for _, grade in timed]
     patients = [one.patient for one, _ in timed]
-    middle = float(np.median(dose))
-    by_dose = [f"{'≥' if value >= middle else '<'} {middle:.0f} Gy" for value in dose]
+    by_dose = ["upper half of doses" if value >= np.median(dose) else "lower half of doses" for value in dose]
     covariates = {f"dose, per {_PER_GY:g} Gy": dose / _PER_GY}
     names = sorted(set(labels))
     covariates |= {f"{name} against {names[0]}": np.array(labels) == name for name in names[1:]}
@@ -108,7 +107,7 @@ def regrowth(
         left_out=len(outcomes) - len(timed),
         comparisons=(
             _by_group("grade", time, event, labels, level),
-            _by_group("dose below and from the median on", time, event, by_dose, level),
+            _by_group("dose", time, event, by_dose, level),
         ),
         hazard=hazard,
         refused=refused,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from theradose.cohort.response.control import LikelihoodTest
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
 from theradose.model.finding import Finding
@@ -28,22 +29,6 @@ METHODS: tuple[GrowthMethod, ...] = ("exact", "lindstrom-bates")
 _CURVE_POINTS = 121
 
 
-@dataclass(frozen=True, slots=True)
-class LikelihoodTest:
-    """Curve against a loss that does not depend on the dose.
-
-    Attributes
-    ----------
-    chi_squared : float
-        Twice the difference of the log-likelihoods of one grade.
-    p : float
-        With one degree of freedom; too large, at most by a factor of two, because the constant is on the edge.
-    """
-
-    chi_squared: float
-    p: float
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Shrinkage:
     """Loss of volume by one sum of doses.
@@ -57,7 +42,8 @@ class Shrinkage:
     bands : mapping of str to GrowthBand
         Curves of these grades by the exact likelihood.
     tests : mapping of str to LikelihoodTest
-        By grade.
+        Of each grade alone, against a loss that does not depend on the dose; p is too large, at most by a factor of
+        two, because the constant is on the edge of the curves.
     refused : str
         Why there is no fit; empty otherwise.
     findings : tuple of Finding
