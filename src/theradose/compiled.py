@@ -52,6 +52,15 @@ def device_function(function: Callable[P, R]) -> Callable[P, R]:
     return njit(nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
 
 
+def thread_count() -> int:
+    """Return how many threads a computation may use: ``THERADOSE_THREADS``, or all cores.
+
+    A process that works beside others for one job sets the variable to its share.
+    """
+    stated = os.environ.get("THERADOSE_THREADS", "")
+    return int(stated) if stated.isdecimal() and int(stated) > 0 else os.cpu_count() or 1
+
+
 @cache
 def cache_folder() -> Path | None:
     """Return the folder for the machine code of these sources, or None where nothing can be written.

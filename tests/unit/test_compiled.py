@@ -54,3 +54,9 @@ def test_without_a_place_to_write_kernels_are_compiled_anew(tmp_path, monkeypatc
         assert triple(2.0) == 6.0
     finally:
         compiled.cache_folder.cache_clear()
+
+
+@pytest.mark.parametrize(("stated", "count"), [("3", 3), ("", None), ("0", None), ("many", None)])
+def test_threads_are_all_cores_unless_stated(monkeypatch, stated, count):
+    monkeypatch.setenv("THERADOSE_THREADS", stated)
+    assert compiled.thread_count() == (count or os.cpu_count())

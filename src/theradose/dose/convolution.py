@@ -7,13 +7,13 @@ References
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from scipy import fft
 
+from theradose.compiled import thread_count
 from theradose.model.arrays import Array
 
 _COLUMNS_AT_ONCE = 8
@@ -47,7 +47,7 @@ def convolve_even(*, source: Array, octants: Sequence[Array]) -> tuple[Array, ..
     half = [fft.next_fast_len(max(n - 1, 1), real=True) for n in shape]
     factors = [_even_transform(octant[tuple(slice(r + 1) for r in reach)], half) for octant in octants]
     periods = [2 * length for length in half]
-    threads = os.cpu_count() or 1
+    threads = thread_count()
     rows = fft.rfft(source, periods[2], axis=2, workers=threads)
     results = [np.empty_like(rows) for _ in octants]
 

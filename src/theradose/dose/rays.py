@@ -12,13 +12,12 @@ References
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import numpy as np
 
-from theradose.compiled import kernel
+from theradose.compiled import kernel, thread_count
 from theradose.model.arrays import Array
 
 _TABLE_STEPS = 4096
@@ -65,7 +64,7 @@ def superpose_on_rays(
     starts, directions = rays()
     density = np.ascontiguousarray(density_g_per_ml, np.float32)
     sides = np.array(spacing_mm) / 10.0
-    threads = os.cpu_count() or 1
+    threads = thread_count()
     tallies = [np.zeros(source.shape) for _ in range(threads)]
     edges = np.linspace(0, len(voxels), threads + 1).astype(int)
 

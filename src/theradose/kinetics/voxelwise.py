@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from functools import partial
 
 import numpy as np
 
+from theradose.compiled import thread_count
 from theradose.data import load_yaml
 from theradose.errors import FitError, GeometryError
 from theradose.kinetics.course import course_of_form
@@ -208,7 +208,7 @@ def fit_voxels(
     g = None if repair is None else np.empty(grid.shape, np.float32)
     filled = _Maps(tia, u_tia, half_life, np.empty(grid.shape, np.uint8), g)
     task = partial(_fit_planes, fit_block, maps, mask, None if repair is None else repair.which, filled)
-    _run(task, _slabs(grid.shape, chunk_voxels), threads=threads or os.cpu_count() or 1, progress=progress)
+    _run(task, _slabs(grid.shape, chunk_voxels), threads=threads or thread_count(), progress=progress)
     fits = VoxelFits(
         model, Volume(tia, grid), Volume(u_tia, grid), Volume(half_life, grid), Volume(filled.state, grid),
         None if g is None else Volume(g, grid),

@@ -41,7 +41,7 @@ def write_tables(result: Result, folder: Path) -> tuple[Path, ...]:
     """Write every table of the result into `folder`, which is made if needed, and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     rows: Mapping[str, Iterable[Sequence[Value]]] = {
-        "regions": _region_rows(result),
+        "regions": region_rows(result),
         "curves": _curve_rows(result),
         "fits": _fit_rows(result),
         "activity_check": _activity_rows(result),
@@ -79,7 +79,8 @@ def _pair(estimate: Estimate | None) -> tuple[Value, Value]:
     return (None, None) if estimate is None else (estimate.value, estimate.u)
 
 
-def _region_rows(result: Result) -> Iterable[Sequence[Value]]:
+def region_rows(result: Result) -> Iterable[Sequence[Value]]:
+    """Yield the rows of the table ``regions``."""
     for region in result.regions:
         estimates = (_pair(getattr(region, field)) for field in _ESTIMATES)
         yield (

@@ -105,7 +105,11 @@ class Factor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Interaction:
-    """The product of two terms: of all their columns. A number times itself is its square."""
+    """The product of two terms: of all their columns. A number times itself is its square.
+
+    A factor is compared with its reference only if the rest of the interaction is a term too: with ``dose`` in the
+    design ``dose:grade`` is the difference of slopes from that of the reference, without it the slope of every grade.
+    """
 
     first: Term
     second: Term
@@ -280,11 +284,11 @@ def refuse_dependent_columns(matrix: Array, names: Sequence[str]) -> None:
             )
 
 
-def sum_coded(design: Design) -> Array:
-    """Return the matrix of a design with factors whose columns add up to zero over their levels, shape (n, p).
+def centred_matrix(design: Design) -> Array:
+    """Return the matrix of a design with every column of a factor minus its mean over the levels, shape (n, p).
 
-    Its coefficients of a term are differences from the mean of the levels, so that they mean the same whatever
-    interactions the term is part of: the columns for tests of whole terms.
+    A coefficient still compares a level with the reference, but at the mean over the levels of the factors that it
+    interacts with: the columns for tests of whole terms.
     """
     coded: dict[str, Array] = {name: factor.codes for name, factor in design.factors.items()}
     coded |= {name: number.values for name, number in design.numbers.items()}
@@ -297,24 +301,30 @@ def _blocks(
 ) -> list[tuple[list[str], Array]]:
     """Return names and columns of the intercept and of each term, from codes of factors and values of numbers."""
     blocks: list[tuple[list[str], Array]] = [([INTERCEPT], np.ones((n, 1)))] if intercept else []
-    full = None if intercept else next((term for term in terms if isinstance(term, Factor)), None)
-    return blocks + [_block(term, coded, full, centred) for term in terms]
+    parts = [frozenset(variable.name for variable in _variables(term)) for term in terms]
+    lone: list[frozenset[str]] = [frozenset()] if intercept else []
+    first_factor = next((term for term in terms if isinstance(term, Factor)), None)
+    for term in terms:
+        names, block = [""], np.ones((n, 1))
+        for variable in _variables(term):
+            rest = frozenset(other.name for other in _variables(term)) - {variable.name}
+            compared = rest in parts + lone or (not rest and term is not first_factor)
+            more, columns = _columns(variable, coded[variable.name], compared, centred)
+            names = [f"{a}:{b}".strip(":") for b in more for a in names]
+            block = np.concatenate([block * column[:, None] for column in columns.T], axis=1)
+        blocks.append((names, block))
+    return blocks
 
 
-def _block(term: Term, coded: Mapping[str, Array], full: Term | None, centred: bool) -> tuple[list[str], Array]:
-    if isinstance(term, Numeric):
-        return [term.name], coded[term.name][:, None]
-    if isinstance(term, Factor):
-        codes = coded[term.name][:, None]
-        shown = range(0 if term is full else 1, len(term.levels))
-        indicator = (codes == np.array(shown, np.intp)).astype(float)
-        if centred and term is not full:
-            indicator -= codes == 0
-        return [f"{term.name}[{term.levels[k]}]" for k in shown], indicator
-    parts = (_block(part, coded, None, centred) for part in (term.first, term.second))
-    (left_names, left), (right_names, right) = parts
-    names = [f"{a}:{b}" for b in right_names for a in left_names]
-    return names, np.concatenate([left * column[:, None] for column in right.T], axis=1)
+def _columns(variable: Numeric | Factor, values: Array, compared: bool, centred: bool) -> tuple[list[str], Array]:
+    """Return names and columns of one variable; every level of a factor has one unless they are compared."""
+    if isinstance(variable, Numeric):
+        return [variable.name], values[:, None]
+    shown = range(1 if compared else 0, len(variable.levels))
+    indicator = (values[:, None] == np.array(shown, np.intp)).astype(float)
+    if compared and centred:
+        indicator -= 1 / len(variable.levels)
+    return [f"{variable.name}[{variable.levels[k]}]" for k in shown], indicator
 
 
 def _variables(term: Term) -> list[Numeric | Factor]:

@@ -102,7 +102,7 @@ class LinearMixedFit:
     fitted_fixed : array, shape (n,)
         From the fixed effects alone.
     findings : tuple of Finding
-        ``singular-fit``, ``mixed-model-not-converged``.
+        ``singular-fit``, ``not-converged``.
     problem : Problem
         The model in columns of unit size.
     profile : Profile
@@ -262,7 +262,7 @@ def _findings(singular: Sequence[str], best: Minimum) -> tuple[Finding, ...]:
     if not best.converged:
         findings.append(
             Finding(
-                "mixed-model-not-converged",
+                "not-converged",
                 "critical",
                 f"The likelihood could not be maximised: a further step promises {best.decrement:.2g}; simplify the "
                 "random effects.",

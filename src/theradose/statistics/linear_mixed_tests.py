@@ -29,7 +29,7 @@ from theradose.statistics.degrees_of_freedom import (
     kenward_roger,
     satterthwaite,
 )
-from theradose.statistics.design import INTERCEPT, sum_coded
+from theradose.statistics.design import INTERCEPT, centred_matrix
 from theradose.statistics.linear_mixed import LinearMixedFit
 from theradose.statistics.mixed_criterion import estimate
 from theradose.statistics.student import t_quantile, two_sided
@@ -133,22 +133,25 @@ class Inference:
         return estimate, size * math.sqrt(float(inner @ covariance @ inner)), df
 
     def f(self, matrix: Array) -> tuple[float, int, float]:
-        """Return the F statistic and both degrees of freedom of contrasts, shape (q, p)."""
+        """Return the F statistic and both degrees of freedom of contrasts, shape (q, p).
+
+        Satterthwaite's are those of the principal axes of the contrasts as they are given: they depend on their units.
+        """
         inner = _in_orthonormal_columns(self.fit, matrix)
-        _, sizes, rows = np.linalg.svd(inner, full_matrices=False)
-        rows = rows[sizes > _RANK * sizes[0]]
-        q = len(rows)
-        estimates = rows @ self.coefficients
+        _, sizes, axes = np.linalg.svd(inner / np.linalg.norm(inner, axis=1)[:, None], full_matrices=False)
+        q = int(np.sum(sizes > _RANK * sizes[0]))
         if isinstance(self.known, KenwardRoger):
-            df, factor = self.known.degrees(rows)
-            wald = float(estimates @ np.linalg.solve(rows @ self.known.adjusted @ rows.T, estimates))
+            estimates = axes[:q] @ self.coefficients
+            df, factor = self.known.degrees(axes[:q])
+            wald = float(estimates @ np.linalg.solve(axes[:q] @ self.known.adjusted @ axes[:q].T, estimates))
             return factor * wald / q, q, df
-        covariance = rows @ (self.fit.profile.variance * self.fit.profile.inverse) @ rows.T
+        covariance = inner @ (self.fit.profile.variance * self.fit.profile.inverse) @ inner.T
         values, vectors = np.linalg.eigh(covariance)
-        statistic = float(np.sum((vectors.T @ estimates) ** 2 / values)) / q
+        rows = vectors.T[-q:] @ inner
+        statistic = float(np.sum((rows @ self.coefficients) ** 2 / values[-q:])) / q
         if self.known is None:
             return statistic, q, math.inf
-        return statistic, q, joint_degrees(np.array([self.known.degrees(row) for row in vectors.T @ rows]))
+        return statistic, q, joint_degrees(np.array([self.known.degrees(row) for row in rows]))
 
 
 def inference(fit: LinearMixedFit, method: Method = "kenward-roger") -> Inference:
@@ -258,7 +261,7 @@ def term_tests(fit: LinearMixedFit, method: Method = "kenward-roger") -> tuple[J
     ----------
     [Kuznetsova2017]_ Tests of type III.
     """
-    matrix, centred = fit.design.matrix, sum_coded(fit.design)
+    matrix, centred = fit.design.matrix, centred_matrix(fit.design)
     change = np.linalg.lstsq(centred, matrix, rcond=None)[0]
     if not np.allclose(centred @ change, matrix, atol=1e-8 * float(np.abs(matrix).max())):
         raise StatisticsError(

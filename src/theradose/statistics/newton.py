@@ -17,9 +17,13 @@ from theradose.model.arrays import Array
 Derivatives = tuple[float, Array, Array]
 
 _MOST_STEPS = 300
-_POLISHING_STEPS = 12
-_WITHIN_ROUNDING = 1e-9
+_ROUNDING = 1e-12
+_WITHIN_ROUNDING = 1e-11
+_LEAST_SHARE = 1e-4
+_SHORTEST = 1e-9
 _FLAT = 1e-11
+_BENT = 1e-7
+_LEVEL = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,40 +49,40 @@ class Minimum:
 
 
 def minimise(function: Callable[[Array], Derivatives], start: Array) -> Minimum:
-    """Return the minimum that steps within a trust region reach from `start`, polished by plain Newton steps.
+    """Return the minimum that steps within a trust region reach from `start`.
 
-    A step leaves a saddle point along the direction in which the function bends down, even where the gradient is zero.
+    Near it they are Newton's, and are taken until the gradient is nothing but rounding. A step leaves a saddle point
+    along the direction in which the function bends down, even where the gradient is zero.
     """
     x, radius = np.array(start, float), 1.0
     value, gradient, hessian = function(x)
     for _ in range(_MOST_STEPS):
         step = _trust_region_step(gradient, hessian, radius)
+        length = float(np.linalg.norm(step))
         promised = -float(gradient @ step + step @ hessian @ step / 2)
-        if promised <= _WITHIN_ROUNDING * max(1.0, abs(value)) and np.linalg.norm(step) < radius:
-            break
         trial = function(x + step)
-        gained = (value - trial[0]) / promised if np.isfinite(trial[0]) else -1.0
-        if gained < 0.25:
-            radius = 0.25 * float(np.linalg.norm(step))
-        elif gained > 0.75 and np.linalg.norm(step) > 0.99 * radius:
-            radius *= 2
-        if gained > 1e-4:
+        if promised > _ROUNDING * max(1.0, abs(value)):
+            gained = (value - trial[0]) / promised if np.isfinite(trial[0]) else -1.0
+        else:
+            # The values do not tell any more; the gradients still do.
+            gained = 1.0 if np.linalg.norm(trial[1]) < np.linalg.norm(gradient) else -1.0
+        if gained > _LEAST_SHARE:
             x = x + step
             value, gradient, hessian = trial
-        elif radius < 1e-12 * (1 + float(np.linalg.norm(x))):
+        elif length < _SHORTEST * (1 + float(np.linalg.norm(x))):
             break
-    for _ in range(_POLISHING_STEPS):
-        step = _newton_step(gradient, hessian)
-        trial = function(x + step)
-        if not np.linalg.norm(trial[1]) < np.linalg.norm(gradient):
-            break
-        x = x + step
-        value, gradient, hessian = trial
+        if gained < 0.25:
+            radius = 0.25 * length
+        elif gained > 0.75 and length > 0.99 * radius:
+            radius *= 2
+    step = _newton_step(gradient, hessian)
     eigenvalues = np.linalg.eigvalsh(hessian)
-    decrement = -float(gradient @ _newton_step(gradient, hessian)) / 2
-    scale = max(1.0, abs(value))
-    bends_down = eigenvalues[0] < -1e-6 * max(1.0, float(eigenvalues[-1]))
-    return Minimum(x, value, decrement, decrement < _WITHIN_ROUNDING * scale and not bends_down)
+    scale = max(1.0, float(eigenvalues[-1]))
+    decrement = -float(gradient @ step) / 2
+    # What the step leaves of the gradient lies in flat directions.
+    level = float(np.linalg.norm(gradient + hessian @ step)) < _LEVEL * scale
+    converged = decrement < _WITHIN_ROUNDING * max(1.0, abs(value)) and level and eigenvalues[0] >= -_BENT * scale
+    return Minimum(x, value, decrement, bool(converged))
 
 
 def _newton_step(gradient: Array, hessian: Array) -> Array:

@@ -213,8 +213,8 @@ def _running_number(labels: Array) -> Array:
 
 
 def _rounded_up(count: int) -> int:
-    """Return the next of 1, 2, 3, 4, 6, 8, 12, 16, 24 …, so that few sizes are left."""
-    if count <= 2:
+    """Return the next of 1, 2, 3, 4, 6, 8, 12, 16, 24, so that few sizes are left; larger blocks are few anyway."""
+    if count <= 2 or count > 24:
         return count
     power = 1 << (count - 1).bit_length()
     return power * 3 // 4 if count <= power * 3 // 4 else power

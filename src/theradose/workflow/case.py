@@ -17,7 +17,7 @@ from theradose.model.finding import Finding
 from theradose.model.protocol import Protocol
 from theradose.model.study import Override, Study, Timepoint
 from theradose.nuclides import Nuclide, canonical_nuclide, decays_in_place, load_nuclide, with_retained
-from theradose.provenance import hash_file
+from theradose.provenance import hash_file, hash_package, hash_parameters
 from theradose.quantify.times import hours_since
 from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
 from theradose.workflow.calibration_choice import RecordUse, choose_calibration
@@ -160,6 +160,11 @@ def hash_inputs(study_file: StudyFile) -> InputHashes:
                 known[file] = hash_file(file)
         hashes[name] = {_relative(file, study_file.folder): known[file] for file in files}
     return hashes
+
+
+def hash_run(study: Study, hashes: InputHashes) -> str:
+    """Return the hash of everything that a run is made from: the study, its files and the sources of this package."""
+    return hash_parameters([study.model_dump(mode="json"), hashes, hash_package()])
 
 
 def check_distinct(study: Study, hashes: InputHashes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from theradose.acquire.load import load_ct, load_map
+from theradose.compiled import thread_count
 from theradose.errors import GeometryError, StudyError, TheradoseError
 from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.finding import Finding
@@ -267,7 +267,7 @@ def _register_all(
         return steps.run(f"register vertebrae {item.timepoint.id}", inputs, compute)
 
     # Each search runs in one thread, so that its result does not depend on how many run beside it.
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=thread_count()) as pool:
         outcomes = pool.map(align, others)
     for item, (registration, noticed) in zip(others, outcomes, strict=True):
         found[item.timepoint.id] = registration

@@ -13,6 +13,7 @@ from theradose.model.finding import Finding
 from theradose.store.runs import is_writable
 from theradose.store.steps import StepStore
 from theradose.workflow.case import Case, InputHashes, check_distinct, check_one_patient, hash_inputs, open_case
+from theradose.workflow.earlier_runs import with_earlier_runs
 from theradose.workflow.marrow_image import ImageMarrow, image_marrow
 from theradose.workflow.marrow_image_document import image_marrow_document
 from theradose.workflow.marrow_settings import image_marrow_settings
@@ -57,7 +58,7 @@ def marrow_of_study(study_path: Path, *, on_step: Callable[[str], None] | None =
     TheradoseError
         In one sentence, also where the main job would only note that there is no marrow dose.
     """
-    study_file = read_study(study_path)
+    study_file = with_earlier_runs(read_study(study_path))
     case = open_case(study_file)
     image_marrow_settings(case)
     hashes = hash_inputs(study_file)

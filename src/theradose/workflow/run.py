@@ -13,7 +13,7 @@ from theradose.dose.engines import Progress
 from theradose.model.curve import TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.model.result import FileResult, Result
-from theradose.provenance import hash_file, hash_package, hash_parameters, software_versions
+from theradose.provenance import hash_file, software_versions
 from theradose.report.document import read_result, write_result_json
 from theradose.report.exporters import Publication, exporters
 from theradose.report.inputs import ReportCurves, ReportImages
@@ -33,9 +33,18 @@ from theradose.store.runs import (
 from theradose.store.steps import StepStore
 from theradose.workflow.assemble import assemble_result
 from theradose.workflow.biology import VoxelDoses, planar_with_meaning, repair_rates, with_meaning
-from theradose.workflow.case import Case, InputHashes, check_distinct, check_one_patient, hash_inputs, open_case
+from theradose.workflow.case import (
+    Case,
+    InputHashes,
+    check_distinct,
+    check_one_patient,
+    hash_inputs,
+    hash_run,
+    open_case,
+)
 from theradose.workflow.cycles import check_cycles
 from theradose.workflow.doses import dose_rate_maps, dose_u_map, integrate_field, region_outcomes
+from theradose.workflow.earlier_runs import RESULTS_FOLDER, with_earlier_runs
 from theradose.workflow.engine_maps import check_engines, engine_maps, unmapped_findings
 from theradose.workflow.exports import export_maps
 from theradose.workflow.marrow_image import image_marrow
@@ -49,7 +58,6 @@ from theradose.workflow.tia_maps import reference_tia
 from theradose.workflow.tissues import region_tissues, unused_findings
 
 STEP_FOLDER = ".theradose"
-RESULTS_FOLDER = "results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +140,7 @@ def run_study_file(
     TheradoseError
         As :func:`run_study`.
     """
-    case = open_case(study_file)
+    case = open_case(with_earlier_runs(study_file, results=results))
     study_file = case.study_file
     check_engines(case.study.dose)
     image_marrow_settings(case)
@@ -143,7 +151,7 @@ def run_study_file(
     check_distinct(case.study, hashes)
     check_one_patient(study_file, hashes)
     check_cycles(case)
-    input_hash = hash_parameters([case.study.model_dump(mode="json"), hashes, hash_package()])
+    input_hash = hash_run(case.study, hashes)
     if (existing := find_run(results, input_hash)) is not None:
         return Run(existing, read_result(existing / RESULT_DOCUMENT), reused=True)
     require_writable(results)

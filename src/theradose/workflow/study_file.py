@@ -9,6 +9,7 @@ from theradose.errors import StudyError
 from theradose.model.study import Study
 from theradose.workflow.input_file import InputKind, read_input
 
+STUDY_FILE = "study.yaml"
 _KIND = InputKind(
     "study",
     Study,
@@ -50,7 +51,7 @@ def read_study(path: Path) -> StudyFile:
         One sentence for the first problem: no such file, not YAML, an unknown key, a value that cannot be read.
     """
     if path.is_dir():
-        path = path / "study.yaml"
+        path = path / STUDY_FILE
     return StudyFile(read_input(path, _KIND), path)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from theradose.acquire.load import load_ct, load_emission
+from theradose.compiled import thread_count
 from theradose.errors import TheradoseError
 from theradose.model.activity import ActivityMap, EmissionImage, ImageUnit
 from theradose.model.finding import Finding
@@ -62,7 +62,7 @@ def align_timepoints(
     registrations = {case.reference_id: Registration(RigidTransform.identity(), REFERENCE_METHOD)}
     findings: list[Finding] = []
     # Each search runs in one thread, so that its result does not depend on how many run beside it.
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=thread_count()) as pool:
         outcomes = pool.map(lambda item: _align(case, reference, item, steps, hashes), moving)
     for item, (registration, noticed) in zip(moving, outcomes, strict=True):
         registrations[item.timepoint.id] = registration

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from theradose.cli.cohort import agreement, database, reference, response
+from theradose.cli.cohort import agreement, database, reference, response, run
 
 cohort_app = typer.Typer(
     help="The site's database, statistics over patients, and runs of many studies.", no_args_is_help=True
@@ -15,6 +15,7 @@ cohort_app.command("import")(database.import_command)
 cohort_app.command("agreement")(agreement.agreement_command)
 cohort_app.command("reference")(reference.reference_command)
 cohort_app.command("response")(response.response_command)
+cohort_app.command("run")(run.run_cohort_command)
 
 
 @cohort_app.callback()

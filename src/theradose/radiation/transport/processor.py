@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
 
 import numpy as np
 
-from theradose.compiled import device_function, kernel
+from theradose.compiled import device_function, kernel, thread_count
 from theradose.radiation.transport.histories import history_follower
 from theradose.radiation.transport.problem import Problem
 from theradose.radiation.transport.stack import STACK_FIELDS, STACK_SIZE
@@ -70,7 +69,7 @@ class Processor:
 
     def __init__(self, problem: Problem, *, threads: int | None = None) -> None:
         self._problem = problem
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or thread_count()
         self._shares = [
             _Share(np.zeros(problem.voxels.density.shape), np.zeros(ACCOUNT_SIZE)) for _ in range(self._threads)
         ]

@@ -1,0 +1,311 @@
+"""Fit of a nonlinear mixed model.
+
+References
+----------
+[LindstromBates1990]_, [PinheiroBates2000]_ ``lindstrom-bates``, the algorithm of R's nlme.
+[PinheiroBates1995]_ ``laplace``, the marginal likelihood by Laplace's approximation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from theradose.errors import StatisticsError
+from theradose.model.arrays import Array
+from theradose.model.finding import Finding
+from theradose.statistics.design import Design
+from theradose.statistics.nonlinear_mixed.covariance import Covariance, Structure
+from theradose.statistics.nonlinear_mixed.curve import MixedCurve
+from theradose.statistics.nonlinear_mixed.data import Observations, observations
+from theradose.statistics.nonlinear_mixed.laplace import MarginalLikelihood
+from theradose.statistics.nonlinear_mixed.lindstrom_bates import Alternation, Linearised
+from theradose.statistics.nonlinear_mixed.population import Population, varying_matrix
+from theradose.statistics.nonlinear_mixed.residual import Residual, ResidualKind
+
+Method = Literal["laplace", "lindstrom-bates"]
+_RELATIVE: tuple[ResidualKind, ...] = ("proportional", "stated-proportional")
+_SINGULAR = 1e-6
+_SMALLEST_SHARE = 0.1
+_U_LOG_SIGMA = 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NonlinearMixedFit:
+    """A fitted population.
+
+    Attributes
+    ----------
+    method : {"laplace", "lindstrom-bates"}
+        How the likelihood was approximated.
+    effects : tuple of str, length P
+        Names of the fixed effects.
+    coefficients, covariance : ndarray, shapes (P,) and (P, P)
+        Fixed effects and their covariance.
+    population : Population
+        For new subjects; its covariance holds all parameters (``laplace``), or the fixed effects alone.
+    omega_u : ndarray, shape (q, q), or None
+        Standard errors of Ω; ``None`` by ``lindstrom-bates``.
+    sigma_u : float or None
+        Standard error of σ; ``None`` where it is stated or not known.
+    log_likelihood, aic, bic : float
+        Of the approximated likelihood.
+    data : Observations
+        What was fitted.
+    random_effects : ndarray, shape (m, q)
+        Of each subject.
+    phi : ndarray, shape (m, n, K)
+        Parameters at each point.
+    singular, converged : bool
+        Whether a variance, or a direction of Ω, is zero; whether the optimum was found.
+    findings : tuple of Finding
+        What limits the trust in the numbers.
+    """
+
+    method: Method
+    effects: tuple[str, ...]
+    coefficients: Array
+    covariance: Array
+    population: Population
+    omega_u: Array | None
+    sigma_u: float | None
+    log_likelihood: float
+    aic: float
+    bic: float
+    data: Observations
+    random_effects: Array
+    phi: Array
+    singular: bool
+    converged: bool
+    findings: tuple[Finding, ...]
+
+    @property
+    def u(self) -> Array:
+        """Standard errors of the fixed effects, shape (P,)."""
+        return np.asarray(np.sqrt(np.diagonal(self.covariance)))
+
+
+def fit_nonlinear_mixed(
+    curve: MixedCurve,
+    *,
+    subjects: Sequence[Hashable],
+    x: Array,
+    y: Array,
+    start: Mapping[str, float],
+    random: Sequence[str],
+    u: Array | None = None,
+    designs: Mapping[str, Design] | None = None,
+    structure: Structure = "diagonal",
+    residual: ResidualKind = "constant",
+    method: Method = "laplace",
+) -> NonlinearMixedFit:
+    """Fit the curve of a population and the spread of its parameters between subjects.
+
+    Parameters
+    ----------
+    curve : MixedCurve
+        The curve of one subject.
+    subjects : sequence, length N
+        Whom each observation is of.
+    x, y, u : ndarray, length N
+        Points, observations, and stated standard uncertainties, which the residual models ``stated``, ``scaled`` and
+        ``stated-proportional`` need.
+    start : mapping of str to float
+        First guess of every parameter of the curve; further fixed effects of a design begin at zero.
+    random : sequence of str
+        Parameters that vary between subjects.
+    designs : mapping of str to Design, optional
+        Fixed effects of parameters; an intercept alone by default.
+    structure : {"diagonal", "full"}
+        Whether the random effects of a subject are independent.
+    residual : str
+        Standard deviation of an observation: ``constant`` σ, ``stated`` u, ``scaled`` σ u, ``proportional`` σ f,
+        ``stated-proportional`` √(u² + σ² f²).
+    method : {"laplace", "lindstrom-bates"}
+        Approximation of the likelihood.
+
+    Raises
+    ------
+    StatisticsError
+        ``mixed-data`` for observations that cannot be used, ``mixed-model`` for a model that does not fit together,
+        ``mixed-start`` if the curve is not finite at the first guess, ``too-few-observations``.
+
+    References
+    ----------
+    [LindstromBates1990]_, [PinheiroBates1995]_, [PinheiroBates2000]_
+    """
+    _check_model(curve, start, random, u, residual, method)
+    data = observations(curve.parameters, subjects=subjects, x=x, y=y, u=u, designs=designs)
+    covariance = Covariance(structure, len(random))
+    varying = varying_matrix(curve.parameters, tuple(random))
+    _check_size(data, covariance)
+    first = np.array([start.get(effect, 0.0) for effect in data.effects])
+    with np.errstate(all="ignore"):
+        guess = curve.value(data.design @ first, data.x)
+    if not np.isfinite(guess[data.counts > 0]).all():
+        raise StatisticsError(
+            "The curve has no finite value at the first guess of its parameters: give a better 'start'.",
+            code="mixed-start",
+        )
+    linearised = _linearised(curve, data, varying, covariance, residual)
+    alternation = linearised.alternate(first)
+    if method == "lindstrom-bates":
+        return _from_alternation(linearised, alternation, residual, tuple(random), structure)
+    likelihood = MarginalLikelihood(curve, data, varying, covariance, residual)
+    return _from_likelihood(likelihood, alternation, tuple(random), structure)
+
+
+def _linearised(
+    curve: MixedCurve, data: Observations, varying: Array, covariance: Covariance, residual: ResidualKind
+) -> Linearised:
+    """Return the model of the alternating algorithm, whose weights cannot depend on the curve."""
+    if residual in _RELATIVE:
+        # A start for the exact method only: relative to what was observed.
+        size = np.abs(data.y)
+        u = np.maximum(size, _SMALLEST_SHARE * np.median(size[data.counts > 0]))
+        data = Observations(data.subjects, data.x, data.y, u, data.counts, data.design, data.effects, data.place)
+    sigma2 = 1.0 if residual == "stated" else None
+    return Linearised(curve, data, varying, covariance, sigma2)
+
+
+def _from_alternation(
+    linearised: Linearised, alternation: Alternation, residual: ResidualKind, random: tuple[str, ...],
+    structure: Structure,
+) -> NonlinearMixedFit:  # fmt: skip
+    data, solution, free = linearised.data, alternation.solution, linearised.covariance
+    sigma, p = math.sqrt(solution.sigma2), len(solution.beta)
+    # With a stated variance the factor is absolute already.
+    factor = free.factor(alternation.numbers) * sigma
+    of_beta = solution.sigma2 * np.linalg.inv(solution.information)
+    whole = np.zeros((p + free.size + (residual != "stated"),) * 2)
+    whole[:p, :p] = of_beta
+    population = Population(
+        linearised.curve, random, structure, solution.beta, factor @ factor.T, sigma, residual, whole
+    )
+    return _finished(
+        "lindstrom-bates", data, population, of_beta, solution.z @ factor.T / sigma,
+        -solution.deviance / 2 - float(np.sum(data.counts * np.log(data.u))), converged=alternation.converged,
+    )  # fmt: skip
+
+
+def _from_likelihood(
+    likelihood: MarginalLikelihood, alternation: Alternation, random: tuple[str, ...], structure: Structure
+) -> NonlinearMixedFit:
+    solution, p, free = alternation.solution, len(likelihood.data.effects), likelihood.covariance
+    sigma, estimated = math.sqrt(solution.sigma2), likelihood.estimates_sigma
+    numbers = alternation.numbers * sigma
+    u_beta = np.sqrt(solution.sigma2 * np.diagonal(np.linalg.inv(solution.information)))
+    u_numbers = np.maximum(np.abs(numbers), 0.1 * float(np.abs(numbers).max())) / 3
+    best = likelihood.maximise(
+        np.concatenate([solution.beta, numbers, [math.log(sigma)] if estimated else []]),
+        np.concatenate([u_beta, u_numbers, [_U_LOG_SIGMA] if estimated else []]),
+    )
+    beta, factor, fitted_sigma = likelihood.split(best.theta)
+    # The sign of a column of Λ means nothing: the diagonal is written positive.
+    signs = np.where(np.diagonal(factor) < 0, -1.0, 1.0)
+    turned = np.ones(len(best.theta))
+    turned[p : p + free.size] = free.numbers(np.broadcast_to(signs, factor.shape))
+    covariance = best.covariance * np.outer(turned, turned)
+    population = Population(
+        likelihood.curve, random, structure, beta, factor @ factor.T, float(fitted_sigma), likelihood.residual,
+        covariance,
+    )  # fmt: skip
+    return _finished(
+        "laplace", likelihood.data, population, best.covariance[:p, :p], best.modes.z @ factor.T, best.log_likelihood,
+        converged=best.converged,
+        omega_u=_omega_u(covariance[p : p + free.size, p : p + free.size], factor * signs, free),
+        sigma_u=float(fitted_sigma) * math.sqrt(covariance[-1, -1]) if estimated else None,
+    )  # fmt: skip
+
+
+def _omega_u(covariance: Array, factor: Array, free: Covariance) -> Array:
+    """Return the standard errors of Ω = Λ Λᵀ from the covariance of the numbers of Λ."""
+    moved = [free.factor(unit) @ factor.T for unit in np.eye(free.size)]
+    by_number = np.array([change + change.T for change in moved])
+    return np.asarray(np.sqrt(np.einsum("aij,ab,bij->ij", by_number, covariance, by_number)))
+
+
+def _finished(
+    method: Method, data: Observations, population: Population, covariance: Array, b: Array, log_likelihood: float,
+    *, converged: bool, omega_u: Array | None = None, sigma_u: float | None = None,
+) -> NonlinearMixedFit:  # fmt: skip
+    phi = data.design @ population.beta + (b @ population.varying.T)[:, None, :]
+    singular = _is_singular(data, population, phi)
+    size = len(population.beta) + Covariance(population.structure, len(population.random)).size
+    size += population.residual != "stated"
+    return NonlinearMixedFit(
+        method=method,
+        effects=data.effects,
+        coefficients=population.beta,
+        covariance=covariance,
+        population=population,
+        omega_u=omega_u,
+        sigma_u=sigma_u,
+        log_likelihood=log_likelihood,
+        aic=2 * size - 2 * log_likelihood,
+        bic=size * math.log(data.size) - 2 * log_likelihood,
+        data=data,
+        random_effects=b,
+        phi=phi,
+        singular=singular,
+        converged=converged,
+        findings=_findings(population, singular=singular, converged=converged),
+    )
+
+
+def _is_singular(data: Observations, population: Population, phi: Array) -> bool:
+    """Return whether a direction of Ω is too small for the observations of a subject to be seen in them."""
+    value = population.curve.value(phi, data.x)
+    variance = Residual.of(population.residual, sigma=np.full(len(data.y), population.sigma), u=data.u).variance(value)
+    slope = population.curve.gradient(phi, data.x) @ population.varying
+    seen = np.sqrt(np.einsum("mn,mnq->q", data.counts / variance, slope**2) / len(data.y))
+    spread = np.linalg.eigvalsh(population.omega * np.outer(seen, seen))
+    return bool(spread[0] < _SINGULAR * max(float(spread[-1]), 1.0))
+
+
+def _findings(population: Population, *, singular: bool, converged: bool) -> tuple[Finding, ...]:
+    found = []
+    if not converged:
+        message = "The optimum was not found: the estimates are where the search ended and may not be used."
+        found.append(Finding("not-converged", "critical", message, "population"))
+    if singular:
+        message = (
+            f"A variance between subjects is zero, or random effects ({', '.join(population.random)}) depend on each "
+            "other: the observations do not support so many; let fewer parameters vary."
+        )
+        found.append(Finding("singular-fit", "warning", message, "population"))
+    return tuple(found)
+
+
+def _check_model(
+    curve: MixedCurve, start: Mapping[str, float], random: Sequence[str], u: Array | None, residual: ResidualKind,
+    method: Method,
+) -> None:  # fmt: skip
+    names = ", ".join(curve.parameters)
+    missing = [name for name in curve.parameters if name not in start]
+    unknown = [name for name in random if name not in curve.parameters]
+    problem = None
+    if missing:
+        problem = f"'start' has no first guess of '{missing[0]}': give one of each of {names}."
+    elif unknown or not random or len(set(random)) < len(random):
+        problem = f"The random effects '{', '.join(random)}' are not parameters of the curve: name some of {names}."
+    elif u is None and residual in ("stated", "scaled", "stated-proportional"):
+        problem = f"The residual model '{residual}' needs stated uncertainties: give 'u', or choose 'proportional'."
+    elif method == "lindstrom-bates" and residual in _RELATIVE:
+        problem = f"'lindstrom-bates' has no residual model '{residual}': choose 'laplace', or 'constant' or 'scaled'."
+    if problem is not None:
+        raise StatisticsError(problem, code="mixed-model")
+
+
+def _check_size(data: Observations, covariance: Covariance) -> None:
+    size = len(data.effects) + covariance.size
+    if data.size <= size:
+        raise StatisticsError(
+            f"{data.size} observations cannot determine {size} parameters: add subjects or points, or let fewer "
+            "parameters vary.",
+            code="too-few-observations",
+        )

@@ -1,0 +1,134 @@
+"""Lindstrom and Bates' algorithm: penalised least squares and a linear mixed model in turn, until both agree.
+
+References
+----------
+[LindstromBates1990]_, [PinheiroBates2000]_
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from theradose.model.arrays import Array
+from theradose.statistics.nonlinear_mixed.covariance import Covariance
+from theradose.statistics.nonlinear_mixed.curve import MixedCurve
+from theradose.statistics.nonlinear_mixed.data import Observations
+from theradose.statistics.nonlinear_mixed.linear_step import LinearSolution, LinearStep
+
+_MOST_TURNS = 500
+_MOST_STEPS = 100
+_MOST_HALVINGS = 40
+_CLOSE = 1e-10
+_ROUNDING = 1e-15
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alternation:
+    """Where the algorithm ended.
+
+    Attributes
+    ----------
+    numbers : ndarray
+        Numbers of Λ, in units of σ where that is estimated.
+    solution : LinearSolution
+        The linear mixed model there.
+    converged : bool
+        Whether a further turn would change nothing.
+    """
+
+    numbers: Array
+    solution: LinearSolution
+    converged: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Linearised:
+    """A nonlinear mixed model whose residual variance does not depend on the curve.
+
+    Attributes
+    ----------
+    curve : MixedCurve
+        The curve.
+    data : Observations
+        What was observed; weights are 1/u.
+    varying : ndarray, shape (K, q)
+        Which parameters have a random effect.
+    covariance : Covariance
+        Of the random effects.
+    sigma2 : float or None
+        Residual variance in units of u², where it is stated.
+    """
+
+    curve: MixedCurve
+    data: Observations
+    varying: Array
+    covariance: Covariance
+    sigma2: float | None
+
+    def _phi(self, beta: Array, b: Array) -> Array:
+        return np.asarray(self.data.design @ beta + (b @ self.varying.T)[:, None, :])
+
+    def _penalised(self, beta: Array, z: Array, factor: Array) -> float:
+        with np.errstate(all="ignore"):
+            value = self.curve.value(self._phi(beta, z @ factor.T), self.data.x)
+            squares = np.where(self.data.counts > 0, ((self.data.y - value) / self.data.u) ** 2, 0.0)
+        total = float(np.sum(squares)) / (self.sigma2 or 1.0) + float(np.sum(z**2))
+        return total if np.isfinite(total) else np.inf
+
+    def linear_step(self, beta: Array, b: Array) -> LinearStep:
+        """Return the linear mixed model at these effects."""
+        phi = self._phi(beta, b)
+        weight = self.data.counts / self.data.u
+        slope = self.curve.gradient(phi, self.data.x) * weight[..., None]
+        x = np.einsum("mnk,mnkp->mnp", slope, self.data.design)
+        z = slope @ self.varying
+        w = (self.data.y - self.curve.value(phi, self.data.x)) * weight
+        w = w + x @ beta + np.einsum("mnq,mq->mn", z, b)
+        return LinearStep.of(x, z, w, size=self.data.size, sigma2=self.sigma2)
+
+    def penalised_fit(self, beta: Array, z: Array, factor: Array) -> tuple[Array, Array]:
+        """Return fixed and random effects that minimise the penalised sum of squares for a given Λ."""
+        # With a stated residual variance Λ is absolute, and z is in units of the random effects themselves.
+        level = self._penalised(beta, z, factor)
+        for _ in range(_MOST_STEPS):
+            solution = self._solve(beta, z, factor)
+            step_beta, step_z = solution.beta - beta, solution.z - z
+            length = 1.0
+            for _ in range(_MOST_HALVINGS):
+                reached = self._penalised(beta + length * step_beta, z + length * step_z, factor)
+                if reached < level:
+                    break
+                length /= 2
+            else:
+                break
+            beta, z = beta + length * step_beta, z + length * step_z
+            if level - reached <= _ROUNDING * abs(level):
+                break
+            level = reached
+        return beta, z
+
+    def _solve(self, beta: Array, z: Array, factor: Array) -> LinearSolution:
+        return self.linear_step(beta, z @ factor.T).solve(factor / np.sqrt(self.sigma2 or 1.0))
+
+    def alternate(self, beta: Array) -> Alternation:
+        """Run both steps in turn from fixed effects `beta`, shape (P,)."""
+        order = self.covariance.order
+        none = np.zeros((len(self.data.y), order))
+        beta, z = self.penalised_fit(np.asarray(beta, float), none, np.zeros((order, order)))
+        step = self.linear_step(beta, none)
+        typical = np.sqrt(np.maximum(np.mean(np.diagonal(step.zz, axis1=1, axis2=2), axis=0), 1e-300))
+        numbers = step.best(self.covariance, self.covariance.numbers(np.diag(1 / typical)))
+        before = np.concatenate([beta, numbers])
+        for _ in range(_MOST_TURNS):
+            factor = self.covariance.factor(numbers)
+            beta, z = self.penalised_fit(beta, z, factor)
+            step = self.linear_step(beta, z @ factor.T)
+            numbers = step.best(self.covariance, numbers)
+            now = np.concatenate([beta, numbers])
+            converged = bool(np.abs(now - before).max() <= _CLOSE * (1 + np.abs(now).max()))
+            before = now
+            if converged:
+                break
+        return Alternation(numbers, step.solve(self.covariance.factor(numbers)), converged)

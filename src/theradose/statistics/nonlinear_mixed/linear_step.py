@@ -1,0 +1,153 @@
+"""The linear mixed model that a nonlinear one becomes at given parameters.
+
+With w = y − f + X β + Z b, where X and Z are the derivatives of the curve by fixed and random effects, the variance of
+a subject's w is σ² (I + Z Λ Λᵀ Zᵀ). All that is needed of the observations are sums of products for each subject.
+
+References
+----------
+[LindstromBates1990]_ The approximation.
+[PinheiroBates2000]_ Profiled likelihood and penalised least squares.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from theradose.model.arrays import Array
+from theradose.statistics.nonlinear_mixed.covariance import Covariance
+
+_COMPLEX_STEP = 1e-30
+_MOST_POLISHING = 20
+_CLOSE = 1e-11
+_DIFFERENCE = 1e-5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearSolution:
+    """Estimates for a given Λ.
+
+    Attributes
+    ----------
+    beta : ndarray, shape (P,)
+        Fixed effects.
+    z : ndarray, shape (m, q)
+        Random effects before Λ.
+    sigma2 : float
+        Residual variance, estimated or stated.
+    information : ndarray, shape (P, P)
+        Xᵀ V⁻¹ X with V in units of the residual variance.
+    deviance : float
+        Minus twice the logarithm of the likelihood.
+    """
+
+    beta: Array
+    z: Array
+    sigma2: float
+    information: Array
+    deviance: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearStep:
+    """Sums of products of weighted derivatives X, Z and pseudo-observations w.
+
+    Attributes
+    ----------
+    zz, zx, zw : ndarray, shapes (m, q, q), (m, q, P), (m, q)
+        By subject.
+    xx, xw, ww : ndarray, shapes (P, P), (P,) and float
+        Over all.
+    size : int
+        Number of observations.
+    sigma2 : float or None
+        Residual variance where it is stated.
+    """
+
+    zz: Array
+    zx: Array
+    zw: Array
+    xx: Array
+    xw: Array
+    ww: float
+    size: int
+    sigma2: float | None
+
+    @classmethod
+    def of(cls, x: Array, z: Array, w: Array, *, size: int, sigma2: float | None) -> LinearStep:
+        """Return the sums for weighted arrays of shapes (m, n, P), (m, n, q) and (m, n)."""
+        return cls(
+            np.einsum("mna,mnb->mab", z, z),
+            np.einsum("mna,mnp->map", z, x),
+            np.einsum("mna,mn->ma", z, w),
+            np.einsum("mnp,mnr->pr", x, x),
+            np.einsum("mnp,mn->p", x, w),
+            float(np.sum(w**2)),
+            size,
+            sigma2,
+        )
+
+    def _eliminated(self, factor: Array) -> tuple[Array, Array, Array, Array, Array, Array]:
+        turned = np.swapaxes(factor, -1, -2)
+        inner = np.eye(factor.shape[-1]) + turned @ self.zz @ factor
+        ax, aw = turned @ self.zx, np.einsum("ba,mb->ma", factor, self.zw)
+        solved_x, solved_w = np.linalg.solve(inner, ax), np.linalg.solve(inner, aw[..., None])[..., 0]
+        information = self.xx - np.einsum("map,mar->pr", ax, solved_x)
+        score = self.xw - np.einsum("map,ma->p", ax, solved_w)
+        beta = np.linalg.solve(information, score)
+        rest = self.ww - np.einsum("ma,ma->", aw, solved_w) - score @ beta
+        return inner, solved_x, solved_w, information, beta, rest
+
+    def deviance(self, factor: Array) -> Array:
+        """Return minus twice the profiled logarithm of the likelihood; complex where `factor` is."""
+        inner, _, _, _, _, rest = self._eliminated(factor)
+        total = np.sum(np.log(np.linalg.det(inner)))
+        if self.sigma2 is not None:
+            return np.asarray(total + self.size * math.log(2 * math.pi * self.sigma2) + rest / self.sigma2)
+        return np.asarray(total + self.size * (np.log(2 * math.pi * rest / self.size) + 1))
+
+    def solve(self, factor: Array) -> LinearSolution:
+        """Return the estimates for a factor Λ, shape (q, q)."""
+        _, solved_x, solved_w, information, beta, rest = self._eliminated(factor)
+        sigma2 = float(rest) / self.size if self.sigma2 is None else self.sigma2
+        z = solved_w - np.einsum("map,p->ma", solved_x, beta)
+        return LinearSolution(beta, z, sigma2, information, float(self.deviance(factor)))
+
+    def best(self, covariance: Covariance, start: Array) -> Array:
+        """Return the numbers of Λ with the largest likelihood, from `start`, shape (size,)."""
+        from scipy.optimize import minimize
+
+        def value(numbers: Array) -> float:
+            deviance = float(self.deviance(covariance.factor(numbers)))
+            return deviance if math.isfinite(deviance) else math.inf
+
+        def gradient(numbers: Array) -> Array:
+            steps = 1j * _COMPLEX_STEP * np.eye(len(numbers))
+            return np.array([self.deviance(covariance.factor(numbers + s)).imag for s in steps]) / _COMPLEX_STEP
+
+        found = minimize(value, start, jac=gradient, method="BFGS", options={"gtol": 1e-8})
+        numbers, level = np.asarray(found.x, float), float(found.fun)
+        for _ in range(_MOST_POLISHING):
+            step = _newton_step(gradient, numbers)
+            reached = value(numbers + step)
+            if not reached <= level + 1e-12 * abs(level):
+                break
+            numbers, level = numbers + step, reached
+            if float(np.abs(step).max()) <= _CLOSE * (1 + float(np.abs(numbers).max())):
+                break
+        return numbers
+
+
+def _newton_step(gradient: Callable[[Array], Array], numbers: Array) -> Array:
+    widths = _DIFFERENCE * np.maximum(np.abs(numbers), 1.0)
+    columns = [
+        (gradient(numbers + width * unit) - gradient(numbers - width * unit)) / (2 * width)
+        for width, unit in zip(widths, np.eye(len(numbers)), strict=True)
+    ]
+    hessian = (np.array(columns) + np.array(columns).T) / 2
+    curvature, axes = np.linalg.eigh(hessian)
+    floor = 1e-10 * float(np.abs(curvature).max())
+    return np.asarray(-axes @ ((axes.T @ gradient(numbers)) / np.maximum(np.abs(curvature), max(floor, 1e-300))))
