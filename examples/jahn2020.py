@@ -110,7 +110,9 @@ def main(replicates):
         return
     numbers = read("Pub9_Jahn.csv")
     gap = np.abs(np.nansum(numbers[:, 3:10], axis=1) - numbers[:, 10]).max()
-    print(f"Jahn 2020: {len(numbers)} patients, one tumour each; sums and doses of cycles differ by {gap:.2f} Gy at most")
+    print(
+        f"Jahn 2020: {len(numbers)} patients, one tumour each; sums and doses of cycles differ by {gap:.2f} Gy at most"
+    )
     for source in SOURCES:
         analyse(source, replicates)
     check_figure_3b()

@@ -16,6 +16,7 @@ from theradose.cohort.response.means import GroupDifference
 from theradose.cohort.response.regrowth import Regrowth
 from theradose.cohort.response.selection import published_selection_gap
 from theradose.cohort.response.settings import ResponseSettings, constants
+from theradose.cohort.response.shrinkage import GrowthParameters
 from theradose.model.tumours import KIND_WORDS
 from theradose.numbers import (
     UNKNOWN,
@@ -40,7 +41,6 @@ from theradose.report.cohort_response_figures import (
 from theradose.report.pages import Pages
 from theradose.report.style import Picture
 from theradose.statistics.agreement import Interval
-from theradose.statistics.asymptotic_growth import AsymptoticGrowthFit, standard_errors
 from theradose.statistics.linear_mixed_tests import Contrast
 from theradose.statistics.logistic_curve import LogitEffect
 
@@ -348,10 +348,10 @@ def _shrinkage_section(analysis: ResponseAnalysis, place: _Place) -> Section:
                      Column("D₀", "Gy", "right"), Column("Patient SD", "%", "right"),
                      Column("Residual SD", "%", "right")),
                     tuple(
-                        row(fit.method, grade_words(grade), *_growth_cells(fit, grade),
+                        row(fit.method, grade_words(grade), *_growth_cells(part),
                             format_number(100 * fit.patient_sd), format_number(100 * fit.residual_sd))
                         for fit in found.fits
-                        for grade in found.shown
+                        for grade, part in fit.parameters.items()
                     ),
                     ("Estimate ± standard error. Grades whose response does not depend significantly on the dose are "
                      "left out. The two methods differ because the variance depends on the curve.",),
@@ -459,7 +459,6 @@ def _share(item: Interval) -> str:
     return f"{format_fixed(item.value, 2)} [{format_fixed(item.low, 2)}, {format_fixed(item.high, 2)}]"
 
 
-def _growth_cells(fit: AsymptoticGrowthFit, grade: str) -> tuple[str, str]:
-    k, (u_amplitude, u_scale) = fit.grades.index(grade), standard_errors(fit, grade)
-    amplitude = _Pair(100 * float(fit.amplitude[k]), 100 * u_amplitude)
-    return format_estimate(amplitude), format_estimate(_Pair(float(fit.scale[k]), u_scale))
+def _growth_cells(part: GrowthParameters) -> tuple[str, str]:
+    amplitude = _Pair(100 * part.amplitude, 100 * part.u_amplitude)
+    return format_estimate(amplitude), format_estimate(_Pair(part.scale_gy, part.u_scale_gy))

@@ -145,8 +145,10 @@ def draw_shrinkage(one: DoseAnalysis) -> Picture:
             _patients(axes, one, mask, one.dose_gy[mask], 100 * one.reduction[mask])
             band = one.shrinkage.bands.get(grade)
             if band is not None:
-                axes.fill_between(band.dose_gy, 100 * band.low, 100 * band.high, color=ACCENT, alpha=0.14, linewidth=0)
-                axes.plot(band.dose_gy, 100 * band.value, color=INK)
+                axes.fill_between(
+                    one.shrinkage.dose_gy[grade], 100 * band.low, 100 * band.high, color=ACCENT, alpha=0.14, linewidth=0
+                )
+                axes.plot(one.shrinkage.dose_gy[grade], 100 * band.value, color=INK)
             axes.axhline(0, color=HAIRLINE, linewidth=0.6, zorder=0)
             axes.set_title(grade_words(grade), loc="left")
             axes.set_ylim(top=104)

@@ -27,6 +27,7 @@ _START = date(2020, 1, 6)
 _BASELINE_BEFORE_D = 14
 _LARGEST_RATIO = 0.97
 _REGROWN = 1.01
+_LARGEST_GROWTH = 3.0
 _COURSE_POWER = 0.7
 TUMOUR_HEADER = ("patient", "tumour", "grade", "primary", "skeletal", "dosimetry_eligible", "visible", "progressive")
 VOLUME_HEADER = ("patient", "tumour", "date", "volume_ml", "u_volume_ml")
@@ -230,7 +231,7 @@ def _volumes(
         # It stays small until the first scan after the last cycle, so that both best responses tell the same.
         later = np.maximum(offsets - offsets[after[0]], 0.0)
         falling = np.where(offsets > offsets[best], ratio * _REGROWN, falling)
-    volumes: np.ndarray = start * falling * 2 ** (later / doubling)
+    volumes: np.ndarray = start * np.minimum(falling * 2 ** (later / doubling), _LARGEST_GROWTH)
     return volumes
 
 

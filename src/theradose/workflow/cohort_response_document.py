@@ -25,7 +25,6 @@ from theradose.cohort.response.shrinkage import Shrinkage
 from theradose.model.tumours import DOSE_KINDS, TumourRow
 from theradose.report.tables import Value, write_table
 from theradose.statistics.agreement import Correlation, Interval
-from theradose.statistics.asymptotic_growth import AsymptoticGrowthFit, standard_errors
 from theradose.statistics.linear_mixed_tests import Contrast
 from theradose.statistics.logistic_curve import LogitEffect
 from theradose.statistics.roc import Auc, OperatingPoint
@@ -244,17 +243,27 @@ def _shrinkage(found: Shrinkage) -> dict[str, Any]:
         "fits": [
             {
                 "method": fit.method,
-                "converged": fit.converged,
-                "patient_effect": fit.patient_effect,
+                "usable": fit.usable,
                 "patient_sd": finite(fit.patient_sd),
                 "residual_sd": finite(fit.residual_sd),
                 "log_likelihood": finite(fit.log_likelihood),
-                "grades": [_growth(fit, grade) for grade in found.shown],
+                "grades": [
+                    {
+                        "grade": grade,
+                        "amplitude": {"value": part.amplitude, "u": finite(part.u_amplitude)},
+                        "scale_gy": {"value": part.scale_gy, "u": finite(part.u_scale_gy)},
+                    }
+                    for grade, part in fit.parameters.items()
+                ],
             }
             for fit in found.fits
         ],
         "curves": [
-            {"grade": grade, **{name: getattr(band, name).tolist() for name in ("dose_gy", "value", "low", "high")}}
+            {
+                "grade": grade,
+                "dose_gy": found.dose_gy[grade].tolist(),
+                **{name: getattr(band, name).tolist() for name in ("value", "low", "high")},
+            }
             for grade, band in found.bands.items()
         ],
         "tests": {grade: _test(test) for grade, test in found.tests.items()},
@@ -263,15 +272,6 @@ def _shrinkage(found: Shrinkage) -> dict[str, Any]:
 
 def _test(test: LikelihoodTest | None) -> dict[str, float | None] | None:
     return None if test is None else {"chi_squared": finite(test.chi_squared), "p": finite(test.p)}
-
-
-def _growth(fit: AsymptoticGrowthFit, grade: str) -> dict[str, Any]:
-    k, (u_amplitude, u_scale) = fit.grades.index(grade), standard_errors(fit, grade)
-    return {
-        "grade": grade,
-        "amplitude": {"value": float(fit.amplitude[k]), "u": finite(u_amplitude)},
-        "scale_gy": {"value": float(fit.scale[k]), "u": finite(u_scale)},
-    }
 
 
 def _regrowth(grown: Regrowth) -> dict[str, Any]:

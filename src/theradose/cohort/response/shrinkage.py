@@ -7,6 +7,7 @@ References
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,19 +15,54 @@ import numpy as np
 
 from theradose.cohort.response.control import LikelihoodTest
 from theradose.errors import StatisticsError
-from theradose.model.arrays import Array
+from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
-from theradose.statistics.asymptotic_growth import (
-    AsymptoticGrowthFit,
-    GrowthBand,
-    GrowthMethod,
-    constant_log_likelihood,
-    fit_asymptotic_growth,
-    growth_band,
-)
+from theradose.statistics.design import Design, Factor, build_design
+from theradose.statistics.growth_curve import GrowthBand, fit_asymptotic_growth, growth_band
+from theradose.statistics.linear_mixed import RandomEffect, fit_linear_mixed
+from theradose.statistics.nonlinear_mixed.fit import Method, NonlinearMixedFit
 
-METHODS: tuple[GrowthMethod, ...] = ("exact", "lindstrom-bates")
+METHODS: Mapping[str, Method] = {"exact likelihood": "laplace", "lindstrom-bates": "lindstrom-bates"}
+"""Names of the methods; Laplace's approximation is exact for a curve that is linear in the effect."""
 _CURVE_POINTS = 121
+# Doses D₀ beyond so many times the doses belong to a constant or a straight line, of which D₀ says nothing.
+_UNDETERMINED = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthParameters:
+    """Amplitude (fraction) and dose D₀ (Gy) of a grade with their standard errors."""
+
+    amplitude: float
+    u_amplitude: float
+    scale_gy: float
+    u_scale_gy: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GrowthFit:
+    """Curves of all grades by one method.
+
+    Attributes
+    ----------
+    method : str
+        One of `METHODS`.
+    parameters : mapping of str to GrowthParameters
+        By grade.
+    patient_sd, residual_sd : float
+        Standard deviation of the amplitude between patients, and of the loss within.
+    log_likelihood : float
+        By the method.
+    usable : bool
+        Whether the maximum was reached and every D₀ is determined.
+    """
+
+    method: str
+    parameters: Mapping[str, GrowthParameters]
+    patient_sd: float
+    residual_sd: float
+    log_likelihood: float
+    usable: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,27 +71,42 @@ class Shrinkage:
 
     Attributes
     ----------
-    fits : tuple of AsymptoticGrowthFit
+    fits : tuple of GrowthFit
         By the exact likelihood, and by Lindstrom and Bates; of all grades together.
-    shown : tuple of str
-        Grades whose response depends significantly on the dose; no curve is stated for others.
     bands : mapping of str to GrowthBand
-        Curves of these grades by the exact likelihood.
+        Curves by the exact likelihood over `dose_gy`, of the grades whose response depends significantly on the dose;
+        of others no curve and no parameter is stated.
+    dose_gy : mapping of str to ndarray
+        From 0 to the largest dose of the grade.
     tests : mapping of str to LikelihoodTest
         Of each grade alone, against a loss that does not depend on the dose; p is too large, at most by a factor of
         two, because the constant is on the edge of the curves.
     refused : str
         Why there is no fit; empty otherwise.
     findings : tuple of Finding
-        ``singular-fit``, ``growth-not-determined``, ``growth-not-fitted``, ``growth-grade-left-out``.
+        Of the fits, and ``growth-not-determined``, ``growth-not-fitted``, ``growth-grade-left-out``.
     """
 
-    fits: tuple[AsymptoticGrowthFit, ...]
-    shown: tuple[str, ...]
+    fits: tuple[GrowthFit, ...]
     bands: Mapping[str, GrowthBand]
+    dose_gy: Mapping[str, Array]
     tests: Mapping[str, LikelihoodTest]
     refused: str
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tumours:
+    """Dose, loss, grade and patient of each tumour."""
+
+    dose_gy: Array
+    loss: Array
+    grades: Array
+    patients: Array
+
+    def of(self, grades: Sequence[str]) -> _Tumours:
+        mask = np.isin(self.grades, list(grades))
+        return _Tumours(self.dose_gy[mask], self.loss[mask], self.grades[mask], self.patients[mask])
 
 
 def shrinkage(
@@ -87,66 +138,152 @@ def shrinkage(
     ----------
     [Warfvinge2024]_
     """
-    tests = _tests(dose_gy, reduction, grades, patients)
+    tumours = _Tumours(dose_gy, reduction, np.array(grades), np.array(patients))
+    if len(set(patients)) == len(patients):
+        return _nothing({}, "Not fitted, because the effect of the patient needs patients with several tumours.")
+    tests = _tests(tumours)
     if not significant:
         reason = "Not fitted, because the response does not depend significantly on the dose in any grade."
-        return Shrinkage((), (), {}, tests, reason, ())
-    fits, findings = _fits(dose_gy, reduction, grades, patients, where)
-    if not (fits and fits[0].converged) and set(significant) < set(grades):
-        mask = np.isin(grades, list(significant))
-        fits, own = _fits(
-            dose_gy[mask], reduction[mask], np.array(grades)[mask].tolist(), np.array(patients)[mask].tolist(), where
-        )
+        return _nothing(tests, reason)
+    fits, findings, bands = _fits(tumours, significant, level, where)
+    if not (fits and fits[0].usable) and set(significant) < set(grades):
+        fits, findings, bands = _fits(tumours.of(significant), significant, level, where)
         left_out = ", ".join(sorted(set(grades) - set(significant)))
-        findings = [*own, Finding("growth-grade-left-out", "info", f"The curves of all grades together have no fit; "
-                                  f"{left_out} is left out.", where)]  # fmt: skip
-    if not fits:
-        return Shrinkage((), (), {}, tests, findings[0].message, tuple(findings))
-    shown = tuple(grade for grade in significant if fits[0].converged)
-    bands = {
-        grade: growth_band(
-            fits[0], grade, np.linspace(0, dose_gy[np.array(grades) == grade].max(), _CURVE_POINTS), level=level
-        )
-        for grade in shown
-    }
-    unique = {(f.code, f.message): f for f in findings}
-    return Shrinkage(tuple(fits), shown, bands, tests, "", tuple(unique.values()))
+        message = f"The curves of all grades together are not determined; {left_out} is left out of the fit."
+        findings.append(Finding("growth-grade-left-out", "info", message, where))
+    if not (fits and fits[0].usable):
+        return Shrinkage((), {}, {}, tests, "The curve of growth is not determined.", tuple(findings))
+    doses = {grade: frozen(_doses(tumours.of([grade]))) for grade in bands}
+    return Shrinkage(tuple(fits), bands, doses, tests, "", tuple(findings))
+
+
+def _nothing(tests: Mapping[str, LikelihoodTest], reason: str) -> Shrinkage:
+    return Shrinkage((), {}, {}, tests, reason, ())
+
+
+def _doses(tumours: _Tumours) -> Array:
+    return np.linspace(0, float(tumours.dose_gy.max()), _CURVE_POINTS)
 
 
 def _fits(
-    dose_gy: Array, reduction: Array, grades: Sequence[str], patients: Sequence[str], where: str
-) -> tuple[list[AsymptoticGrowthFit], list[Finding]]:
-    fits: list[AsymptoticGrowthFit] = []
-    findings: list[Finding] = []
-    for method in METHODS:
+    tumours: _Tumours, significant: Sequence[str], level: float, where: str
+) -> tuple[list[GrowthFit], list[Finding], dict[str, GrowthBand]]:
+    fits: list[GrowthFit] = []
+    findings: dict[tuple[str, str], Finding] = {}
+    bands: dict[str, GrowthBand] = {}
+    for name, method in METHODS.items():
         try:
-            fit = fit_asymptotic_growth(
-                dose_gy=dose_gy, loss=reduction, grades=grades, patients=patients, method=method
-            )
+            fit = _fit(tumours, method)
         except StatisticsError as error:
-            findings.append(Finding("growth-not-fitted", "info", f"By the method {method}: {error}", where))
-            continue
-        fits.append(fit)
-        findings += [Finding(f.code, f.severity, f.message, where) for f in fit.findings]
-    return fits, findings
+            found = [Finding("growth-not-fitted", "info", f"By the method {name}: {error}", where)]
+        else:
+            parameters = _parameters(fit, tumours)
+            vague = _undetermined(parameters, tumours)
+            found = [Finding(f.code, f.severity, f"By the method {name}: {f.message}", where) for f in fit.findings]
+            found += [_not_determined(grade, where) for grade in vague]
+            usable = fit.converged and not vague and bool(np.isfinite(fit.covariance).all())
+            fits.append(
+                GrowthFit(
+                    method=name,
+                    parameters={grade: parameters[grade] for grade in significant},
+                    patient_sd=math.sqrt(float(fit.population.omega[0, 0])),
+                    residual_sd=fit.population.sigma,
+                    log_likelihood=fit.log_likelihood,
+                    usable=usable,
+                )
+            )
+            if method == "laplace" and usable:
+                bands = {grade: _band(fit, tumours, grade, level) for grade in significant}
+        findings |= {(f.code, f.message): f for f in found}
+    return fits, list(findings.values()), bands
 
 
-def _tests(
-    dose_gy: Array, reduction: Array, grades: Sequence[str], patients: Sequence[str]
-) -> dict[str, LikelihoodTest]:
-    """Return the test of each grade for which a curve can be fitted."""
+def _fit(tumours: _Tumours, method: Method) -> NonlinearMixedFit:
+    design = _design(tumours)
+    try:
+        return fit_asymptotic_growth(
+            dose=tumours.dose_gy,
+            response=tumours.loss,
+            patients=tumours.patients.tolist(),
+            amplitude=design,
+            log_dose=design,
+            method=method,
+        )
+    except np.linalg.LinAlgError:
+        # D₀ ran off to where the curve no longer changes with it.
+        raise StatisticsError(
+            "The doses do not determine D₀ of a curve: the loss is about constant, or rises in a straight line.",
+            code="growth-not-determined",
+        ) from None
+
+
+def _design(tumours: _Tumours) -> Design | None:
+    several = len(set(tumours.grades.tolist())) > 1
+    return build_design([Factor("grade", tumours.grades.tolist())]) if several else None
+
+
+def _row(tumours: _Tumours, grade: str) -> Array:
+    """Return the row of the design of a grade."""
+    design = _design(tumours)
+    return np.ones(1) if design is None else design.at({"grade": grade})[0]
+
+
+def _parameters(fit: NonlinearMixedFit, tumours: _Tumours) -> dict[str, GrowthParameters]:
+    found = {}
+    for grade in sorted(set(tumours.grades.tolist())):
+        row = _row(tumours, grade)
+        pair = np.zeros((2, 2 * len(row)))
+        pair[0, : len(row)] = pair[1, len(row) :] = row
+        (amplitude, log_scale), covariance = pair @ fit.coefficients, pair @ fit.covariance @ pair.T
+        u_amplitude, u_log_scale = np.sqrt(np.diag(covariance))
+        scale = math.exp(log_scale)
+        found[grade] = GrowthParameters(float(amplitude), float(u_amplitude), scale, scale * float(u_log_scale))
+    return found
+
+
+def _band(fit: NonlinearMixedFit, tumours: _Tumours, grade: str, level: float) -> GrowthBand:
+    row = _row(tumours, grade)
+    return growth_band(fit, _doses(tumours.of([grade])), amplitude=row, log_dose=row, level=level)
+
+
+def _undetermined(parameters: Mapping[str, GrowthParameters], tumours: _Tumours) -> list[str]:
+    """Return the grades whose D₀ lies far from all doses."""
+    doses = {grade: tumours.of([grade]).dose_gy for grade in parameters}
+    return [
+        grade
+        for grade, found in parameters.items()
+        if not doses[grade].min() / _UNDETERMINED < found.scale_gy < doses[grade].max() * _UNDETERMINED
+    ]
+
+
+def _not_determined(grade: str, where: str) -> Finding:
+    return Finding(
+        "growth-not-determined",
+        "warning",
+        f"The dose D₀ of the curve of {grade} is not determined: the loss is about constant, or rises in a straight "
+        "line, over the doses.",
+        where,
+    )
+
+
+def _tests(tumours: _Tumours) -> dict[str, LikelihoodTest]:
+    """Return the test of each grade for which both models can be fitted."""
     from scipy import stats
 
     found: dict[str, LikelihoodTest] = {}
-    for grade in sorted(set(grades)):
-        mask = np.array(grades) == grade
-        own = [patient for patient, inside in zip(patients, mask, strict=True) if inside]
-        rows = {"loss": reduction[mask], "grades": [grade] * len(own), "patients": own}
+    for grade in sorted(set(tumours.grades.tolist())):
+        own = tumours.of([grade])
         try:
-            curve = fit_asymptotic_growth(dose_gy=dose_gy[mask], **rows)
-            gain = 2 * (curve.log_likelihood - constant_log_likelihood(**rows))
+            curve = _fit(own, "laplace")
+            constant = fit_linear_mixed(
+                response=own.loss,
+                design=build_design([], rows=len(own.loss)),
+                random=[RandomEffect("patient", own.patients.tolist())],
+                reml=False,
+            )
         except StatisticsError:
             continue
-        statistic = max(gain, 0.0)
-        found[grade] = LikelihoodTest(statistic, float(stats.chi2.sf(statistic, 1)))
+        if curve.converged:
+            statistic = max(2 * (curve.log_likelihood - constant.log_likelihood), 0.0)
+            found[grade] = LikelihoodTest(statistic, float(stats.chi2.sf(statistic, 1)))
     return found

@@ -197,8 +197,8 @@ def _from_likelihood(
 ) -> NonlinearMixedFit:
     solution, p, free = alternation.solution, len(likelihood.data.effects), likelihood.covariance
     sigma, estimated = math.sqrt(solution.sigma2), likelihood.estimates_sigma
-    numbers = alternation.numbers * sigma
     u_beta = np.sqrt(solution.sigma2 * np.diagonal(np.linalg.inv(solution.information)))
+    numbers = _beside_zero(alternation.numbers * sigma, u_beta, likelihood.data.effects, random, free)
     u_numbers = np.maximum(np.abs(numbers), 0.1 * float(np.abs(numbers).max())) / 3
     best = likelihood.maximise(
         np.concatenate([solution.beta, numbers, [math.log(sigma)] if estimated else []]),
@@ -220,6 +220,21 @@ def _from_likelihood(
         omega_u=_omega_u(covariance[p : p + free.size, p : p + free.size], factor * signs, free),
         sigma_u=float(fitted_sigma) * math.sqrt(covariance[-1, -1]) if estimated else None,
     )  # fmt: skip
+
+
+def _beside_zero(
+    numbers: Array, u_beta: Array, effects: Sequence[str], random: tuple[str, ...], free: Covariance
+) -> Array:
+    """Return the numbers of Λ with a standard error of its parameter for each standard deviation of zero.
+
+    The likelihood is even in them: at zero it has no slope, and a search that begins there stays.
+    """
+    factor = free.factor(numbers)
+    first = [next(k for k, effect in enumerate(effects) if effect.split(":")[0] == name) for name in random]
+    own = u_beta[first]
+    diagonal = np.diagonal(factor)
+    np.fill_diagonal(factor, np.where(np.abs(diagonal) < _SINGULAR * own, own, diagonal))
+    return free.numbers(factor)
 
 
 def _omega_u(covariance: Array, factor: Array, free: Covariance) -> Array:
