@@ -116,6 +116,7 @@ def _answer(one: DoseAnalysis, grade: str, settings: ResponseSettings) -> str:
         f"[{format_number(d.low)}, {format_number(d.high)}]"
         for d in one.control.curves[grade].doses
     )
+    doses = doses or "all that are asked for are reached without dose"
     return f"{start}The response rises with the dose {words} ({relation}). Probability of response: {doses}."
 
 

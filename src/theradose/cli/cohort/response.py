@@ -128,8 +128,8 @@ def _print_analysis(analysis: ResponseAnalysis) -> None:
         [
             means.quantity,
             means.grade,
-            " / ".join(format_number(mean.estimate) for mean in means.means),
-            means.refused or (format_p(means.test.p) if means.test else ""),
+            " / ".join(format_number(mean.estimate) for mean in means.means) or "no model, see the report",
+            format_p(means.test.p) if means.test else "",
         ]
         for one in analysis.by_dose
         for means in (*one.dose_means, *one.activity_means)

@@ -204,15 +204,15 @@ def tumour_control(
         fits, findings = _fits(response, design, patients, names, nodes, level)
     except StatisticsError as error:
         return Control(names, (), {}, {}, str(error), ())
-    findings = tuple(Finding(f.code, f.severity, f.message, f.where or where) for f in findings)
+    findings = tuple(replace(f, where=f.where or where) for f in findings)
     leading = fits[0]
     tests = {grade: _test(leading, grade, k, design, response, patients) for k, grade in enumerate(names)}
     curves: dict[str, GradeCurve] = {}
     for k, grade in enumerate(names):
-        slope = leading.slopes[grade]
-        if leading.fit.converged and slope.value > 0 and max(slope.p, tests[grade].p) < 1 - level:
+        row = _row_of(1 + k, 1 + len(names))
+        if leading.slopes[grade].value > 0 and tests[grade].p < 1 - level and _has_doses(leading.fit, row, level):
             largest = float(np.max(amount[np.array(grades) == grade]))
-            curves[grade] = _curve(leading.fit, 1 + k, 1 + len(names), largest, level, probabilities, doses_gy)
+            curves[grade] = _curve(leading.fit, row, largest, level, probabilities, doses_gy)
     return Control(names, fits, tests, curves, "", findings)
 
 
@@ -254,7 +254,9 @@ def _fits(
         agq = fit_logistic_mixed(response=response, design=design, groups=patients, method="agq", nodes=nodes)
         laplace = fit_logistic_mixed(response=response, design=design, groups=patients, method="laplace")
         both = (_control_fit(f"agq ({nodes} nodes)", agq, names, level), _control_fit("laplace", laplace, names, level))
-        coarse = [Finding(f.code, "info", f"By Laplace's approximation: {f.message}") for f in laplace.findings]
+        coarse = [
+            replace(f, severity="info", message=f"By Laplace's approximation: {f.message}") for f in laplace.findings
+        ]
         # Of what both say only the leading fit speaks.
         return both, (*agq.findings, *(f for f in coarse if f.code not in {own.code for own in agq.findings}))
     except StatisticsError as error:
@@ -317,17 +319,21 @@ def _control_fit(
     )
 
 
+def _has_doses(fit: LogisticMixedFit | LogisticFit, row: Callable[[float], Array], level: float) -> bool:
+    """Return whether doses have an interval: whether that of the slope, by its standard error, is without 0."""
+    found = dose_at_probability(fit, probability=0.5, at_zero=row(0.0), at_one=row(1.0), level=level)
+    return found is not None
+
+
 def _curve(
     fit: LogisticMixedFit | LogisticFit,
-    column: int,
-    columns: int,
+    row: Callable[[float], Array],
     largest_gy: float,
     level: float,
     probabilities: Sequence[float],
     doses_gy: Sequence[float],
 ) -> GradeCurve:
     dose_gy = np.linspace(0, largest_gy, _CURVE_POINTS)
-    row = _row_of(column, columns)
     found = (
         dose_at_probability(fit, probability=p, at_zero=row(0.0), at_one=row(1.0), level=level) for p in probabilities
     )

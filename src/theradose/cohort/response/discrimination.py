@@ -9,7 +9,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from theradose.errors import StatisticsError
@@ -119,5 +119,5 @@ def discriminate(
         best=youden(curve, level=level) if significant else None,
         points=tuple(operating_point(curve, dose, level=level) for dose in doses_gy) if significant else (),
         refused="",
-        findings=tuple(Finding(f.code, f.severity, f.message, f"{where}, {grade}") for f in findings),
+        findings=tuple(replace(f, where=f"{where}, {grade}") for f in findings),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -149,7 +149,7 @@ def group_difference(
         means = by_method[METHODS[0]][:2]
         difference = {method: found[2] for method, found in by_method.items()}
         patient_sd, residual_sd, residuals = float(fit.random[0].sd[0]), fit.residual_sd, fit.residuals
-        findings = tuple(Finding(f.code, f.severity, f.message, where) for f in fit.findings)
+        findings = tuple(replace(f, where=where) for f in fit.findings)
     return GroupDifference(
         quantity=quantity,
         grade=grade,

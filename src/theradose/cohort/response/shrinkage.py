@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,7 @@ METHODS: Mapping[str, Method] = {"exact likelihood": "laplace", "lindstrom-bates
 _CURVE_POINTS = 121
 # Doses D₀ beyond so many times the doses belong to a constant or a straight line, of which D₀ says nothing.
 _UNDETERMINED = 20.0
+_LARGEST_LOG = 700.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +180,9 @@ def _fits(
         else:
             parameters = _parameters(fit, tumours)
             vague = _undetermined(parameters, tumours)
-            found = [Finding(f.code, f.severity, f"By the method {name}: {f.message}", where) for f in fit.findings]
+            found = [replace(f, message=f"By the method {name}: {f.message}", where=where) for f in fit.findings]
             found += [_not_determined(grade, where) for grade in vague]
-            usable = fit.converged and not vague and bool(np.isfinite(fit.covariance).all())
+            usable = fit.converged and not vague and all(math.isfinite(p.u_scale_gy) for p in parameters.values())
             fits.append(
                 GrowthFit(
                     method=name,
@@ -201,14 +202,16 @@ def _fits(
 def _fit(tumours: _Tumours, method: Method) -> NonlinearMixedFit:
     design = _design(tumours)
     try:
-        return fit_asymptotic_growth(
-            dose=tumours.dose_gy,
-            response=tumours.loss,
-            patients=tumours.patients.tolist(),
-            amplitude=design,
-            log_dose=design,
-            method=method,
-        )
+        # A search that runs off says so by its result.
+        with np.errstate(all="ignore"):
+            return fit_asymptotic_growth(
+                dose=tumours.dose_gy,
+                response=tumours.loss,
+                patients=tumours.patients.tolist(),
+                amplitude=design,
+                log_dose=design,
+                method=method,
+            )
     except np.linalg.LinAlgError:
         # D₀ ran off to where the curve no longer changes with it.
         raise StatisticsError(
@@ -235,8 +238,8 @@ def _parameters(fit: NonlinearMixedFit, tumours: _Tumours) -> dict[str, GrowthPa
         pair = np.zeros((2, 2 * len(row)))
         pair[0, : len(row)] = pair[1, len(row) :] = row
         (amplitude, log_scale), covariance = pair @ fit.coefficients, pair @ fit.covariance @ pair.T
-        u_amplitude, u_log_scale = np.sqrt(np.diag(covariance))
-        scale = math.exp(log_scale)
+        u_amplitude, u_log_scale = np.sqrt(np.where(np.diag(covariance) > 0, np.diag(covariance), np.nan))
+        scale = math.exp(min(log_scale, _LARGEST_LOG))
         found[grade] = GrowthParameters(float(amplitude), float(u_amplitude), scale, scale * float(u_log_scale))
     return found
 
