@@ -204,11 +204,6 @@ def cox(
 
     t, seen = _checked(time, event)
     columns = np.column_stack([np.asarray(values, float) for values in covariates.values()])
-    if seen.any():
-        # Who left before the first event tells nothing; the library loses track of clusters when it drops such rows.
-        told = t >= t[seen].min()
-        t, seen, columns = t[told], seen[told], columns[told]
-        clusters = None if clusters is None else [cluster for cluster, kept in zip(clusters, told, strict=True) if kept]
     if seen.sum() < max(_FEWEST_EVENTS, len(covariates)):
         raise StatisticsError(
             f"{int(seen.sum())} events do not determine {len(covariates)} hazard ratios: at least "
@@ -231,7 +226,10 @@ def cox(
     u = plain
     if clusters is not None:
         codes = np.unique([str(cluster) for cluster in clusters], return_inverse=True)[1]
-        u = np.asarray(model.fit(disp=0, groups=codes).bse) / spread
+        moved = np.zeros((int(codes.max()) + 1, columns.shape[1]))
+        np.add.at(moved, codes, _score_residuals(t, seen, scaled, np.asarray(result.params)))
+        moved = moved @ np.asarray(result.cov_params())
+        u = np.sqrt(np.einsum("ij,ij->j", moved, moved)) / spread
     log_ratio = np.asarray(result.params) / spread
     z = float(stats.norm.ppf((1 + level) / 2))
     return tuple(
@@ -246,6 +244,24 @@ def cox(
         )
         for name, value, se, independent in zip(covariates, log_ratio, u, plain, strict=True)
     )
+
+
+def _score_residuals(t: Array, seen: Array, columns: Array, coefficients: Array) -> Array:
+    """Return what each subject adds to the score of Efron's partial likelihood, shape (n, p).
+
+    Of d tied events the l-th meets a risk set in which every one of them counts 1 − l/d, also in its own residual.
+    """
+    risk = np.exp(columns @ coefficients)
+    residuals = np.zeros_like(columns)
+    for moment in np.unique(t[seen]):
+        at_risk, tied = t >= moment, seen & (t == moment)
+        d = int(tied.sum())
+        for place in range(d):
+            weight = risk * (at_risk - tied * (place / d))
+            mean = weight @ columns / weight.sum()
+            residuals -= (weight / weight.sum())[:, None] * (columns - mean)
+            residuals[tied] += (columns[tied] - mean) / d
+    return residuals
 
 
 def _checked(time: Sequence[float] | Array, event: Sequence[bool] | Array) -> tuple[Array, Array]:
