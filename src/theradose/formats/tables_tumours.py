@@ -123,6 +123,8 @@ def read_doses(path: Path) -> dict[TumourKey, tuple[CycleDose, ...]]:
         _refuse_repeated_cycle(dose, series)
         _refuse_other_cycle(dose, cycles.setdefault((dose.key[0], dose.cycle), dose))
         series.append(dose)
+    for series in doses.values():
+        _refuse_mixed_cycles(series)
     return {key: tuple(series) for key, series in doses.items()}
 
 
@@ -223,6 +225,25 @@ def _refuse_repeated_cycle(dose: CycleDose, series: Sequence[CycleDose]) -> None
         )
     if series:
         _refuse_order(dose.origin, dose.key, dose.day, series[-1].origin, series[-1].day)
+
+
+def _refuse_mixed_cycles(series: Sequence[CycleDose]) -> None:
+    """Refuse a dose hundreds of times another one of the same tumour."""
+    factor = load_yaml("response.yaml")["mixed_unit_factor"]["value"]
+    stated = [(dose.dose_gy, dose) for dose in series if dose.dose_gy is not None]
+    low, high = min(stated, default=None, key=_amount), max(stated, default=None, key=_amount)
+    if low is not None and high is not None and high[0] > factor * low[0]:
+        raise refuse_cell(
+            high[1].origin,
+            "dose_gy",
+            f"{high[0]:g} is {high[0] / low[0]:.0f} times the dose of the same tumour in line {low[1].origin.line}: write "
+            "every dose in Gy.",
+            "tumour-unit",
+        )
+
+
+def _amount(stated: tuple[float, CycleDose]) -> float:
+    return stated[0]
 
 
 def _refuse_other_cycle(dose: CycleDose, first: CycleDose) -> None:

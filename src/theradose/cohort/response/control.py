@@ -199,6 +199,11 @@ def tumour_control(
     [Warfvinge2024]_, [HeinzeSchemper2002]_
     """
     names = tuple(sorted(set(grades)))
+    if response.all() or not response.any():
+        reason = (
+            f"{'All' if response.all() else 'None'} of {len(response)} tumours responded: there is nothing to explain."
+        )
+        return Control(names, (), {}, {}, reason, ())
     try:
         design = _design(amount, grades, names, unit)
         fits, findings = _fits(response, design, patients, names, nodes, level)
