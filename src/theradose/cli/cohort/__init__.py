@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 from theradose.cli.cohort import agreement, database, foci, reference, run, toxicity
@@ -22,3 +24,5 @@ cohort_app.command("run")(run.run_cohort_command)
 @cohort_app.callback()
 def cohort_root() -> None:
     """The site's database, statistics over patients, and runs of many studies."""
+    # Threads slow down the small linear algebra of fits; this holds if numpy is not loaded yet.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
