@@ -236,8 +236,8 @@ def _refuse_mixed_cycles(series: Sequence[CycleDose]) -> None:
         raise refuse_cell(
             high[1].origin,
             "dose_gy",
-            f"{high[0]:g} is {high[0] / low[0]:.0f} times the dose of the same tumour in line {low[1].origin.line}: write "
-            "every dose in Gy.",
+            f"{high[0]:g} is {high[0] / low[0]:.0f} times the dose of the same tumour in line {low[1].origin.line}: "
+            "write every dose in Gy.",
             "tumour-unit",
         )
 

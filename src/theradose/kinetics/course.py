@@ -58,6 +58,16 @@ class TimeCourse:
             raise FitError("The rates of a time course are positive, and its coefficients finite numbers.",
                            code="course-invalid")  # fmt: skip
 
+    def value(self, t_h: Array) -> Array:
+        """Return the curves at times from 0 on, shape (n, L)."""
+        times = np.asarray(t_h, float)
+        late = times >= self.knots_h[-1]
+        values = np.empty((len(times), self.coefficients.shape[1]))
+        values[late] = np.exp(-np.outer(times[late] - self.knots_h[-1], self.rates_per_h)) @ self.coefficients
+        if not late.all():
+            values[~late] = self._early(times[~late])
+        return values
+
     def integral(self) -> Array:
         """Return the integrals from 0 to infinity, shape (L,)."""
         nodes, weights = _rule()
@@ -87,6 +97,37 @@ class TimeCourse:
         rates, coefficients = self.rates_per_h, self.coefficients
         late = remembered + (coefficients.T @ (1 / (rates[:, None] + rates))).T
         return np.asarray(total + coefficients.T @ (late / (rate_per_h + rates)[:, None]))
+
+    def scaled(self, factor: float) -> TimeCourse:
+        """Return the curves times a factor, as from activity to dose rate."""
+        early = self.early
+        return TimeCourse(
+            self.knots_h,
+            factor * self.coefficients,
+            self.rates_per_h,
+            None if early is None else lambda t_h: factor * early(t_h),
+        )
+
+    def remembered(self, t_h: Array, *, rate_per_h: float) -> Array:
+        """Return ∫ f(w) exp(−μ(t−w)) dw over the time before each t for a rate μ, shape (n, L).
+
+        Times before 0 remember nothing; a rate of 0 gives the integral so far.
+        """
+        nodes, weights = _rule()
+        times, last = np.asarray(t_h, float), float(self.knots_h[-1])
+        total = np.zeros((len(times), self.coefficients.shape[1]))
+        for start, stop in self._panels(rate_per_h) if last else ():
+            begun = np.flatnonzero(times > start)
+            ends = np.minimum(times[begun], stop)
+            moments = start + (ends - start)[:, None] * nodes
+            weighted = (ends - start)[:, None] * weights * np.exp(-rate_per_h * (times[begun, None] - moments))
+            values = self._early(moments.ravel()).reshape(*moments.shape, -1)
+            total[begun] += np.einsum("nm,nml->nl", weighted, values)
+        late = np.maximum(times - last, 0.0)[:, None]
+        # (exp(−l t) − exp(−μ t))/(μ − l), which is t exp(−μ t) where the rates are equal.
+        slower, gap = np.minimum(self.rates_per_h, rate_per_h), np.abs(self.rates_per_h - rate_per_h)
+        shared = late * np.exp(-slower * late) * _mean_decay(gap * late)
+        return np.asarray(total + shared @ self.coefficients)
 
     def _panels(self, rate_per_h: float) -> list[tuple[float, float]]:
         """Return intervals that are short for the curves, each knot followed by what forgetting the past takes."""
@@ -151,6 +192,11 @@ def course_of_tia(tia: TimeIntegratedActivity) -> TimeCourse:
 
 def _mean(curves: Sequence[tuple[float, ModelForm, Array]], t_h: Array) -> Array:
     return np.asarray(sum(weight * curve_value(form, parameters, t_h) for weight, form, parameters in curves))[:, None]
+
+
+def _mean_decay(x: Array) -> Array:
+    """Return (1 − exp(−x))/x, 1 at 0."""
+    return np.where(x > 0, -np.expm1(-x) / np.where(x > 0, x, 1.0), 1.0)
 
 
 @cache

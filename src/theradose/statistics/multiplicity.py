@@ -43,16 +43,26 @@ def adjusted_p(t: Sequence[float], df: Sequence[float], means: int, adjust: Adju
     if adjust == "bonferroni":
         return [min(1.0, len(single) * p) for p in single]
     if adjust == "holm":
-        order = np.argsort(single, kind="stable")
-        steps = np.maximum.accumulate(np.minimum(1, np.arange(len(single), 0, -1) * np.array(single)[order]))
-        holm = np.empty(len(single))
-        holm[order] = steps
-        return [float(p) for p in holm]
+        return [float(p) for p in holm(single)]
     if adjust == "tukey":
         return [studentized_range_p(math.sqrt(2) * abs(one), means, d) for one, d in zip(t, df, strict=True)]
     raise StatisticsError(
         f"{adjust} is no adjustment: choose tukey, holm, bonferroni or none.", code="unknown-adjustment"
     )
+
+
+def holm(p: Sequence[float]) -> Array:
+    """Return probabilities adjusted for their number, however the tests depend on each other, shape (n,).
+
+    References
+    ----------
+    [Holm1979]_
+    """
+    single = np.asarray(p, float)
+    order = np.argsort(single, kind="stable")
+    adjusted = np.empty(len(single))
+    adjusted[order] = np.maximum.accumulate(np.minimum(1, np.arange(len(single), 0, -1) * single[order]))
+    return adjusted
 
 
 def critical_value(level: float, df: float, comparisons: int, means: int, adjust: Adjustment) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -78,8 +77,6 @@ def response_command(
     as_json: JsonOption = False,
 ) -> None:
     """Analyse how the response of tumours depends on their absorbed dose."""
-    # Threads slow down the small linear algebra; this holds if numpy is not loaded yet.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from dataclasses import replace
     from datetime import UTC, datetime
 

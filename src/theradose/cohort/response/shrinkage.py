@@ -27,6 +27,7 @@ METHODS: Mapping[str, Method] = {"exact likelihood": "laplace", "lindstrom-bates
 _CURVE_POINTS = 121
 # Doses D₀ beyond so many times the doses belong to a constant or a straight line, of which D₀ says nothing.
 _UNDETERMINED = 20.0
+_FAR = 10.0
 _LARGEST_LOG = 700.0
 
 
@@ -201,6 +202,7 @@ def _fits(
 
 def _fit(tumours: _Tumours, method: Method) -> NonlinearMixedFit:
     design = _design(tumours)
+    _refuse_flat(tumours)
     try:
         # A search that runs off says so by its result.
         with np.errstate(all="ignore"):
@@ -218,6 +220,22 @@ def _fit(tumours: _Tumours, method: Method) -> NonlinearMixedFit:
             "The doses do not determine D₀ of a curve: the loss is about constant, or rises in a straight line.",
             code="growth-not-determined",
         ) from None
+
+
+def _refuse_flat(tumours: _Tumours) -> None:
+    """Refuse a grade for which, without patients, a constant or a straight line is best: a search for D₀ never ends."""
+    for grade in sorted(set(tumours.grades.tolist())):
+        own = tumours.of([grade])
+        scales = np.geomspace(own.dose_gy.min() / _UNDETERMINED, own.dose_gy.max() * _UNDETERMINED, _CURVE_POINTS)
+        shapes = -np.expm1(-own.dose_gy / scales[:, None])
+        explained = (shapes @ own.loss) ** 2 / np.sum(shapes**2, axis=1)
+        best = float(scales[int(np.argmax(explained))])
+        if not own.dose_gy.min() / _FAR < best < own.dose_gy.max() * _FAR:
+            raise StatisticsError(
+                f"The doses do not determine D₀ of the curve of {grade}: the loss is about constant, or rises in a "
+                "straight line.",
+                code="growth-not-determined",
+            )
 
 
 def _design(tumours: _Tumours) -> Design | None:
