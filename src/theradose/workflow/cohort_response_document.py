@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from theradose.cohort.response.analysis import DoseAnalysis, ResponseAnalysis
@@ -23,7 +22,7 @@ from theradose.cohort.response.selection import Counts, Selection, exclusion_rea
 from theradose.cohort.response.settings import ResponseSettings, constants
 from theradose.cohort.response.shrinkage import Shrinkage
 from theradose.model.tumours import DOSE_KINDS, TumourRow
-from theradose.report.tables import Value, write_table
+from theradose.report.tables import Value
 from theradose.statistics.agreement import Correlation, Interval
 from theradose.statistics.linear_mixed_tests import Contrast
 from theradose.statistics.logistic_curve import LogitEffect
@@ -31,6 +30,7 @@ from theradose.statistics.roc import Auc, OperatingPoint
 from theradose.statistics.roc_bootstrap import AucBootstrap
 from theradose.statistics.survival import SurvivalCurve
 from theradose.workflow.document_parts import constant_document, finite
+from theradose.workflow.report_folder import Table
 
 SCHEMA = "theradose/response/1"
 _SUMS = tuple(kind.replace("-", "_") for kind in DOSE_KINDS)
@@ -76,9 +76,8 @@ def response_document(rows: Sequence[TumourRow], analysis: ResponseAnalysis) -> 
     }
 
 
-def write_response_tables(rows: Sequence[TumourRow], analysis: ResponseAnalysis, folder: Path) -> tuple[Path, ...]:
-    """Write every table into a folder, which is made if needed, and return the files."""
-    folder.mkdir(parents=True, exist_ok=True)
+def response_tables(rows: Sequence[TumourRow], analysis: ResponseAnalysis) -> dict[str, Table]:
+    """Return header and rows of every table by file stem."""
     content: Mapping[str, Iterator[Sequence[Value]]] = {
         "tumours": _tumour_rows(rows, analysis),
         "selection": _selection_rows(analysis.selection),
@@ -90,7 +89,7 @@ def write_response_tables(rows: Sequence[TumourRow], analysis: ResponseAnalysis,
         "time_to_growth": _regrowth_rows(analysis.regrowth),
         "looks": ((look.name, look.p, str(look.primary).lower(), look.adjusted) for look in analysis.looks),
     }
-    return tuple(write_table(folder / f"{name}.csv", header, content[name]) for name, header in TABLES.items())
+    return {name: (header, content[name]) for name, header in TABLES.items()}
 
 
 def settings_document(settings: ResponseSettings) -> dict[str, Any]:
