@@ -13,7 +13,7 @@ from typing import Any
 
 from theradose.cohort.response.analysis import DoseAnalysis, ResponseAnalysis
 from theradose.cohort.response.characteristics import Characteristics
-from theradose.cohort.response.control import Control, ControlFit, GradeCurve, LikelihoodTest
+from theradose.cohort.response.control import Control, ControlFit, GradeCurve
 from theradose.cohort.response.discrimination import Discrimination
 from theradose.cohort.response.means import GroupDifference
 from theradose.cohort.response.outcome import TumourOutcome
@@ -24,6 +24,7 @@ from theradose.cohort.response.shrinkage import Shrinkage
 from theradose.model.tumours import DOSE_KINDS, TumourRow
 from theradose.report.tables import Value
 from theradose.statistics.agreement import Correlation, Interval
+from theradose.statistics.chi_squared import ChiSquaredTest
 from theradose.statistics.linear_mixed_tests import Contrast
 from theradose.statistics.logistic_curve import LogitEffect
 from theradose.statistics.roc import Auc, OperatingPoint
@@ -270,7 +271,7 @@ def _shrinkage(found: Shrinkage) -> dict[str, Any]:
     }
 
 
-def _test(test: LikelihoodTest | None) -> dict[str, float | None] | None:
+def _test(test: ChiSquaredTest | None) -> dict[str, float | None] | None:
     return None if test is None else {"chi_squared": finite(test.chi_squared), "df": test.df, "p": finite(test.p)}
 
 
@@ -287,9 +288,7 @@ def _regrowth(grown: Regrowth) -> dict[str, Any]:
                     {"group": name, "tumours": curve.n, "median_d": _interval(curve.median)}
                     for name, curve in item.curves.items()
                 ],
-                "log_rank": None
-                if item.test is None
-                else {"chi_squared": item.test.chi_squared, "df": item.test.df, "p": item.test.p},
+                "log_rank": _test(item.test),
                 "refused": item.refused or None,
             }
             for item in grown.comparisons
