@@ -89,8 +89,8 @@ class Linearised:
         size = np.abs(self.curve.value(self._phi(beta, b), self.data.x))
         if not (size[self.data.counts > 0] > 0).all():
             raise StatisticsError(
-                "The curve is zero at an observation, where a proportional scatter is zero too: leave it out, or choose "
-                "'constant' or 'scaled'.",
+                "The curve is zero at an observation, where a proportional scatter is zero too: leave it out, or "
+                "choose 'constant' or 'scaled'.",
                 code="mixed-model",
             )
         return replace(self, data=replace(self.data, u=np.where(self.data.counts > 0, size, 1.0)))

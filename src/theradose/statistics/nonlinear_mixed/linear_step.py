@@ -20,7 +20,6 @@ import numpy as np
 from theradose.model.arrays import Array
 from theradose.statistics.nonlinear_mixed.covariance import Covariance
 
-
 _MOST_POLISHING = 20
 _CLOSE = 1e-11
 _DIFFERENCE = 1e-5
@@ -173,7 +172,7 @@ class LinearStep:
         return np.asarray((axes / kept) @ axes.T * np.outer(unit, unit))
 
     def _slope_at(self, covariance: Covariance, place: Array, *, estimated: bool) -> Array:
-        """Return the derivatives of the deviance, σ not profiled out, by numbers in the unit of the effects and log σ."""
+        """Return the derivatives of the deviance, σ not profiled out, by absolute numbers and log σ."""
         sigma = math.exp(place[-1]) if estimated else math.sqrt(self.sigma2 or 1.0)
         factor = covariance.factor(place[: covariance.size]) / sigma
         held = replace(self, sigma2=sigma**2)
