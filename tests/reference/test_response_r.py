@@ -14,7 +14,8 @@ import pytest
 
 from theradose.cohort.response.settings import default_settings
 from theradose.cohort.response.shrinkage import shrinkage
-from theradose.statistics.survival import kaplan_meier
+from theradose.statistics.roc import youden
+from theradose.statistics.survival import cox, kaplan_meier
 from theradose.workflow.cohort_response import run_response
 
 FOLDER = Path(__file__).parent / "data" / "response"
@@ -67,7 +68,8 @@ def test_area_under_the_curve(analysis, grade):
 
 
 def test_best_cut_off(analysis):
-    assert analysis.primary.discrimination["G2"].best.threshold == pytest.approx(R["areas"]["G2"]["youden"], rel=1e-9)
+    best = youden(analysis.primary.discrimination["G2"].curve)
+    assert best.threshold == pytest.approx(R["areas"]["G2"]["youden"], rel=1e-9)
 
 
 def test_growth_by_the_algorithm_of_nlme(analysis):
@@ -110,8 +112,6 @@ def test_correlation(analysis, grade):
 
 def test_rows_that_leave_before_the_first_event_change_nothing():
     """They are in no risk set of an event, and their patients have no residuals."""
-    from theradose.statistics.survival import cox
-
     rng = np.random.default_rng(4)
     time, event, dose = rng.exponential(100, 40) + 20, rng.random(40) < 0.6, rng.normal(size=40)
     patients = [f"P{k // 3}" for k in range(40)]

@@ -100,12 +100,19 @@ def _answer(one: DoseAnalysis, grade: str, settings: ResponseSettings) -> str:
         f"{int(mask.sum())} tumours responded (loss of volume of {format_percent(settings.responder)} or more). "
     )
     p = one.control.tests[grade].p
-    relation = f"slope {_interval_of(slope)} per Gy on the logit scale, {format_p(p)}"
+    alone = " in this grade alone" if len(one.control.grades) > 1 else ""
+    relation = f"slope {_interval_of(slope)} per Gy on the logit scale, {format_p(p)}{alone}"
     words = KIND_WORDS[one.kind]
     if not p < settings.alpha:
         return f"{start}A relation with the dose {words} is not shown ({relation}); no dose is stated."
     if slope.value < 0:
         return f"{start}The response falls with the dose {words} ({relation}); no dose is stated."
+    intercepts = one.control.intercepts
+    if intercepts is not None and intercepts.p < settings.alpha:
+        return (
+            f"{start}The response rises with the dose {words} ({relation}), but the grades differ at any dose "
+            f"({format_p(intercepts.p)}): no dose is stated unless each is analysed alone."
+        )
     if not one.control.significant(grade):
         return (
             f"{start}The response rises with the dose {words} ({relation}), but too few tumours tell how steeply: no "
@@ -244,7 +251,7 @@ def _control_section(one: DoseAnalysis, analysis: ResponseAnalysis, place: _Plac
         "Logistic models",
         (Column("", stretch=1.0), Column("Grade"), Column("Intercept", "", "right"),
          Column("Slope per Gy", "", "right"), Column("p (Wald)", "", "right"),
-         Column("p (LR)", "", "right"), Column("Patient SD", "", "right")),
+         Column("p (LR, alone)", "", "right"), Column("Patient SD", "", "right")),
         tuple(
             row(fit.name, grade_words(grade), format_estimate(_pair(fit.intercept)), _interval_of(slope),
                 format_p(slope.p),
@@ -253,7 +260,8 @@ def _control_section(one: DoseAnalysis, analysis: ResponseAnalysis, place: _Plac
             for fit in one.control.fits
             for grade, slope in fit.slopes.items()
         ),
-        ("Methods differ in how the patient effect is integrated out; the first one counts. SD on the logit scale.",),
+        ("Methods differ in how the patient effect is integrated out; the first one counts. SD on the logit scale. "
+         "Wald's p is of the slope beside the common intercept, the likelihood ratio that of the grade alone.",),
     )  # fmt: skip
     blocks: list[Block] = [fits, *place(draw_control(one))]
     lines = [line for grade in one.control.curves for line in _dose_lines(one, grade)]
@@ -269,6 +277,10 @@ def _control_section(one: DoseAnalysis, analysis: ResponseAnalysis, place: _Plac
                  "responders; their intervals take tumours for independent.",),
             )
         )  # fmt: skip
+    if one.control.intercepts is not None:
+        blocks.append(
+            Paragraph(f"One intercept for all grades against one for each: {format_p(one.control.intercepts.p)}.")
+        )
     silent = [grade for grade in one.control.grades if not one.control.significant(grade)]
     if silent:
         names = ", ".join(grade_words(grade) for grade in silent)

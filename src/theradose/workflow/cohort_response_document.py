@@ -168,6 +168,7 @@ def _control(control: Control) -> dict[str, Any]:
     return {
         "refused": control.refused or None,
         "fits": [_control_fit(fit) for fit in control.fits],
+        "one_intercept": _test(control.intercepts),
         "grades": [
             {
                 "grade": grade,
@@ -271,7 +272,7 @@ def _shrinkage(found: Shrinkage) -> dict[str, Any]:
 
 
 def _test(test: LikelihoodTest | None) -> dict[str, float | None] | None:
-    return None if test is None else {"chi_squared": finite(test.chi_squared), "p": finite(test.p)}
+    return None if test is None else {"chi_squared": finite(test.chi_squared), "df": test.df, "p": finite(test.p)}
 
 
 def _regrowth(grown: Regrowth) -> dict[str, Any]:

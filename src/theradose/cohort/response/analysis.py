@@ -343,6 +343,8 @@ def _looks(
                 Look(f"slope of the response on the dose {words}, {grade}", test.p, k == 0)
                 for grade, test in one.control.tests.items()
             ]
+            if one.control.intercepts is not None:
+                looks.append(Look(f"one intercept of all grades, dose {words}", one.control.intercepts.p, False))
         if one.activity_control is not None and one.activity_control.fits:
             looks += [
                 Look(f"slope of the response on the activity {words}, {grade}", test.p, False)

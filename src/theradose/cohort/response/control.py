@@ -1,10 +1,11 @@
 """Probability of a response by dose: logistic mixed model, and how well doses tell responders from others.
 
 The model is logit p = b0 + b_g D + u with a slope b_g for each grade g and an effect u of the patient; slopes of two
-grades are those of the published form b1 + b2 [G2]. A slope is tested by the likelihood ratio, which still tells a
-steep slope from none where its standard error, and so Wald's z, does not (Hauck and Donner). Doses need the interval of
-the slope too, because theirs follows from it. Nothing that reads like a threshold is computed for a grade that fails
-one of the two.
+grades are those of the published form b1 + b2 [G2]. With one intercept for all grades a slope also takes up that a
+grade responds better at any dose. So a slope is tested in the tumours of its grade alone, and where the grades do not
+have one intercept no curve is stated. The test is the likelihood ratio, which still tells a steep slope from none where
+its standard error, and so Wald's z, does not (Hauck and Donner). Doses need the interval of the slope too, because
+theirs follows from it. Nothing that reads like a threshold is computed for a grade that fails one of the three.
 
 References
 ----------
@@ -24,7 +25,7 @@ import numpy as np
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
-from theradose.statistics.design import Design, Numeric, build_design
+from theradose.statistics.design import Design, Factor, Numeric, build_design
 from theradose.statistics.logistic import LogisticFit, fit_logistic
 from theradose.statistics.logistic_curve import (
     DoseAtProbability,
@@ -39,6 +40,7 @@ from theradose.statistics.logistic_mixed import LogisticMixedFit, fit_logistic_m
 from theradose.statistics.logistic_profile import profile_effect
 
 _CURVE_POINTS = 121
+_LARGEST_LOGIT = 700.0
 _NO_PATIENT_EFFECT = ("patients",)
 
 
@@ -72,10 +74,11 @@ class ControlFit:
 
 @dataclass(frozen=True, slots=True)
 class LikelihoodTest:
-    """Twice the difference of two log-likelihoods, and its probability with one degree of freedom."""
+    """Twice the difference of two log-likelihoods, and its probability with the degrees of freedom."""
 
     chi_squared: float
     p: float
+    df: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ class OddsAt:
     @property
     def probability(self) -> tuple[float, float, float]:
         """Probability with its interval."""
-        return tuple(odds / (1 + odds) for odds in (self.odds, self.odds_low, self.odds_high))  # type: ignore[return-value]
+        return _share(self.odds), _share(self.odds_low), _share(self.odds_high)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,9 +137,12 @@ class Control:
     fits : tuple of ControlFit
         The leading one first.
     tests : mapping of str to LikelihoodTest
-        Each slope against none, by the likelihood ratio of the leading model, penalised with Firth's penalty.
+        The slope of each grade alone against none, by the likelihood ratio, penalised with Firth's penalty.
+    intercepts : LikelihoodTest or None
+        One intercept for all grades against one for each.
     curves : mapping of str to GradeCurve
-        Of the grades whose slope is significantly above 0 by the likelihood ratio and by its interval.
+        Of the grades whose slope is significantly above 0 by the likelihood ratio and by its interval; none where the
+        grades do not have one intercept.
     refused : str
         Why there is no model; empty otherwise.
     findings : tuple of Finding
@@ -146,6 +152,7 @@ class Control:
     grades: tuple[str, ...]
     fits: tuple[ControlFit, ...]
     tests: Mapping[str, LikelihoodTest]
+    intercepts: LikelihoodTest | None
     curves: Mapping[str, GradeCurve]
     refused: str
     findings: tuple[Finding, ...]
@@ -203,22 +210,30 @@ def tumour_control(
         reason = (
             f"{'All' if response.all() else 'None'} of {len(response)} tumours responded: there is nothing to explain."
         )
-        return Control(names, (), {}, {}, reason, ())
+        return Control(names, (), {}, None, {}, reason, ())
     try:
         design = _design(amount, grades, names, unit)
         fits, findings = _fits(response, design, patients, names, nodes, level)
     except StatisticsError as error:
-        return Control(names, (), {}, {}, str(error), ())
+        return Control(names, (), {}, None, {}, str(error), ())
     findings = tuple(replace(f, where=f.where or where) for f in findings)
     leading = fits[0]
-    tests = {grade: _test(leading, grade, k, design, response, patients) for k, grade in enumerate(names)}
+    of_grade, of_patient = np.array(grades), np.array(patients)
+    tests = {
+        grade: _slope_test(amount[mask], response[mask], of_patient[mask].tolist(), grade, nodes, level, unit)
+        for grade in names
+        for mask in [of_grade == grade]
+    }
+    intercepts = _intercept_test(leading.fit, design, response, grades, patients)
+    one_intercept = intercepts is None or not intercepts.p < 1 - level
     curves: dict[str, GradeCurve] = {}
     for k, grade in enumerate(names):
         row = _row_of(1 + k, 1 + len(names))
-        if leading.slopes[grade].value > 0 and tests[grade].p < 1 - level and _has_doses(leading.fit, row, level):
-            largest = float(np.max(amount[np.array(grades) == grade]))
+        rises = leading.slopes[grade].value > 0 and tests[grade].p < 1 - level
+        if rises and one_intercept and _has_doses(leading.fit, row, level):
+            largest = float(np.max(amount[of_grade == grade]))
             curves[grade] = _curve(leading.fit, row, largest, level, probabilities, doses_gy)
-    return Control(names, fits, tests, curves, "", findings)
+    return Control(names, fits, tests, intercepts, curves, "", findings)
 
 
 def _design(amount: Array, grades: Sequence[str], names: Sequence[str], unit: str) -> Design:
@@ -226,29 +241,54 @@ def _design(amount: Array, grades: Sequence[str], names: Sequence[str], unit: st
     return build_design([Numeric(f"{unit}[{name}]", np.where(of_grade == name, amount, 0.0)) for name in names])
 
 
-def _test(
-    leading: ControlFit, grade: str, place: int, design: Design, response: Array, patients: Sequence[str]
+def _slope_test(
+    amount: Array, response: Array, patients: Sequence[str], grade: str, nodes: int, level: float, unit: str
 ) -> LikelihoodTest:
-    """Return the test of one slope by the model without it."""
-    from scipy import stats
-
-    fit = leading.fit
-    if not fit.converged:
+    """Return the test of the slope in the tumours of one grade alone, which has an intercept of its own."""
+    if response.all() or not response.any():
         return LikelihoodTest(math.nan, math.nan)
-    if isinstance(fit, LogisticFit) and fit.method == "firth":
+    try:
+        design = _design(amount, [grade] * len(amount), (grade,), unit)
+        (leading, *_), _ = _fits(response, design, patients, (grade,), nodes, level)
+    except StatisticsError:
+        return LikelihoodTest(math.nan, math.nan)
+    if isinstance(leading.fit, LogisticFit) and leading.fit.method == "firth":
         slope = leading.slopes[grade]
         return LikelihoodTest(slope.z**2, slope.p)
-    terms = [term for k, term in enumerate(design.terms) if k != place]
-    smaller = build_design(terms, rows=len(response))
-    without: LogisticFit | LogisticMixedFit
+    return _likelihood_ratio(leading.fit, build_design([], rows=len(response)), response, patients, df=1)
+
+
+def _intercept_test(
+    fit: LogisticMixedFit | LogisticFit, design: Design, response: Array, grades: Sequence[str], patients: Sequence[str]
+) -> LikelihoodTest | None:
+    """Return the test of one intercept for all grades against one for each; ``None`` where it does not exist."""
+    names = set(grades)
+    if len(names) < 2 or not fit.converged or (isinstance(fit, LogisticFit) and fit.method == "firth"):
+        return None
+    try:
+        larger = build_design([*design.terms, Factor("grade", grades)])
+        return _likelihood_ratio(fit, larger, response, patients, df=len(names) - 1)
+    except StatisticsError:
+        return None
+
+
+def _likelihood_ratio(
+    fit: LogisticMixedFit | LogisticFit, design: Design, response: Array, patients: Sequence[str], *, df: int
+) -> LikelihoodTest:
+    """Return the test of a model against the same with another design, which may be the smaller or the larger one."""
+    from scipy import stats
+
+    if not fit.converged:
+        return LikelihoodTest(math.nan, math.nan)
+    other: LogisticFit | LogisticMixedFit
     if isinstance(fit, LogisticMixedFit):
-        without = fit_logistic_mixed(
-            response=response, design=smaller, groups=patients, method=fit.method, nodes=fit.nodes
+        other = fit_logistic_mixed(
+            response=response, design=design, groups=patients, method=fit.method, nodes=fit.nodes
         )
     else:
-        without = fit_logistic(response=response, design=smaller)
-    statistic = max(2 * (fit.log_likelihood - without.log_likelihood), 0.0)
-    return LikelihoodTest(statistic, float(stats.chi2.sf(statistic, 1)))
+        other = fit_logistic(response=response, design=design)
+    statistic = 2 * abs(fit.log_likelihood - other.log_likelihood)
+    return LikelihoodTest(statistic, float(stats.chi2.sf(statistic, df)), df)
 
 
 def _fits(
@@ -361,4 +401,10 @@ def _row_of(column: int, columns: int) -> Callable[[float], Array]:
 
 def _odds_at(fit: LogisticMixedFit | LogisticFit, row: Array, dose_gy: float, level: float) -> OddsAt:
     (logit,) = linear_combinations(fit, row[None], names=("odds",), level=level)
-    return OddsAt(dose_gy, math.exp(logit.value), math.exp(logit.low), math.exp(logit.high))
+    # Far from all doses the odds are beyond what a number holds.
+    value, low, high = (math.exp(min(part, _LARGEST_LOGIT)) for part in (logit.value, logit.low, logit.high))
+    return OddsAt(dose_gy, value, low, high)
+
+
+def _share(odds: float) -> float:
+    return odds / (1 + odds)

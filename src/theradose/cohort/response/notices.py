@@ -112,9 +112,20 @@ def dose_notices(analysis: DoseAnalysis, *, settings: ResponseSettings, words: s
     if analysis.control.refused:
         yield Finding("response-not-modelled", "warning", analysis.control.refused, words)
     yield from analysis.control.findings
+    intercepts = analysis.control.intercepts
+    one_intercept = intercepts is None or not intercepts.p < settings.alpha
+    if intercepts is not None and not one_intercept:
+        yield Finding(
+            "grades-differ-without-dose",
+            "warning",
+            f"The grades do not have one intercept (likelihood ratio: p = {intercepts.p:.2g}), as the published form "
+            "takes for granted: they differ at any dose, no curve is stated, and each grade is to be "
+            "analysed alone (--grade).",
+            words,
+        )
     for grade in analysis.control.grades if analysis.control.fits else ():
         slope, test = analysis.control.fits[0].slopes[grade], analysis.control.tests[grade]
-        if test.p < settings.alpha and not analysis.control.significant(grade):
+        if test.p < settings.alpha and one_intercept and not analysis.control.significant(grade):
             yield Finding(
                 "relation-without-doses",
                 "warning",
@@ -123,13 +134,13 @@ def dose_notices(analysis: DoseAnalysis, *, settings: ResponseSettings, words: s
                 "probability, and no cut-off.",
                 f"{words}, {grade}",
             )
-        elif not analysis.control.significant(grade):
+        elif not test.p < settings.alpha:
             yield Finding(
                 "relation-not-significant",
                 "info",
-                f"The relation of response and dose is not significant (slope {slope.value:.2g} per Gy, "
-                f"{100 * settings.level:g} % interval {slope.low:.2g} to {slope.high:.2g}, p = {test.p:.2g}): no dose "
-                "is stated for any probability, and no cut-off.",
+                f"The relation of response and dose is not significant in these tumours alone (slope {slope.value:.2g} "
+                f"per Gy, {100 * settings.level:g} % interval {slope.low:.2g} to {slope.high:.2g}, p = {test.p:.2g}): "
+                "no dose is stated for any probability, and no cut-off.",
                 f"{words}, {grade}",
             )
     for grade, curve in analysis.control.curves.items():
