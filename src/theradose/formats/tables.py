@@ -151,9 +151,7 @@ def read_recovery(path: Path) -> RecoveryPoints:
     return RecoveryPoints(path.stem, numbers[:, 0], numbers[:, 1], numbers[:, 2])
 
 
-def _check_header(
-    header: list[str], file: str, columns: Sequence[str], needed: Sequence[str], *, others: bool
-) -> None:
+def _check_header(header: list[str], file: str, columns: Sequence[str], needed: Sequence[str], *, others: bool) -> None:
     if len(header) == 1 and ";" in header[0]:
         mapped = " or say so in the mapping with 'separator: \";\"' and 'decimal: \",\"'" if others else ""
         raise StudyError(

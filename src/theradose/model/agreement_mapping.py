@@ -77,8 +77,9 @@ class MappedColumns(StudyPart):
 class AgreementMapping(StudyPart):
     """A table of another program.
 
-    `name` is what the method is called, `separator` stands between columns and `decimal` in numbers. Without a column of cycles all rows are of `cycle`. `regions` and `patients`
-    map our names to the spellings of the table, and `missing` lists texts that stand for no value.
+    `name` is what the method is called, `separator` stands between columns and `decimal` in numbers. Without a column
+    of cycles all rows are of `cycle`. `regions` and `patients` map our names to the spellings of the table, and
+    `missing` lists texts that stand for no value.
     """
 
     schema_version: Literal[1]
