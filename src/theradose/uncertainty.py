@@ -159,6 +159,8 @@ SOURCE_GROUPS: Mapping[str, str] = MappingProxyType(
         "counting": "counting",
         "model": "choice of model",
         "single-time-point": "single time point",
+        "population": "population",
+        "population-half-life": "population",
         "density": "mass",
         "mass": "mass",
         "dose-constant": "dose constant",

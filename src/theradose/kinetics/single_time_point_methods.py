@@ -21,7 +21,7 @@ import numpy as np
 from theradose.data import load_yaml
 from theradose.errors import FitError
 from theradose.kinetics.implied import implied_fit, mono_through_point
-from theradose.kinetics.single_time_point import Assumptions, PointIntegral, single_time_point_methods
+from theradose.kinetics.single_time_point import Assumptions, PointIntegral, point_method
 from theradose.model.arrays import Array
 from theradose.model.curve import TimeActivityCurve
 from theradose.model.finding import Finding
@@ -77,7 +77,7 @@ def expected_error(ratio: Callable[..., Array], *, half_life_h: float, relative_
     return math.sqrt(float(weights @ (ratio(half_life_h=half_lives) - 1) ** 2 / weights.sum()))
 
 
-@single_time_point_methods.register(
+@point_method(
     "haenscheid",
     summary="A(t) 2t/ln 2: right where the half-life is the time of measurement or half of it",
     citation="Hou2021",
@@ -99,7 +99,7 @@ def haenscheid(curve: TimeActivityCurve, *, nuclide: Nuclide, given: Assumptions
             f"{t_h / lower:.3g} h: state the expected half-life of '{region}' so that the error can be estimated."
         )
         unknown = Uncertain.relative(t_h, {_half_life_source(region): None})
-        return PointIntegral(factor_h, None, unknown, fit, (_outside(message, region),))
+        return PointIntegral(*_of_factor(curve, factor_h, None), unknown, fit, (_outside(message, region),))
     assumed = _half_life(region, nuclide=nuclide, given=given)
     error = None
     if given.relative_u is not None:
@@ -118,10 +118,10 @@ def haenscheid(curve: TimeActivityCurve, *, nuclide: Nuclide, given: Assumptions
             f"{lower * assumed.value:.3g} and {upper * assumed.value:.3g} h."
         )
         findings.append(_outside(message, region))
-    return PointIntegral(factor_h, error, assumed, fit, tuple(findings))
+    return PointIntegral(*_of_factor(curve, factor_h, error), assumed, fit, tuple(findings))
 
 
-@single_time_point_methods.register(
+@point_method(
     "madsen",
     summary="A(t) exp(kt)/k with the effective half-life of a population",
     citation="Hou2021",
@@ -136,7 +136,7 @@ def madsen(curve: TimeActivityCurve, *, nuclide: Nuclide, given: Assumptions) ->
     return _assumed_half_life(curve, nuclide=nuclide, given=given)
 
 
-@single_time_point_methods.register(
+@point_method(
     "earlier-half-life",
     summary="A(t) exp(kt)/k with the patient's effective half-life of an earlier cycle",
     citation="Willowson2018",
@@ -151,7 +151,7 @@ def earlier_half_life(curve: TimeActivityCurve, *, nuclide: Nuclide, given: Assu
     return _assumed_half_life(curve, nuclide=nuclide, given=given)
 
 
-@single_time_point_methods.register(
+@point_method(
     "dose-factor",
     summary="A(t) F(t) with the user's table of time-integrated activity per activity",
     citation="Theradose",
@@ -188,7 +188,7 @@ def dose_factor(curve: TimeActivityCurve, *, nuclide: Nuclide, given: Assumption
     half_life = Uncertain.relative(fit.effective_half_life_h, {_half_life_source(region): None})
     if given.half_life_h is not None:
         half_life = _half_life(region, nuclide=nuclide, given=given)
-    return PointIntegral(factor_h, error, half_life, fit, _large_error(error, region, None))
+    return PointIntegral(*_of_factor(curve, factor_h, error), half_life, fit, _large_error(error, region, None))
 
 
 def _assumed_half_life(curve: TimeActivityCurve, *, nuclide: Nuclide, given: Assumptions) -> PointIntegral:
@@ -211,7 +211,16 @@ def _assumed_half_life(curve: TimeActivityCurve, *, nuclide: Nuclide, given: Ass
         best = _BEST_TIME_PER_HALF_LIFE * assumed.value
         advice = f"a measurement near {best:.3g} h would have an expected error of {better:.0%}"
     factor_h = fit.tia_mbq_h / float(curve.activity_mbq[0])
-    return PointIntegral(factor_h, error, assumed, fit, _large_error(error, region, advice))
+    return PointIntegral(*_of_factor(curve, factor_h, error), assumed, fit, _large_error(error, region, advice))
+
+
+def _of_factor(
+    curve: TimeActivityCurve, factor_h: float, relative_error: float | None
+) -> tuple[float, dict[str, float | None]]:
+    """Return the integral of one point by a factor, and its relative uncertainties: of the method and of the point."""
+    activity, u = float(curve.activity_mbq[0]), float(curve.u_independent_mbq[0])
+    sources = {f"single-time-point:{curve.region}": relative_error, f"fit:{curve.region}": u / activity}
+    return factor_h * activity, sources
 
 
 def _half_life(region: str, *, nuclide: Nuclide, given: Assumptions) -> Uncertain:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -29,6 +29,7 @@ from theradose.statistics.nonlinear_mixed.residual import Residual, ResidualKind
 
 Method = Literal["laplace", "lindstrom-bates"]
 _RELATIVE: tuple[ResidualKind, ...] = ("proportional", "stated-proportional")
+_WITHOUT_COMMON_FACTOR: tuple[ResidualKind, ...] = (*_RELATIVE, "stated-constant")
 _SINGULAR = 1e-6
 _SMALLEST_SHARE = 0.1
 _U_LOG_SIGMA = 0.1
@@ -102,6 +103,7 @@ def fit_nonlinear_mixed(
     structure: Structure = "diagonal",
     residual: ResidualKind = "constant",
     method: Method = "laplace",
+    rough: bool = False,
 ) -> NonlinearMixedFit:
     """Fit the curve of a population and the spread of its parameters between subjects.
 
@@ -112,8 +114,8 @@ def fit_nonlinear_mixed(
     subjects : sequence, length N
         Whom each observation is of.
     x, y, u : ndarray, length N
-        Points, observations, and stated standard uncertainties, which the residual models ``stated``, ``scaled`` and
-        ``stated-proportional`` need.
+        Points, observations, and stated standard uncertainties, which the residual models ``stated``, ``scaled``,
+        ``stated-proportional`` and ``stated-constant`` need.
     start : mapping of str to float
         First guess of every parameter of the curve; further fixed effects of a design begin at zero.
     random : sequence of str
@@ -124,9 +126,11 @@ def fit_nonlinear_mixed(
         Whether the random effects of a subject are independent.
     residual : str
         Standard deviation of an observation: ``constant`` σ, ``stated`` u, ``scaled`` σ u, ``proportional`` σ f,
-        ``stated-proportional`` √(u² + σ² f²).
+        ``stated-proportional`` √(u² + σ² f²), ``stated-constant`` √(u² + σ²).
     method : {"laplace", "lindstrom-bates"}
         Approximation of the likelihood.
+    rough : bool
+        Whether ``lindstrom-bates`` ends within about 1e-4 of the optimum, which suffices to compare models.
 
     Raises
     ------
@@ -152,7 +156,7 @@ def fit_nonlinear_mixed(
             code="mixed-start",
         )
     linearised = _linearised(curve, data, varying, covariance, residual)
-    alternation = linearised.alternate(first)
+    alternation = linearised.alternate(first, rough=rough)
     if method == "lindstrom-bates":
         return _from_alternation(linearised, alternation, residual, tuple(random), structure)
     likelihood = MarginalLikelihood(curve, data, varying, covariance, residual)
@@ -168,6 +172,8 @@ def _linearised(
         size = np.abs(data.y)
         u = np.maximum(size, _SMALLEST_SHARE * np.median(size[data.counts > 0]))
         data = Observations(data.subjects, data.x, data.y, u, data.counts, data.design, data.effects, data.place)
+    if residual == "stated-constant":
+        data = replace(data, u=np.ones_like(data.u))
     sigma2 = 1.0 if residual == "stated" else None
     return Linearised(curve, data, varying, covariance, sigma2)
 
@@ -197,8 +203,8 @@ def _from_likelihood(
 ) -> NonlinearMixedFit:
     solution, p, free = alternation.solution, len(likelihood.data.effects), likelihood.covariance
     sigma, estimated = math.sqrt(solution.sigma2), likelihood.estimates_sigma
-    numbers = alternation.numbers * sigma
     u_beta = np.sqrt(solution.sigma2 * np.diagonal(np.linalg.inv(solution.information)))
+    numbers = _beside_zero(alternation.numbers * sigma, u_beta, likelihood.data.effects, random, free)
     u_numbers = np.maximum(np.abs(numbers), 0.1 * float(np.abs(numbers).max())) / 3
     best = likelihood.maximise(
         np.concatenate([solution.beta, numbers, [math.log(sigma)] if estimated else []]),
@@ -220,6 +226,21 @@ def _from_likelihood(
         omega_u=_omega_u(covariance[p : p + free.size, p : p + free.size], factor * signs, free),
         sigma_u=float(fitted_sigma) * math.sqrt(covariance[-1, -1]) if estimated else None,
     )  # fmt: skip
+
+
+def _beside_zero(
+    numbers: Array, u_beta: Array, effects: Sequence[str], random: tuple[str, ...], free: Covariance
+) -> Array:
+    """Return the numbers of Λ with a standard error of its parameter for each standard deviation of zero.
+
+    The likelihood is even in them: at zero it has no slope, and a search that begins there stays.
+    """
+    factor = free.factor(numbers)
+    first = [next(k for k, effect in enumerate(effects) if effect.split(":")[0] == name) for name in random]
+    own = u_beta[first]
+    diagonal = np.diagonal(factor)
+    np.fill_diagonal(factor, np.where(np.abs(diagonal) < _SINGULAR * own, own, diagonal))
+    return free.numbers(factor)
 
 
 def _omega_u(covariance: Array, factor: Array, free: Covariance) -> Array:
@@ -293,9 +314,9 @@ def _check_model(
         problem = f"'start' has no first guess of '{missing[0]}': give one of each of {names}."
     elif unknown or not random or len(set(random)) < len(random):
         problem = f"The random effects '{', '.join(random)}' are not parameters of the curve: name some of {names}."
-    elif u is None and residual in ("stated", "scaled", "stated-proportional"):
+    elif u is None and residual not in ("constant", "proportional"):
         problem = f"The residual model '{residual}' needs stated uncertainties: give 'u', or choose 'proportional'."
-    elif method == "lindstrom-bates" and residual in _RELATIVE:
+    elif method == "lindstrom-bates" and residual in _WITHOUT_COMMON_FACTOR:
         problem = f"'lindstrom-bates' has no residual model '{residual}': choose 'laplace', or 'constant' or 'scaled'."
     if problem is not None:
         raise StatisticsError(problem, code="mixed-model")

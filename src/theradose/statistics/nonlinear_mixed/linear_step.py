@@ -20,7 +20,7 @@ import numpy as np
 from theradose.model.arrays import Array
 from theradose.statistics.nonlinear_mixed.covariance import Covariance
 
-_COMPLEX_STEP = 1e-30
+
 _MOST_POLISHING = 20
 _CLOSE = 1e-11
 _DIFFERENCE = 1e-5
@@ -109,6 +109,18 @@ class LinearStep:
             return np.asarray(total + self.size * math.log(2 * math.pi * self.sigma2) + rest / self.sigma2)
         return np.asarray(total + self.size * (np.log(2 * math.pi * rest / self.size) + 1))
 
+    def slope(self, factor: Array) -> Array:
+        """Return the derivatives of the deviance by Λ, shape (q, q).
+
+        Those of the rest follow from its being the smallest penalised sum of squares: the estimates may be held.
+        """
+        inner, solved_x, solved_w, _, beta, rest = self._eliminated(factor)
+        z = solved_w - solved_x @ beta
+        left = self.zw - self.zx @ beta - (self.zz @ (z @ factor.T)[..., None])[..., 0]
+        weight = self.size / float(rest) if self.sigma2 is None else 1 / self.sigma2
+        of_determinant = np.sum(np.swapaxes(np.linalg.solve(inner, factor.T @ self.zz), 1, 2), axis=0)
+        return np.asarray(2 * (of_determinant - weight * left.T @ z))
+
     def solve(self, factor: Array) -> LinearSolution:
         """Return the estimates for a factor Λ, shape (q, q)."""
         _, solved_x, solved_w, information, beta, rest = self._eliminated(factor)
@@ -125,8 +137,7 @@ class LinearStep:
             return deviance if math.isfinite(deviance) else math.inf
 
         def gradient(numbers: Array) -> Array:
-            steps = 1j * _COMPLEX_STEP * np.eye(len(numbers))
-            return np.array([self.deviance(covariance.factor(numbers + s)).imag for s in steps]) / _COMPLEX_STEP
+            return covariance.numbers(self.slope(covariance.factor(numbers)))
 
         found = minimize(value, start, jac=gradient, method="BFGS", options={"gtol": 1e-8})
         numbers, level = np.asarray(found.x, float), float(found.fun)

@@ -71,15 +71,15 @@ class Subjects:
         with np.errstate(all="ignore"):
             phi = self.phi(z)
             value = self.curve.value(phi, self.x)
-            slope = np.einsum("mnk,mkq->mnq", self.curve.gradient(phi, self.x), self.spread)
-            bend = np.einsum("mka,mnkl,mlb->mnab", self.spread, self.curve.hessian(phi, self.x), self.spread)
+            slope = self.curve.gradient(phi, self.x) @ self.spread
             first, second = self.residual.derivatives(self.y, value)
             weight = self.counts / self.residual.variance(value)
             first, second = self.counts * first, self.counts * second
-        unit = np.eye(z.shape[1])
-        gradient = z + np.einsum("mn,mnq->mq", first, slope)
-        exact = unit + np.einsum("mn,mna,mnb->mab", second, slope, slope) + np.einsum("mn,mnab->mab", first, bend)
-        expected = unit + np.einsum("mn,mna,mnb->mab", weight, slope, slope)
+            bend = np.sum(first[..., None, None] * self.curve.hessian(phi, self.x), axis=1)
+        unit, across = np.eye(z.shape[1]), np.swapaxes(slope, 1, 2)
+        gradient = z + (across @ first[..., None])[..., 0]
+        exact = unit + across @ (second[..., None] * slope) + np.swapaxes(self.spread, 1, 2) @ bend @ self.spread
+        expected = unit + across @ (weight[..., None] * slope)
         return gradient, exact, expected
 
 
@@ -135,9 +135,10 @@ def find_modes(subjects: Subjects, start: Array) -> Modes:
         close = promised <= _CLOSE * (1 + np.abs(objective[working]))
         hessian[working] = exact
         converged[working[close]] = positive[close]
-        z[working], objective[working], moved = _descend(some, z[working], objective[working], step)
-        # Where rounding hides the fall, the point is the minimum if the promised fall is of that size.
+        # Where rounding hides the fall, the point is the minimum if the promised fall is of that size; halved steps would
+        # be tried in vain there.
         tiny = promised <= 1e3 * _ROUNDING * (1 + np.abs(objective[working]))
+        z[working], objective[working], moved = _descend(some, z[working], objective[working], step, once=tiny)
         converged[working[~moved & tiny]] = positive[~moved & tiny]
         active[working[close | ~moved]] = False
     return Modes(z, objective, hessian, converged)
@@ -149,8 +150,11 @@ def _is_positive(matrices: Array) -> Array:
     return np.asarray(lowest > 0)
 
 
-def _descend(subjects: Subjects, z: Array, objective: Array, step: Array) -> tuple[Array, Array, Array]:
-    """Return the points after full or halved steps that lower the objective, and which subjects moved."""
+def _descend(subjects: Subjects, z: Array, objective: Array, step: Array, *, once: Array) -> tuple[Array, Array, Array]:
+    """Return the points after full or halved steps that lower the objective, and which subjects moved.
+
+    For those of `once` the full step alone is tried.
+    """
     reached, level = z.copy(), objective.copy()
     moved = np.zeros(len(z), bool)
     length = np.ones(len(z))
@@ -165,5 +169,6 @@ def _descend(subjects: Subjects, z: Array, objective: Array, step: Array) -> tup
         done = trying[lower]
         reached[done], level[done], moved[done] = candidate[lower], value[lower], True
         waiting[done] = False
+        waiting &= ~once
         length[trying[~lower]] /= 2
     return reached, level, moved

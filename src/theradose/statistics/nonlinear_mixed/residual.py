@@ -9,8 +9,8 @@ import numpy as np
 
 from theradose.model.arrays import Array
 
-ResidualKind = Literal["constant", "stated", "scaled", "proportional", "stated-proportional"]
-"""Standard deviation of an observation: σ, its stated u, σ u, σ f, or √(u² + σ² f²)."""
+ResidualKind = Literal["constant", "stated", "scaled", "stated-constant", "proportional", "stated-proportional"]
+"""Standard deviation of an observation: σ, its stated u, σ u, √(u² + σ²), σ f, or √(u² + σ² f²)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +31,8 @@ class Residual:
             return cls(u**2, none)
         if kind == "scaled":
             return cls(squared * u**2, none)
+        if kind == "stated-constant":
+            return cls(u**2 + squared, none)
         return cls(none if kind == "proportional" else u**2, squared)
 
     def take(self, chosen: Array) -> Residual:
