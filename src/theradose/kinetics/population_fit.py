@@ -98,6 +98,8 @@ class FittedPopulation:
     ----------
     stated : RegionPopulation
         For the record.
+    curves : tuple of PopulationCurve
+        What it was estimated from.
     form : PopulationForm
         The curve.
     fit : NonlinearMixedFit
@@ -111,6 +113,7 @@ class FittedPopulation:
     """
 
     stated: RegionPopulation
+    curves: tuple[PopulationCurve, ...]
     form: PopulationForm
     fit: NonlinearMixedFit
     diagnostics: Diagnostics
@@ -187,6 +190,7 @@ def fit_population(
     stated = _stated(final, candidate, curves, regions, error, diagnostics)
     return FittedPopulation(
         stated=stated,
+        curves=tuple(curves),
         form=candidate.form,
         fit=final,
         diagnostics=diagnostics,
@@ -308,9 +312,7 @@ def _stated(
             bic=fit.bic,
             converged=fit.converged,
             singular=fit.singular,
-            shrinkage=tuple(
-                float(value) if varies else None for value, varies in zip(shrinkage, varying.any(axis=1), strict=True)
-            ),
+            shrinkage=tuple(float(shrinkage[k]) if varying[k].any() else None for k in range(len(varying))),
         ),
     )
 
