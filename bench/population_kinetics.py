@@ -156,9 +156,7 @@ def main(new, cohorts):
     print("| patients | shift | times h | method | rms | mean | beyond 10 % | coverage | flagged | groups flagged |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for patients, times, shift in cases:
-        runs = [
-            simulate(patients=patients, times_h=times, new=new, seed=seed, shift=shift) for seed in range(cohorts)
-        ]
+        runs = [simulate(patients=patients, times_h=times, new=new, seed=seed, shift=shift) for seed in range(cohorts)]
         for method in runs[0]:
             outcomes = [run[method] for run in runs]
             deviations = np.concatenate([outcome.deviations for outcome in outcomes])

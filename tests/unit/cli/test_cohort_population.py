@@ -4,8 +4,8 @@ import csv
 
 import numpy as np
 import pytest
-from population_support import LUTETIUM, curves_table, drawn_curves
 
+from population_support import LUTETIUM, curves_table, drawn_curves
 from theradose.kinetics.compartments import CompartmentForm
 
 SAMPLES = ("subject", "t_h", "concentration_mbq_l", "u_concentration_mbq_l", "specimen", "haematocrit")

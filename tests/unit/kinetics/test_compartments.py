@@ -53,7 +53,7 @@ def solved(compartments, infusion_h, amino_acids_h):
             lambda now, y, stop=stop: slope(min(now, stop - 1e-9), y), (start, stop), state, method="DOP853",
             rtol=1e-11, atol=1e-15, dense_output=True,
         )  # fmt: skip
-        inside = (start <= TIMES) & (TIMES <= stop)
+        inside = (start <= TIMES) & (stop >= TIMES)
         values[inside] = found.sol(TIMES[inside])[0]
         state = found.y[:, -1]
     return values / volume, state[-1] / volume

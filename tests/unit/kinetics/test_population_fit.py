@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from population_support import LUTETIUM, MEAN, SPREAD, UPTAKE, drawn_curves
 
+from population_support import LUTETIUM, MEAN, SPREAD, UPTAKE, drawn_curves
 from theradose.errors import FitError
 from theradose.kinetics.compartments import CompartmentForm
 from theradose.kinetics.population import PopulationPoints
