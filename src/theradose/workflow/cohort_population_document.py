@@ -81,6 +81,7 @@ def _population(report: PopulationReport, fitted: FittedPopulation, check: Predi
                 "aic": _known(candidate.aic),
                 "bic": _known(candidate.bic),
                 "singular": candidate.singular,
+                "varying": list(candidate.varying),
                 "chosen": _is_chosen(fitted, candidate),
             }
             for candidate in fitted.candidates
