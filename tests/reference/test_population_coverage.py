@@ -2,8 +2,8 @@
 
 The project's statistics notes, paragraph 2, and the surrogate of SCIENCE paragraph 5, of which the order of the
 methods may be asserted and no counts. ``bench/population_kinetics.py`` simulates ten cohorts of 300 patients for each
-case; here are three with fixed seeds. The coverage of one cohort scatters by 0.02 to 0.04, because the population itself
-is an estimate, so that the mean of three has a standard error of about 0.02.
+case; here are three with fixed seeds. The coverage of one cohort scatters by 0.02 to 0.04, because the population
+itself is an estimate, so that the mean of three has a standard error of about 0.02.
 """
 
 import importlib.util
