@@ -10,8 +10,9 @@ STAMP := $(VENV)/.installed
 demo: $(STAMP)
 	$(BIN)/theradose demo --out demo
 
+# Threads slow down the small linear algebra of fits, many times over where cores are shared.
 test: $(STAMP)
-	$(BIN)/python -m pytest --durations=10
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --durations=10
 
 check: $(STAMP)
 	$(BIN)/ruff check src tests bench examples

@@ -1,10 +1,11 @@
 """How well few points tell the integral of a kidney, by a population and by other methods.
 
-Virtual kidneys of ``data/simulation/populations.yaml``: ``lu177-dotatate`` (a surrogate, uptake and one phase, here with
-an amplitude of 3 % of the administered activity, log-normal, 35 %), and ``lu177-psma`` (drawn from published activities at
-five times, exponential between them, which no form describes exactly). A population is estimated from some of them,
-measured four or five times with 5 % noise, and further ones are integrated from one or two points. Some of these are
-of another population than the one that was estimated: half-lives 1.3 times as long, or a slow phase of 130 h added.
+Virtual kidneys of ``data/simulation/populations.yaml``: ``lu177-dotatate`` (a surrogate, uptake and one phase, here
+with an amplitude of 3 % of the administered activity, log-normal, 35 %), and ``lu177-psma`` (drawn from published
+activities at five times, exponential between them, which no form describes exactly). A population is estimated from
+some of them, measured four or five times with 5 % noise, and further ones are integrated from one or two points. Some
+of these are of another population than the one that was estimated: half-lives 1.3 times as long, or a slow phase of
+130 h added.
 
 For each row: root mean square deviation, mean deviation, share beyond 10 %, and for the population how often its 90 %
 interval holds the truth, how often a patient is flagged, and how often a group of 30 is.
@@ -184,8 +185,8 @@ def main(new, cohorts):
             ]
             named = "none" if shift == Shift() else f"T × {shift.factor:g}, slow {shift.slow_share:.0%}"
             print(
-                f"| {cohort} | {patients} | {named} | {', '.join(f'{t:g}' for t in times)} | {method} | {whole.rms:.3f} | "
-                f"{deviations.mean():+.3f} | {whole.beyond:.3f} | {' | '.join(shares)} |",
+                f"| {cohort} | {patients} | {named} | {', '.join(f'{t:g}' for t in times)} | {method} | "
+                f"{whole.rms:.3f} | {deviations.mean():+.3f} | {whole.beyond:.3f} | {' | '.join(shares)} |",
                 flush=True,
             )
 

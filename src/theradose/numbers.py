@@ -105,6 +105,13 @@ def format_probability(probability: float | None) -> str:
     return "< 0.1 %" if probability < _TELLABLE else format_percent(probability)
 
 
+def format_p(p: float | None) -> str:
+    """Return a p value with two significant digits: ``p = 0.013``, ``p < 0.001``."""
+    if p is None or not math.isfinite(p):
+        return f"p {UNKNOWN}"
+    return "p < 0.001" if p < _TELLABLE else f"p = {_fixed(p, 2 if p >= 0.0995 else 3)}"
+
+
 def format_given_percent(fraction: float | None) -> str:
     """Return a stated fraction as per cent with all its digits, up to six: ``5 %``, ``12.5 %``."""
     return UNKNOWN if fraction is None else f"{format_given(100.0 * fraction)} %"

@@ -1,9 +1,9 @@
 """Few points of virtual kidneys by a population estimated from others: coverage, shifted patients, order of methods.
 
-The project's statistics notes, paragraph 2, and the surrogate of SCIENCE paragraph 5, of which the order of the methods
-may be asserted and no counts. ``bench/population_kinetics.py`` simulates ten cohorts of 300 patients for each
-case; here are three with fixed seeds. The coverage of one cohort scatters by 0.02 to 0.04, because the population itself
-is an estimate, so that the mean of three has a standard error of about 0.02.
+The project's statistics notes, paragraph 2, and the surrogate of SCIENCE paragraph 5, of which the order of the
+methods may be asserted and no counts. ``bench/population_kinetics.py`` simulates ten cohorts of 300 patients for each
+case; here are three with fixed seeds. The coverage of one cohort scatters by 0.02 to 0.04, because the population
+itself is an estimate, so that the mean of three has a standard error of about 0.02.
 """
 
 import importlib.util

@@ -12,6 +12,7 @@ from theradose.numbers import (
     format_given,
     format_given_percent,
     format_number,
+    format_p,
     format_percent,
     words,
 )
@@ -87,3 +88,11 @@ def test_stated_and_signed_percentages():
 )
 def test_an_identifier_as_words_keeps_ranges(name, shown):
     assert words(name) == shown
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(0.0004, "p < 0.001"), (0.0465, "p = 0.046"), (0.0996, "p = 0.10"), (0.4, "p = 0.40"), (None, "p —")],
+)
+def test_p_values(p, text):
+    assert format_p(p) == text

@@ -129,7 +129,7 @@ def _probe_reading(row: TableRow) -> ProbeReading:
         background_cps=not_negative(row, "background_cps") or 0.0,
         counting_s=optional_positive(row, "counting_s"),
         distance_cm=optional_positive(row, "distance_cm"),
-        before_void=_truth(row, "before_void"),
+        before_void=optional_truth(row, "before_void") or False,
     )
 
 
@@ -207,11 +207,14 @@ def optional_haematocrit(row: TableRow) -> float | None:
     return value
 
 
-def _truth(row: TableRow, column: str) -> bool:
-    text = (row.text(column) or "no").lower()
-    if text not in _YES_AND_NO:
+def optional_truth(row: TableRow, column: str) -> bool | None:
+    """Return whether a cell says yes or no if it is there."""
+    text = row.text(column)
+    if text is None:
+        return None
+    if text.lower() not in _YES_AND_NO:
         raise refuse_cell(row_origin(row), column, f"'{text}' is neither 'yes' nor 'no'.", "table-truth")
-    return _YES_AND_NO[text]
+    return _YES_AND_NO[text.lower()]
 
 
 def optional_moment(row: TableRow, column: str) -> datetime | None:
