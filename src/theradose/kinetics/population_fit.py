@@ -92,11 +92,6 @@ class Candidate:
     varying: tuple[str, ...]
     parameters: int
 
-    @property
-    def usable(self) -> bool:
-        """Whether the form may describe the population."""
-        return self.aic is not None and not self.singular
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedPopulation:
@@ -325,9 +320,9 @@ def _candidate(form: PopulationForm, omega: Omega, data: _Data, residual: Residu
         varying = kept
 
 
-def _rank(candidate: Candidate) -> tuple[bool, float]:
-    """Return the order of preference: what is usable, by AIC."""
-    return not candidate.usable, math.inf if candidate.aic is None else candidate.aic
+def _rank(candidate: Candidate) -> float:
+    """Return AIC; a form that the points do not determine comes last."""
+    return math.inf if candidate.aic is None else candidate.aic
 
 
 def _stated(
