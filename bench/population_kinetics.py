@@ -26,15 +26,10 @@ from functools import cache
 
 import numpy as np
 
-from theradose.kinetics.population import (
-    PopulationPoints,
-    population_of,
-    population_setting,
-    posterior,
-    shift_probability,
-)
+from theradose.kinetics.population import population_of, population_setting
 from theradose.kinetics.population_fit import PopulationCurve, fit_population
 from theradose.kinetics.population_forms import phase_form
+from theradose.kinetics.population_posterior import PopulationPoints, posterior, shift_probability
 from theradose.nuclides import load_nuclide
 from theradose.simulate.patient import KineticCurve
 from theradose.simulate.population import PiecewiseExponential, load_population

@@ -22,8 +22,9 @@ import numpy as np
 
 from theradose.errors import FitError, StatisticsError
 from theradose.kinetics.compartments import CompartmentForm
-from theradose.kinetics.population import PopulationPoints, population_setting
+from theradose.kinetics.population import population_setting
 from theradose.kinetics.population_forms import PhaseForm, PopulationForm
+from theradose.kinetics.population_posterior import PopulationPoints
 from theradose.kinetics.population_start import first_guess
 from theradose.model.arrays import Array
 from theradose.model.finding import Finding
@@ -179,16 +180,14 @@ def fit_population(
             "'scaled'.",
             code="population-error",
         )
-    ask = _Question(tuple(curves), tuple(forms), tuple(omegas), regions)
-    return ask.answer(error if error != "automatic" else _needed_error(ask, method), method)
-
-
-def _needed_error(ask: _Question, method: Method) -> Error:
-    """Return the stated scatter, or one with an estimated part where the points scatter more."""
-    tried = ask.answer("scaled", "lindstrom-bates")
+    ask = _Question(tuple(curves), tuple(forms), tuple(omegas), regions, _data(curves))
+    if error != "automatic":
+        return ask.settle(ask.compare(_COMPARED[error]), error, method)
+    ordered = ask.compare("scaled")
+    tried = ask.settle(ordered, "scaled", "lindstrom-bates")
     if tried.stated.error_scale <= population_setting("scatter_factor"):
-        return "stated"
-    return "scaled" if method == "lindstrom-bates" else "both"
+        return ask.settle(ordered, "stated", method)
+    return tried if method == "lindstrom-bates" else ask.settle(ordered, "both", method)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,21 +198,24 @@ class _Question:
     forms: tuple[PopulationForm, ...]
     omegas: tuple[Omega, ...]
     regions: tuple[str, ...]
+    data: _Data
 
-    def answer(self, error: Error, method: Method) -> FittedPopulation:
-        """Return the population by the form that AIC prefers among those whose fit converges."""
-        data = _data(self.curves)
-        candidates = [_candidate(form, self.omegas[0], data, _COMPARED[error]) for form in self.forms]
+    def compare(self, residual: ResidualKind) -> list[Candidate]:
+        """Return all forms, the best first."""
+        candidates = [_candidate(form, self.omegas[0], self.data, residual) for form in self.forms]
         best = min(candidates, key=_rank)
-        candidates += [_candidate(best.form, omega, data, _COMPARED[error]) for omega in self.omegas[1:]]
-        ordered = sorted(candidates, key=_rank)
+        candidates += [_candidate(best.form, omega, self.data, residual) for omega in self.omegas[1:]]
+        return sorted(candidates, key=_rank)
+
+    def settle(self, ordered: Sequence[Candidate], error: Error, method: Method) -> FittedPopulation:
+        """Return the population by the first form whose fit converges."""
         attempts: list[tuple[Error, Method]] = [(error, method)]
         if method == "laplace":
             attempts.append(("scaled" if error == "both" else error, "lindstrom-bates"))
         for candidate, (scatter, way) in product(ordered, attempts):
             final = None
             if candidate.aic is not None:
-                final = _try(candidate, data, residual=_RESIDUAL[scatter], method=way)
+                final = _try(candidate, self.data, residual=_RESIDUAL[scatter], method=way)
             if final is not None and final.converged:
                 break
         else:

@@ -16,8 +16,9 @@ import numpy as np
 from theradose.errors import FitError
 from theradose.kinetics.compartments import CompartmentForm
 from theradose.kinetics.models import curve_integral, curve_integral_gradient, curve_models
-from theradose.kinetics.population import Population, PopulationPoints, Posterior, population_setting, posterior
+from theradose.kinetics.population import Population, population_setting
 from theradose.kinetics.population_forms import PhaseForm, PopulationForm
+from theradose.kinetics.population_posterior import PopulationPoints, Posterior, posterior
 from theradose.kinetics.single_time_point import Assumptions, PointIntegral, point_method
 from theradose.model.arrays import Array
 from theradose.model.curve import CurveFit, TimeActivityCurve

@@ -10,8 +10,9 @@ from theradose.errors import FitError, StudyError
 from theradose.formats.population_record import read_population
 from theradose.formats.tables_treatments import read_treatments
 from theradose.kinetics.infusion import points_after_infusion
-from theradose.kinetics.population import Population, population_of, population_setting, shift_probability
+from theradose.kinetics.population import Population, population_of, population_setting
 from theradose.kinetics.population_forms import PhaseForm
+from theradose.kinetics.population_posterior import shift_probability
 from theradose.kinetics.single_time_point import Assumptions, integral_of_points, integrate_single_point
 from theradose.kinetics.single_time_point_population import member_integral, population_points
 from theradose.model.curve import TimeActivityCurve, TimeIntegratedActivity

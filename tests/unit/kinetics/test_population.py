@@ -8,13 +8,8 @@ from scipy.optimize import minimize
 
 from population_support import LUTETIUM, MEAN, SPREAD, UPTAKE, drawn_curves, member, stated
 from theradose.errors import FitError
-from theradose.kinetics.population import (
-    PopulationPoints,
-    population_of,
-    posterior,
-    predictive_covariance,
-    shift_probability,
-)
+from theradose.kinetics.population import population_of, predictive_covariance
+from theradose.kinetics.population_posterior import PopulationPoints, posterior, shift_probability
 from theradose.nuclides import load_nuclide
 
 POINTS = (
