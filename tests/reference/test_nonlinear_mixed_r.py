@@ -26,6 +26,7 @@ FITS = {
     "theoph_two_dependent": (("lKa", "lCl"), "full"),
     "theoph_three_dependent": (("lKe", "lKa", "lCl"), "full"),
     "theoph_weight": (("lKa", "lCl"), "diagonal"),
+    "theoph_proportional": (("lKa", "lCl"), "diagonal"),
 }
 SINGULAR = {"indometh_four_independent", "theoph_three_independent", "theoph_three_dependent"}
 
@@ -36,7 +37,7 @@ def columns(path):
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def fitted(name, folder):
+def fitted(name, folder, **changed):
     random, structure = FITS[name]
     if name.startswith("indometh"):
         table = columns(folder / "nlme" / "Indometh.csv")
@@ -48,9 +49,13 @@ def fitted(name, folder):
         start = {"lKe": -2.4, "lKa": 0.45, "lCl": -3.2}
         weight = build_design([Numeric("Wt", np.array(table["Wt"], float))])
         designs = {"lCl": weight} if name == "theoph_weight" else {}
+    y, subjects = np.array(table["conc"], float), np.array(table["Subject"])
+    if name == "theoph_proportional":
+        later = x[:, 1] > 0
+        x, y, subjects, changed = x[later], y[later], subjects[later], {"residual": "proportional"}
     return fit_nonlinear_mixed(
-        curve, subjects=table["Subject"], x=x, y=np.array(table["conc"], float), start=start, random=random,
-        structure=structure, designs=designs, method="lindstrom-bates",
+        curve, subjects=list(subjects), x=x, y=y, start=start, random=random, structure=structure, designs=designs,
+        method="lindstrom-bates", **changed,
     )  # fmt: skip
 
 
@@ -72,6 +77,25 @@ def test_lindstrom_bates_is_that_of_nlme(name, shared_data):
     assert fit.converged
     assert fit.singular is (name in SINGULAR)
     assert_equal(fit, R["fits"][name])
+
+
+@pytest.mark.parametrize("name", [name for name in FITS if FITS[name][1] == "diagonal" and name not in SINGULAR])
+def test_standard_errors_of_variances_are_those_of_nlme(name, shared_data):
+    """nlme states those of the logarithms of the standard deviations, from differences that are good to 1e-3."""
+    fit, expected = fitted(name, shared_data), R["fits"][name]["log_sd_u"]
+    relative = np.diagonal(fit.omega_u) / (2 * np.diagonal(fit.population.omega))
+    np.testing.assert_allclose([*relative, fit.sigma_u / fit.population.sigma], expected, rtol=2e-3)
+
+
+def test_nlme_restricts_sigma_alone_and_is_not_followed_there(shared_data):
+    """nlme 3.1-162 keeps Ω/σ² of its maximum likelihood and divides by fewer degrees of freedom; the restricted
+    likelihood, which it prints, is higher elsewhere."""
+    plain, restricted = (R["fits"][f"theoph_two_{kind}"] for kind in ("independent", "restricted"))
+    np.testing.assert_allclose(restricted["fixed"], plain["fixed"], rtol=1e-9)
+    np.testing.assert_allclose(restricted["omega"], np.array(plain["omega"]) * 132 / 129, rtol=1e-9)
+    fit = fitted("theoph_two_independent", shared_data, reml=True)
+    assert fit.converged
+    assert fit.log_likelihood > restricted["log_likelihood"] + 0.04
 
 
 def test_growth_with_dose_is_that_of_nlme():

@@ -12,7 +12,7 @@ from theradose.cli.options import parsed_infusion, parsed_positive
 from theradose.cli.output import JsonOption, counted_progress, print_findings, print_json, print_message, print_table
 
 if TYPE_CHECKING:
-    from theradose.workflow.fit import SinglePointChoice
+    from theradose.workflow.fit import PopulationChoice, SinglePointChoice
 
 
 def fit_command(
@@ -37,6 +37,22 @@ def fit_command(
     half_life_u: Annotated[
         str | None, typer.Option("--half-life-u", help="Its relative standard uncertainty, such as '20 %'.")
     ] = None,
+    population: Annotated[
+        Path | None, typer.Option("--population", help="Record of populations, for curves of one to three points.")
+    ] = None,
+    population_nuclide: Annotated[
+        str | None,
+        typer.Option("--population-nuclide", help="Nuclide of the record, where it is another one: same biology."),
+    ] = None,
+    points: Annotated[
+        int | None, typer.Option("--points", help="Largest number of points taken by the population, 1 to 3.")
+    ] = None,
+    activity: Annotated[
+        str | None, typer.Option("--activity", help="Administered activity of every subject, '7.4 GBq'.")
+    ] = None,
+    treatments: Annotated[
+        Path | None, typer.Option("--treatments", help="Table with the administered activity of each subject.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for a page per curve, curves.pdf, and fits_summary.csv.")
     ] = None,
@@ -55,6 +71,7 @@ def fit_command(
             relative_u=parsed_positive(relative_u, "1", "--relative-u"),
             infusion_h=parsed_infusion(infusion),
             single=_single_point(single_time_point, half_life, half_life_u),
+            population=_population(population, population_nuclide, points, activity, treatments),
             out=out,
             progress=progress,
         )
@@ -79,6 +96,7 @@ def fit_command(
     for page in table.fits:
         critical = [finding for finding in page.findings if finding.severity == "critical"]
         print_findings(replace(finding, where=f"{page.subject}, {finding.where}") for finding in critical)
+    print_findings(table.findings)
     for path in table.files:
         print_message(f"wrote {path}")
     table.require_complete()
@@ -98,3 +116,20 @@ def _single_point(method: str | None, half_life: str | None, relative_u: str | N
         return None
     half_life_h = parsed_positive(half_life, "h", "--half-life")
     return SinglePointChoice(method, Assumptions(half_life_h, parsed_positive(relative_u, "1", "--half-life-u")))
+
+
+def _population(
+    record: Path | None, nuclide: str | None, points: int | None, activity: str | None, treatments: Path | None
+) -> PopulationChoice | None:
+    from theradose.errors import StudyError
+    from theradose.workflow.fit import PopulationChoice
+
+    if record is None:
+        if not (nuclide is None and points is None and activity is None and treatments is None):
+            raise StudyError(
+                "--population-nuclide, --points, --activity and --treatments are for members of a population: name its "
+                "record with --population.",
+                code="population-option",
+            )
+        return None
+    return PopulationChoice(record, nuclide, points, parsed_positive(activity, "MBq", "--activity"), treatments)

@@ -85,6 +85,13 @@ def blood_command(
     instrument: InstrumentOption = InstrumentName.GAMMA_COUNTER,
     measurement_u: MeasurementUOption = None,
     profile: ProfileOption = None,
+    population: Annotated[
+        Path | None, typer.Option("--population", help="Record of a population of blood, for two or three samples.")
+    ] = None,
+    amino_acids: Annotated[
+        str | None,
+        typer.Option("--amino-acids-until", help="End of the amino-acid infusion, '6 h', if not the record's."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compute the red marrow dose from blood samples of one treatment or of a cohort."""
@@ -124,6 +131,8 @@ def blood_command(
         models=None if models is None else tuple(name.strip() for name in models.split(",")),
         marrow_mass_g=parsed_positive(marrow_mass, "g", "--marrow-mass"),
         whole_body_tia_mbq_h=whole_body,
+        population=population,
+        amino_acids_until_h=parsed_positive(amino_acids, "h", "--amino-acids-until"),
     )
     results = blood_marrow(samples, options, treatments=treatments)
     document = blood_document(results, record, method=method, findings=noticed)

@@ -255,7 +255,7 @@ def _findings(item: Compared) -> Iterator[Finding]:
             )
             yield Finding("agreement-scale", "critical", message, place)
     if item.absolute is None:
-        message = f"There are {item.patients} patients, and limits of agreement need at least three."
+        message = f"Limits of agreement need at least three patients, not {item.patients}."
         yield Finding("agreement-few", "info", message, place)
         return
     if item.absolute.normality_p < _NORMAL_P:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from theradose.cohort.counts import PatientCourses
-from theradose.cohort.relations import Relation, decline_relation, grade_relation, toxicity_constant
+from theradose.cohort.relations import BEYOND_DOSES, Relation, decline_relation, grade_relation, toxicity_constant
 from theradose.cohort.toxicity_rows import ToxicityRow, exposures, toxicity_rows, usable_covariates
 from theradose.errors import StatisticsError
 from theradose.model.counts import LABELS, QUANTITIES, DoseOfCycle, PatientFacts
@@ -134,7 +134,10 @@ def _adjusted(relations: Sequence[Relation]) -> tuple[Relation, ...]:
     for relation in relations:
         if relation.slope_per_gy is not None:
             relation = replace(relation, p_adjusted=float(next(adjusted)))
-        result.append(relation if relation.significant else replace(relation, dose_at_half=None))
+        if not relation.significant:
+            notes = tuple(note for note in relation.notes if note != BEYOND_DOSES)
+            relation = replace(relation, dose_at_half=None, notes=notes)
+        result.append(relation)
     return tuple(result)
 
 
@@ -154,8 +157,8 @@ def _cycles_differ(cycles: Collection[int]) -> Finding:
         "cycles-differ",
         "warning",
         f"Patients have {min(cycles)} to {max(cycles)} cycles. Those with more have a larger dose over therapy and "
-        "more counts, of which the lowest is taken: both go together without any effect of the dose. Relations over therapy "
-        "hold the number of cycles; the correlations cannot, and have no adjusted p.",
+        "more counts, of which the lowest is taken: both go together without any effect of the dose. Relations over "
+        "therapy hold the number of cycles; the correlations cannot, and have no adjusted p.",
         "cohort",
     )
 

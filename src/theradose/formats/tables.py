@@ -32,11 +32,14 @@ class TableRow:
         File name.
     line : int
         Line number in the file, from 1.
+    decimal : str
+        Decimal sign of its numbers, a point or a comma.
     """
 
     values: dict[str, str]
     file: str
     line: int
+    decimal: str = "."
 
     def text(self, column: str) -> str | None:
         """Return the text of a cell; ``None`` if it is empty or the column is absent."""
@@ -48,14 +51,17 @@ class TableRow:
         if text is None:
             raise StudyError(f"{self.file}, line {self.line}: '{column}' is empty, but a number is needed.",
                              code="table-cell-empty")  # fmt: skip
+        # A point among decimal commas marks thousands, and would be read as another number.
+        misplaced = self.decimal == "," and "." in text
         try:
-            value = float(text)
+            value = math.nan if misplaced else float(text.replace(self.decimal, "."))
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
+            sign = "comma" if self.decimal == "," else "point"
             raise StudyError(
                 f"{self.file}, line {self.line}: '{text}' in column '{column}' is not a finite number with a "
-                "decimal point.",
+                f"decimal {sign}.",
                 code="table-number",
             )
         return value
@@ -66,7 +72,13 @@ class TableRow:
 
 
 def read_table(
-    path: Path, *, columns: Sequence[str], needed: Sequence[str], others: bool = False
+    path: Path,
+    *,
+    columns: Sequence[str],
+    needed: Sequence[str],
+    others: bool = False,
+    separator: str = ",",
+    decimal: str = ".",
 ) -> tuple[TableRow, ...]:
     """Read a CSV table.
 
@@ -80,6 +92,8 @@ def read_table(
         The headers that must be present.
     others : bool
         Whether columns that are not in `columns` are passed over, as in a table of another program.
+    separator, decimal : str
+        Between columns and in numbers; a table of another program may have others.
 
     Raises
     ------
@@ -95,26 +109,33 @@ def read_table(
     except UnicodeDecodeError:
         raise StudyError(f"The table {path.name} is not UTF-8 text: save it as CSV UTF-8.",
                          code="table-unreadable") from None  # fmt: skip
-    numbered = [
-        (number, [cell.strip() for cell in cells])
-        for number, line in enumerate(lines, start=1)
-        if line.strip() and not line.lstrip().startswith("#")
-        for cells in csv.reader([line])
-    ]
+    try:
+        numbered = [
+            (number, [cell.strip() for cell in cells])
+            for number, line in enumerate(lines, start=1)
+            if line.strip() and not line.lstrip().startswith("#")
+            for cells in csv.reader([line], delimiter=separator)
+        ]
+    except csv.Error as error:
+        raise StudyError(f"The table {path.name} cannot be read as CSV: {error}.", code="table-unreadable") from None
     if not numbered:
         raise StudyError(f"The table {path.name} is empty: its first line must be '{','.join(columns)}'.",
                          code="table-empty")  # fmt: skip
     (_, header), *body = numbered
-    _check_header(header, path.name, (*columns, *header) if others else columns, needed)
+    _check_header(header, path.name, columns, needed, others=others)
     rows = []
     for line, cells in body:
         if len(cells) != len(header):
+            advice = (
+                "separate columns by commas and write numbers with a decimal point"
+                if separator == ","
+                else f"a '{separator}' within a cell needs quotes around it"
+            )
             raise StudyError(
-                f"{path.name}, line {line}: {len(cells)} cells under {len(header)} headers; separate columns by "
-                "commas and write numbers with a decimal point.",
+                f"{path.name}, line {line}: {len(cells)} cells under {len(header)} headers; {advice}.",
                 code="table-row",
             )
-        rows.append(TableRow(dict(zip(header, cells, strict=True)), path.name, line))
+        rows.append(TableRow(dict(zip(header, cells, strict=True)), path.name, line, decimal))
     if not rows:
         raise StudyError(f"The table {path.name} has a header but no rows.", code="table-empty")
     return tuple(rows)
@@ -130,13 +151,14 @@ def read_recovery(path: Path) -> RecoveryPoints:
     return RecoveryPoints(path.stem, numbers[:, 0], numbers[:, 1], numbers[:, 2])
 
 
-def _check_header(header: list[str], file: str, columns: Sequence[str], needed: Sequence[str]) -> None:
+def _check_header(header: list[str], file: str, columns: Sequence[str], needed: Sequence[str], *, others: bool) -> None:
     if len(header) == 1 and ";" in header[0]:
+        mapped = " or say so in the mapping with 'separator: \";\"' and 'decimal: \",\"'" if others else ""
         raise StudyError(
-            f"The columns of the table {file} are separated by semicolons: use commas, and decimal points.",
+            f"The columns of the table {file} are separated by semicolons: use commas, and decimal points{mapped}.",
             code="table-header",
         )
-    unknown = [name for name in header if name not in columns]
+    unknown = [] if others else [name for name in header if name not in columns]
     missing = [name for name in needed if name not in header]
     if unknown or missing or len(set(header)) != len(header):
         problem = (
@@ -146,8 +168,10 @@ def _check_header(header: list[str], file: str, columns: Sequence[str], needed: 
             if missing
             else "a column occurs twice"
         )
-        raise StudyError(
-            f"The table {file} has a wrong header ({problem}): valid columns are {', '.join(columns)}"
-            + (f", of which {', '.join(needed)} are needed." if needed else "."),
-            code="table-header",
+        valid = (
+            f"it has {', '.join(header)}"
+            if others
+            else f"valid columns are {', '.join(columns)}"
+            + (f", of which {', '.join(needed)} are needed" if needed else "")
         )
+        raise StudyError(f"The table {file} has a wrong header ({problem}): {valid}.", code="table-header")

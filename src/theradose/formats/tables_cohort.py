@@ -11,17 +11,20 @@ import io
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from theradose.errors import DatabaseError
 from theradose.formats.tables import TableRow, read_table
 from theradose.model.cohort import (
+    IDENTIFIED,
     REGION_COLUMNS,
     TREATMENT_COLUMNS,
     RegionRecord,
     TreatmentRecord,
 )
+from theradose.model.region import RegionKind
 
 COHORT_COLUMNS = (
     "patient",
@@ -34,6 +37,7 @@ COHORT_COLUMNS = (
 _TEXTS = ("identity", "therapy", "nuclide", "administered_at", "run", "input_hash", "result_sha256", "software",
           "source_sha256", "engine", "calibration", "replaces")  # fmt: skip
 _NEEDED_TEXTS = frozenset({"patient", "identity", "nuclide", "run", "result_sha256", "software", "region", "kind"})
+_IDENTITY = re.compile(rf"{IDENTIFIED}|pseudonyms-[0-9a-f]+")
 _MARKED = re.compile(r"'*[=+\-@#\t]")
 _NUMBERS = tuple(name for name in REGION_COLUMNS if name not in ("region", "kind", "model"))
 
@@ -65,8 +69,9 @@ def read_cohort_table(path: Path) -> tuple[TreatmentRecord, ...]:
     StudyError
         As :func:`~theradose.formats.tables.read_table`.
     DatabaseError
-        ``cohort-table`` with file and line: a cell that must be filled, a cycle that is no number, two rows of one
-        region, or rows of one treatment that contradict each other.
+        ``cohort-table`` with file and line: a cell that must be filled, a cycle that is no number, a kind, identity
+        or date that is none, a number that cannot be, two rows of one region, or rows of one treatment that
+        contradict each other.
     """
     treatments: dict[tuple[str, int], TreatmentRecord] = {}
     regions: dict[tuple[str, int], dict[str, RegionRecord]] = {}
@@ -87,7 +92,18 @@ def _treatment(row: TableRow) -> TreatmentRecord:
     if cycle != int(cycle) or cycle < 1:
         raise _problem(row, f"'{row.text('cycle')}' is no cycle: write 1, 2, 3 …")
     activity = row.number("activity_mbq")
+    if activity <= 0:
+        raise _problem(row, f"the activity of {activity:g} MBq is not positive")
     texts: dict[str, Any] = {name: _text(row, name) for name in _TEXTS}
+    if not _IDENTITY.fullmatch(texts["identity"]):
+        raise _problem(row, f"'{texts['identity']}' is no identity: it is '{IDENTIFIED}' or 'pseudonyms-…'")
+    if texts["administered_at"] is not None:
+        try:
+            datetime.fromisoformat(texts["administered_at"])
+        except ValueError:
+            raise _problem(
+                row, f"'{texts['administered_at']}' is no date and time: write it as 2026-03-02T10:30+01:00"
+            ) from None
     return TreatmentRecord(
         patient=str(_text(row, "patient")), cycle=int(cycle), activity_mbq=activity, regions=(), **texts
     )
@@ -95,12 +111,13 @@ def _treatment(row: TableRow) -> TreatmentRecord:
 
 def _region(row: TableRow) -> RegionRecord:
     numbers = {name: row.optional_number(name) for name in _NUMBERS}
-    negative = next((name for name, value in numbers.items() if name.startswith("u_") and (value or 0.0) < 0), None)
+    negative = next((name for name, value in numbers.items() if (value or 0.0) < 0), None)
     if negative is not None:
-        raise _problem(row, f"'{negative}' is negative, but it is a standard uncertainty")
-    return RegionRecord(
-        region=str(_text(row, "region")), kind=str(_text(row, "kind")), model=_text(row, "model"), **numbers
-    )
+        raise _problem(row, f"'{negative}' is negative, which it cannot be")
+    kind = str(_text(row, "kind"))
+    if kind not in tuple(RegionKind):
+        raise _problem(row, f"'{kind}' is no kind of region: write {', '.join(RegionKind)}")
+    return RegionRecord(region=str(_text(row, "region")), kind=kind, model=_text(row, "model"), **numbers)
 
 
 def _cell(value: str | float | int | None) -> str:

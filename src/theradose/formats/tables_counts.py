@@ -7,6 +7,7 @@ The headers are described in ``docs/formats/counts.md``.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +28,8 @@ DOSE_COLUMNS = (
     "patient", "cycle", "date", "t_d", "region", "method", "dose_gy", "u_dose_gy", "activity_gbq",
     "effective_half_life_h",
 )  # fmt: skip
+DOSE_REGIONS = ("red-marrow", "spleen", "total-body", "whole-body")
+"""Regions whose doses are related to counts."""
 PATIENT_COLUMNS = ("patient", "sex", "skeletal_metastases", "prior_chemotherapy")
 _TRUTHS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _NOTHING = {"", "no", "none", "false", "0"}
@@ -86,7 +89,7 @@ def read_cycle_doses(path: Path) -> tuple[DoseOfCycle, ...]:
 
 
 def check_cycle_doses(doses: tuple[DoseOfCycle, ...]) -> None:
-    """Refuse doses that occur twice and cycles with two starts.
+    """Refuse doses that occur twice, cycles with two starts, and numbered cycles in another order than their starts.
 
     Raises
     ------
@@ -113,6 +116,16 @@ def check_cycle_doses(doses: tuple[DoseOfCycle, ...]) -> None:
                 f"line {start.origin.line} gives cycle {dose.cycle} of {dose.patient} another start: correct one.",
                 "cycle-start",
             )
+    numbered = [dose for dose in starts.values() if dose.cycle.isdecimal()]
+    for earlier, later in pairwise(sorted(numbered, key=lambda dose: (dose.patient, int(dose.cycle)))):
+        if earlier.patient == later.patient and not _follows(later.moment, earlier.moment):
+            raise refuse_cell(
+                later.origin,
+                "cycle",
+                f"cycle {later.cycle} of {later.patient} does not start after cycle {earlier.cycle}, in line "
+                f"{earlier.origin.line}: correct cycle or start.",
+                "cycle-start",
+            )
 
 
 def read_patient_facts(path: Path) -> dict[str, PatientFacts]:
@@ -135,6 +148,13 @@ def read_patient_facts(path: Path) -> dict[str, PatientFacts]:
             origin, patient, _sex(row), _truth(row, "skeletal_metastases"), _truth(row, "prior_chemotherapy")
         )
     return facts
+
+
+def _follows(later: Moment, earlier: Moment) -> bool:
+    """Return whether a start is after another one; what is on two clocks is refused where they are put on one."""
+    if later.date is not None and earlier.date is not None:
+        return later.date > earlier.date
+    return later.t_d is None or earlier.t_d is None or later.t_d > earlier.t_d
 
 
 def _factors(header: tuple[str, ...], file: str) -> dict[str, tuple[str, float]]:
@@ -208,13 +228,21 @@ def _dose(row: TableRow) -> DoseOfCycle:
         patient=_filled(row, "patient"),
         cycle=_filled(row, "cycle"),
         moment=_moment(row),
-        region=_filled(row, "region"),
+        region=_region(row),
         method=row.text("method") or "",
         dose_gy=_dose_in_gray(row, dose),
         u_dose_gy=optional_positive(row, "u_dose_gy"),
         activity_gbq=optional_positive(row, "activity_gbq"),
         effective_half_life_h=optional_positive(row, "effective_half_life_h"),
     )
+
+
+def _region(row: TableRow) -> str:
+    region = _filled(row, "region")
+    if region not in DOSE_REGIONS:
+        raise refuse_cell(row_origin(row), "region", f"'{region}' is none of {', '.join(DOSE_REGIONS)}: write one of "
+                          "them, or remove the row.", "dose-region")  # fmt: skip
+    return region
 
 
 def _dose_in_gray(row: TableRow, dose_gy: float) -> float:

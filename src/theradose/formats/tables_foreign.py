@@ -19,7 +19,7 @@ def read_foreign_table(path: Path, mapping: AgreementMapping) -> tuple[MeasuredR
     Parameters
     ----------
     path : Path
-        CSV with commas between columns and decimal points.
+        CSV with the separator and the decimal sign that the mapping states.
     mapping : AgreementMapping
         Where everything is.
 
@@ -27,7 +27,7 @@ def read_foreign_table(path: Path, mapping: AgreementMapping) -> tuple[MeasuredR
     ------
     StudyError
         As :func:`~theradose.formats.tables.read_table`; ``mapping-columns`` without a column of numbers;
-        ``table-cell-empty`` and ``table-number`` with file and line.
+        ``table-cell-empty`` and ``table-number``, also for a value below 0, with file and line.
     UnitError
         For a unit that is unknown or of another kind.
     """
@@ -43,9 +43,11 @@ def read_foreign_table(path: Path, mapping: AgreementMapping) -> tuple[MeasuredR
     needed = (*texts, *(item.column for item in numbers.values()))
     spellings = {spelling: ours for ours, found in mapping.patients.items() for spelling in found}
     rows = []
-    for row in read_table(path, columns=needed, needed=needed, others=True):
+    for row in read_table(
+        path, columns=needed, needed=needed, others=True, separator=mapping.separator, decimal=mapping.decimal
+    ):
         values = {
-            name: row.number(item.column) * factors[name]
+            name: _value(row, item.column, factors[name])
             for name, item in numbers.items()
             if row.text(item.column) is not None and row.text(item.column) not in mapping.missing
         }
@@ -54,6 +56,15 @@ def read_foreign_table(path: Path, mapping: AgreementMapping) -> tuple[MeasuredR
         place = f"{row.file}, line {row.line}"
         rows.append(MeasuredRegion(spellings.get(patient, patient), _cycle(row, mapping), region, values, place))
     return tuple(rows)
+
+
+def _value(row: TableRow, column: str, factor: float) -> float:
+    """Return a number in our unit without the digits that a change of unit adds in the sixteenth place."""
+    value = row.number(column) * factor
+    if value < 0:
+        raise StudyError(f"{row.file}, line {row.line}: '{row.text(column)}' in column '{column}' is below 0.",
+                         code="table-number")  # fmt: skip
+    return float(f"{value:.12g}")
 
 
 def _unit_factor(unit: str, ours: str) -> float:

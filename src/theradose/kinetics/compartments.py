@@ -22,10 +22,13 @@ import numpy as np
 from theradose.errors import FitError
 from theradose.model.arrays import Array
 
-# Central differences of a function and of its gradient: steps that balance truncation and rounding.
-_STEP, _LONGER_STEP = 1e-5, 1e-3
+# Central differences of the gradient: a step that balances truncation and rounding.
+_STEP = 1e-5
+# Eigenvalues nearer than this, relative to the largest, have the derivative for their divided difference.
+_EQUAL = 1e-7
 _SMALLEST = 1e-300
-_COMPARTMENTS = (2, 3)
+FORMS = {"compartments-2": 2, "compartments-3": 3}
+"""Names of the forms with the number of compartments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,8 @@ class CompartmentForm:
         Length of the infusion of the radiopharmaceutical from t = 0; 0 for a bolus.
     amino_acids_until_h : float
         End of the amino-acid infusion after t = 0; 0 for none.
-    with_ratio : bool
-        Whether the ratio of the elimination with amino acids to that without is a parameter.
+    elimination_ratio : float or None
+        Elimination with amino acids over that without; ``None`` makes it a parameter.
     """
 
     ELIMINATION_RATIO: ClassVar[str] = "log_elimination_ratio"
@@ -62,12 +65,18 @@ class CompartmentForm:
     decay_constant_per_h: float
     infusion_h: float
     amino_acids_until_h: float
-    with_ratio: bool
+    elimination_ratio: float | None = 1.0
 
     def __post_init__(self) -> None:
-        if self.compartments not in _COMPARTMENTS:
+        if self.compartments not in FORMS.values():
             raise FitError(
                 f"A model of {self.compartments} compartments is not available: take 2 or 3.", code="population-form"
+            )
+        if self.elimination_ratio is not None and not self.elimination_ratio > 0:
+            raise FitError(
+                f"An elimination that amino acids change by a factor of {self.elimination_ratio:g} is not possible: "
+                "give a positive factor, 1 for none.",
+                code="population-form",
             )
         if not (self.infusion_h >= 0 and self.amino_acids_until_h >= 0):
             raise FitError(
@@ -85,7 +94,7 @@ class CompartmentForm:
     def parameters(self) -> tuple[str, ...]:
         """Names of the K parameters, in the order of φ."""
         exchange = [f"log_k{way}_per_h" for k in range(2, self.compartments + 1) for way in (f"1{k}", f"{k}1")]
-        ratio = (self.ELIMINATION_RATIO,) if self.with_ratio else ()
+        ratio = (self.ELIMINATION_RATIO,) if self.elimination_ratio is None else ()
         return ("log_volume_l", "log_k10_per_h", *exchange, *ratio)
 
     def value(self, phi: Array, x: Array) -> Array:
@@ -103,20 +112,35 @@ class CompartmentForm:
         return np.asarray(np.log(np.maximum(state[..., 0] / rates[..., 0], _SMALLEST)))
 
     def gradient(self, phi: Array, x: Array) -> Array:
-        """Return its derivatives by φ by central differences, shape (..., K)."""
-        steps = _STEP * np.eye(phi.shape[-1])
-        columns = [(self.value(phi + step, x) - self.value(phi - step, x)) / (2 * _STEP) for step in steps]
-        return np.stack(columns, axis=-1)
+        """Return its derivatives by φ, shape (..., K).
+
+        With K = U diag(w) Uᵀ, the derivative of exp(Kt) by a parameter is U (UᵀK′U ∘ D) Uᵀ, where D holds the divided
+        differences of exp(wt).
+
+        References
+        ----------
+        [Puszkiel2019]_
+        """
+        rates, times = np.exp(np.asarray(phi, float)), x[..., 0]
+        state = self._begin(rates.shape[:-1])
+        slope = np.zeros((*rates.shape[:-1], len(self.parameters) - 1, self.compartments))
+        for interval in self._intervals():
+            elapsed = np.clip(times - interval.start_h, 0.0, interval.stop_h - interval.start_h)
+            matrix = self._matrix(rates, interval)
+            slope = _advance_slope(matrix, self._by_rate(rates, interval), state, slope, interval, elapsed)
+            state = _advance(matrix, state, interval, elapsed)
+        content = np.maximum(state[..., :1], _SMALLEST)
+        return np.concatenate([np.full_like(content, -1.0), slope[..., 0] / content], axis=-1)
 
     def hessian(self, phi: Array, x: Array) -> Array:
         """Return its second derivatives by central differences of the gradient, shape (..., K, K)."""
-        steps = _LONGER_STEP * np.eye(phi.shape[-1])
-        rows = [(self.gradient(phi + h, x) - self.gradient(phi - h, x)) / (2 * _LONGER_STEP) for h in steps]
+        steps = _STEP * np.eye(phi.shape[-1])
+        rows = [(self.gradient(phi + h, x) - self.gradient(phi - h, x)) / (2 * _STEP) for h in steps]
         hessian = np.stack(rows, axis=-2)
         return np.asarray((hessian + np.swapaxes(hessian, -1, -2)) / 2)
 
-    def integral_h(self, phi: Array, *, infusion_h: float | None = None) -> Array:
-        """Return the integral of the concentration per administered activity, h/L, shape (...).
+    def integral_h(self, phi: Array, *, infusion_h: float | None = None, stop_h: float = math.inf) -> Array:
+        """Return the integral of the concentration per administered activity up to a time, h/L, shape (...).
 
         Each interval gives ∫x dt = K⁻¹ (x(end) − x(start) − input), and x vanishes at the end of the last one.
 
@@ -128,9 +152,10 @@ class CompartmentForm:
         rates = np.exp(np.asarray(phi, float))
         state, total = self._begin(rates.shape[:-1]), np.zeros(rates.shape[:-1])
         for interval in self._intervals():
-            matrix = self._matrix(rates, interval)
-            length = np.asarray(interval.stop_h - interval.start_h)
-            after = np.zeros_like(state) if math.isinf(interval.stop_h) else _advance(matrix, state, interval, length)
+            if interval.start_h >= stop_h:
+                break
+            matrix, length = self._matrix(rates, interval), np.asarray(min(interval.stop_h, stop_h) - interval.start_h)
+            after = np.zeros_like(state) if np.isinf(length) else _advance(matrix, state, interval, length)
             change = after - state
             if interval.input_per_h:
                 change[..., 0] -= interval.input_per_h * length
@@ -165,13 +190,61 @@ class CompartmentForm:
         """Return the symmetric matrix of an interval, shape (..., n, n)."""
         count = self.compartments
         matrix = np.zeros((*rates.shape[:-1], count, count))
-        matrix[..., 0, 0] = -rates[..., 1] * (rates[..., -1] if interval.raised and self.with_ratio else 1.0)
+        matrix[..., 0, 0] = -rates[..., 1] * self._factor(rates, interval)
         for k in range(1, count):
             outward, back = rates[..., 2 * k], rates[..., 2 * k + 1]
             matrix[..., 0, 0] -= outward
             matrix[..., k, k] = -back
             matrix[..., 0, k] = matrix[..., k, 0] = np.sqrt(outward * back)
         return np.asarray(matrix - self.decay_constant_per_h * np.eye(count))
+
+    def _factor(self, rates: Array, interval: _Interval) -> Array | float:
+        """Return the factor of the elimination in an interval."""
+        if not interval.raised:
+            return 1.0
+        return rates[..., -1] if self.elimination_ratio is None else self.elimination_ratio
+
+    def _by_rate(self, rates: Array, interval: _Interval) -> Array:
+        """Return the derivatives of the matrix by the logarithms of the rates, shape (..., K − 1, n, n)."""
+        count = self.compartments
+        slope = np.zeros((*rates.shape[:-1], len(self.parameters) - 1, count, count))
+        out = rates[..., 1] * self._factor(rates, interval)
+        slope[..., 0, 0, 0] = -out
+        for k in range(1, count):
+            outward, back = 2 * k - 1, 2 * k
+            half = np.sqrt(rates[..., outward + 1] * rates[..., back + 1]) / 2
+            for place in (outward, back):
+                slope[..., place, 0, k] = slope[..., place, k, 0] = half
+            slope[..., outward, 0, 0] = -rates[..., outward + 1]
+            slope[..., back, k, k] = -rates[..., back + 1]
+        if self.elimination_ratio is None and interval.raised:
+            slope[..., -1, 0, 0] = -out
+        return slope
+
+
+def _advance_slope(
+    matrix: Array, by_rate: Array, state: Array, slope: Array, interval: _Interval, elapsed: Array
+) -> Array:
+    """Return the derivatives of the state after each elapsed time, shape (..., K − 1, n)."""
+    eigenvalues, vectors = np.linalg.eigh(matrix)
+    across = np.swapaxes(vectors, -1, -2)
+    exponent = eigenvalues * elapsed[..., None]
+    decayed = np.exp(exponent)
+    gap = eigenvalues[..., :, None] - eigenvalues[..., None, :]
+    equal = np.abs(gap) <= _EQUAL * np.abs(eigenvalues[..., :1, None])
+    safe = np.where(equal, 1.0, gap)
+    time = elapsed[..., None, None]
+    of_state = np.where(equal, time * decayed[..., None], decayed[..., None, :] * np.expm1(gap * time) / safe)
+    turned = across[..., None, :, :] @ by_rate @ vectors[..., None, :, :]
+    modes = decayed[..., None, :] * (slope @ vectors)
+    modes += ((turned * of_state[..., None, :, :]) @ (across @ state[..., None])[..., None, :, :])[..., 0]
+    if interval.input_per_h:
+        risen = np.expm1(exponent) / eigenvalues
+        by_value = (elapsed[..., None] * decayed - risen) / eigenvalues
+        of_input = np.where(equal, by_value[..., None], (risen[..., :, None] - risen[..., None, :]) / safe)
+        first = vectors[..., 0, :, None]
+        modes += interval.input_per_h * ((turned * of_input[..., None, :, :]) @ first[..., None, :, :])[..., 0]
+    return np.asarray(modes @ across)
 
 
 def _advance(matrix: Array, state: Array, interval: _Interval, elapsed: Array) -> Array:

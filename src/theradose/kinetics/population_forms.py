@@ -203,7 +203,7 @@ class PhaseForm:
     def _total(self, phases: _Phases, kernel: Array) -> Array:
         """Return Σ_k c_k kernel_k with the coefficients c of the exponentials, shape (...)."""
         coefficients = phases.amplitudes @ np.array(self.model.mixing).T
-        return np.maximum(np.sum(coefficients * kernel, axis=-1), _SMALLEST)
+        return np.asarray(np.maximum(np.sum(coefficients * kernel, axis=-1), _SMALLEST))
 
     def _by_logarithm(self, phases: _Phases, kernel: Array, first: Array) -> Array:
         """Return the derivatives of Σ c_k kernel_k by the logarithms; `first` is that of the kernel by its rate.
@@ -233,7 +233,7 @@ class PhaseForm:
 
     def _later(self, values: Array) -> Array:
         """Return the sums over each rate that varies and those after it, along the last axis."""
-        return np.cumsum(values[..., self.n_rates - 1 :: -1], axis=-1)[..., ::-1]
+        return np.asarray(np.cumsum(values[..., self.n_rates - 1 :: -1], axis=-1)[..., ::-1])
 
 
 def phase_form(name: str, *, decay_constant_per_h: float, reference_decay_per_h: float | None = None) -> PhaseForm:

@@ -170,7 +170,18 @@ def integrate_single_point(
     chosen = single_time_point_methods.get(method)
     check_curve(curve)
     _check_points(curve, method=method, most=chosen.most_points)
-    integral = chosen.integrate(curve, nuclide=nuclide, given=given)
+    return integral_of_points(curve, chosen.integrate(curve, nuclide=nuclide, given=given), method=method)
+
+
+def integral_of_points(
+    curve: TimeActivityCurve, integral: PointIntegral, *, method: str
+) -> tuple[TimeIntegratedActivity, tuple[Finding, ...]]:
+    """Return what a method made of points as an integral with every source, and the finding that few were used.
+
+    References
+    ----------
+    [Hou2021]_
+    """
     value = Uncertain.relative(integral.tia_mbq_h, {**integral.relative_u, **curve.common})
     expected = next(iter(integral.relative_u.values()))
     error = "not stated" if expected is None else f"{expected:.0%}"
@@ -199,8 +210,8 @@ def _check_points(curve: TimeActivityCurve, *, method: str, most: int) -> None:
     if count > most:
         taken = "exactly one point" if most == 1 else f"at most {most} points"
         raise FitError(
-            f"The single-time-point method '{method}' needs {taken}, but the curve of '{curve.region}' has {count}: fit "
-            "several points.",
+            f"The single-time-point method '{method}' needs {taken}, but the curve of '{curve.region}' has {count}: "
+            "fit several points.",
             code="several-points",
         )
     if curve.t_h[0] <= 0:

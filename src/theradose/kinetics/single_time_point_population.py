@@ -9,13 +9,15 @@ References
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from theradose.errors import FitError
+from theradose.kinetics.compartments import CompartmentForm
 from theradose.kinetics.models import curve_integral, curve_integral_gradient, curve_models
 from theradose.kinetics.population import Population, PopulationPoints, Posterior, population_setting, posterior
-from theradose.kinetics.population_forms import PhaseForm
+from theradose.kinetics.population_forms import PhaseForm, PopulationForm
 from theradose.kinetics.single_time_point import Assumptions, PointIntegral, point_method
 from theradose.model.arrays import Array
 from theradose.model.curve import CurveFit, TimeActivityCurve
@@ -65,17 +67,50 @@ def population_integral(curve: TimeActivityCurve, *, nuclide: Nuclide, given: As
             f"The population of '{region}' is one of concentrations in blood: use it with 'theradose marrow blood'.",
             code="population-form",
         )
-    found = posterior(population, (population_points(curve, administered_mbq=given.administered_mbq),))
-    fit = _fit(curve, population.form, found, nuclide=nuclide, given=given)
-    mean, sd, low, high = given.administered_mbq * found.integral_h[0]
+    return member_integral(curve, population, nuclide=nuclide, administered_mbq=given.administered_mbq)
+
+
+def member_integral(
+    curve: TimeActivityCurve, population: Population, *, nuclide: Nuclide, administered_mbq: float
+) -> PointIntegral:
+    """Return mean and standard deviation of the posterior of any number of points, of a region or of blood.
+
+    Parameters
+    ----------
+    curve : TimeActivityCurve
+        Points of the patient; MBq, or MBq/L for blood.
+    population : Population
+        To which the patient belongs.
+    nuclide : Nuclide
+        Gives physical decay.
+    administered_mbq : float
+        What the patient was given.
+
+    Raises
+    ------
+    FitError
+        ``population-point`` for a point without positive activity.
+
+    References
+    ----------
+    [Devasia2021]_, [Puszkiel2019]_
+    """
+    region, form = curve.region, population.form
+    found = posterior(population, (population_points(curve, administered_mbq=administered_mbq),))
+    if isinstance(form, PhaseForm):
+        fit = _fit(curve, form, found, nuclide=nuclide, population=population, administered_mbq=administered_mbq)
+    else:
+        fit = _fit_of_blood(curve, form, found, nuclide=nuclide, administered_mbq=administered_mbq)
+    mean, sd, low, high = administered_mbq * found.integral_h[0]
     noise = _noise_share(population, found)
     half_life = _half_life(found, region)
     level = population_setting("interval_level")
+    unit = "MBq·h" if isinstance(form, PhaseForm) else "MBq·h/L"
     message = (
-        f"The posterior of the integral is {mean:.4g} MBq·h with a {level:.0%} interval from {low:.4g} to {high:.4g}, "
-        f"that of the effective half-life {half_life.value:.4g} h from {found.half_life_h[0, 2]:.4g} to "
-        f"{found.half_life_h[0, 3]:.4g}; points as unlikely as these have a probability of "
-        f"{found.probability[0]:.2g} in the population."
+        f"The posterior of the integral is {mean:.4g} {unit} with a {level:.0%} interval from "
+        f" {low:.4g} to {high:.4g}, that of the effective half-life {half_life.value:.4g} h from "
+        f"{found.half_life_h[0, 2]:.4g} to {found.half_life_h[0, 3]:.4g}; in the population, points less likely than "
+        f"these have a probability of {found.probability[0]:.2g}."
     )
     return PointIntegral(
         tia_mbq_h=float(mean),
@@ -133,7 +168,7 @@ def mismatch_findings(population: Population, found: Posterior, *, region: str, 
             "integral and its uncertainty may be wrong, measure another time point."
         )
         findings.append(Finding("population-mismatch", "critical", message, region))
-    low, high = population.half_life_range_h(level)
+    (low, high), _ = population.quantiles((level / 2, 1 - level / 2))
     half_life = float(found.half_life_h[row, 0])
     if not low <= half_life <= high:
         message = (
@@ -166,36 +201,83 @@ def _half_life(found: Posterior, region: str) -> Uncertain:
 
 
 def _fit(
-    curve: TimeActivityCurve, form: PhaseForm, found: Posterior, *, nuclide: Nuclide, given: Assumptions
+    curve: TimeActivityCurve,
+    form: PhaseForm,
+    found: Posterior,
+    *,
+    nuclide: Nuclide,
+    population: Population,
+    administered_mbq: float,
 ) -> CurveFit:
     """Return the most probable curve as a fit of its model, with the covariance of its parameters."""
-    administered = given.administered_mbq or 0.0
-    infusion = 0.0 if given.population is None else given.population.infusion_h
-    parameters = form.fit_parameters(found.phi, administered_mbq=administered)[0]
-    jacobian = _parameter_gradient(form, found.phi[0], administered)
+    parameters = form.fit_parameters(found.phi, administered_mbq=administered_mbq)[0]
+    jacobian = _parameter_gradient(form, found.phi[0], administered_mbq)
     covariance = jacobian @ found.covariance[0] @ jacobian.T
     bound = curve_models.get(form.model.name).bind(
-        t_h=curve.t_h, decay_constant_per_h=nuclide.decay_constant_per_h, infusion_h=infusion
+        t_h=curve.t_h, decay_constant_per_h=nuclide.decay_constant_per_h, infusion_h=population.infusion_h
     )
-    tia, gradient = curve_integral(bound, parameters), curve_integral_gradient(bound, parameters)
-    first, last = float(curve.t_h[0]), float(curve.t_h[-1])
+    gradient, before, to_last, total = (
+        curve_integral_gradient(bound, parameters),
+        *(curve_integral(bound, parameters, stop_h=stop) for stop in _stops(curve)),
+    )
     return CurveFit(
         model=form.model.name,
         parameters=dict(zip(bound.parameters, parameters.tolist(), strict=True)),
         covariance=covariance,
-        tia_mbq_h=tia,
         u_tia_mbq_h=math.sqrt(gradient @ covariance @ gradient),
-        extrapolated_fraction=curve_integral(bound, parameters, start_h=last) / tia,
-        before_first_fraction=curve_integral(bound, parameters, stop_h=first) / tia,
-        effective_half_life_h=float(form.half_life_h(found.phi)[0]),
-        chi_squared=float(found.chi_squared[0]),
-        aicc=math.inf,
-        weight=1.0,
-        flags=("population",),
-        sample_t_h=curve.t_h,
-        decay_constant_per_h=nuclide.decay_constant_per_h,
-        infusion_h=infusion,
+        infusion_h=population.infusion_h,
+        **_common_fields(curve, form, found, nuclide, before, to_last, total),
     )
+
+
+def _fit_of_blood(
+    curve: TimeActivityCurve, form: PopulationForm, found: Posterior, *, nuclide: Nuclide, administered_mbq: float
+) -> CurveFit:
+    """Return the most probable parameters of compartments; their curve is no sum of phases of a curve model."""
+    assert isinstance(form, CompartmentForm)
+    numbers = np.exp(found.phi[0])
+    before, to_last, total = (
+        administered_mbq * float(form.integral_h(found.phi, stop_h=stop)[0]) for stop in _stops(curve)
+    )
+    mean, sd = found.integral_h[0, :2]
+    return CurveFit(
+        model=form.name,
+        parameters={
+            name.removeprefix("log_"): float(number) for name, number in zip(form.parameters, numbers, strict=True)
+        },
+        covariance=found.covariance[0] * np.outer(numbers, numbers),
+        u_tia_mbq_h=total * float(sd / mean),
+        infusion_h=form.infusion_h,
+        **_common_fields(curve, form, found, nuclide, before, to_last, total),
+    )
+
+
+def _stops(curve: TimeActivityCurve) -> tuple[float, float, float]:
+    """Return the ends of the integrals before the first point, to the last one, and to infinity."""
+    return float(curve.t_h[0]), float(curve.t_h[-1]), math.inf
+
+
+def _common_fields(
+    curve: TimeActivityCurve,
+    form: PopulationForm,
+    found: Posterior,
+    nuclide: Nuclide,
+    before: float,
+    to_last: float,
+    total: float,
+) -> dict[str, Any]:
+    return {
+        "tia_mbq_h": total,
+        "extrapolated_fraction": 1 - to_last / total,
+        "before_first_fraction": before / total,
+        "effective_half_life_h": float(form.half_life_h(found.phi)[0]),
+        "chi_squared": float(found.chi_squared[0]),
+        "aicc": math.inf,
+        "weight": 1.0,
+        "flags": ("population",),
+        "sample_t_h": curve.t_h,
+        "decay_constant_per_h": nuclide.decay_constant_per_h,
+    }
 
 
 def _parameter_gradient(form: PhaseForm, phi: Array, administered_mbq: float) -> Array:

@@ -30,6 +30,19 @@ def _factor(value: float) -> float:
     return value
 
 
+def _own_spellings(names: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    owner: dict[str, str] = {}
+    for name, spellings in names.items():
+        for spelling in spellings:
+            if owner.setdefault(spelling, name) != name:
+                raise ValueError(f"'{spelling}' is given to '{owner[spelling]}' and to '{name}': leave one of them out")
+    return names
+
+
+Spellings = Annotated[dict[str, tuple[str, ...]], AfterValidator(_own_spellings)]
+"""Our names to the spellings of a table; a spelling has one name."""
+
+
 class MappedColumn(StudyPart):
     """A column of numbers: its unit, and what it is multiplied by besides."""
 
@@ -64,14 +77,17 @@ class MappedColumns(StudyPart):
 class AgreementMapping(StudyPart):
     """A table of another program.
 
-    `name` is what the method is called. Without a column of cycles all rows are of `cycle`. `regions` and `patients`
-    map our names to the spellings of the table, and `missing` lists texts that stand for no value.
+    `name` is what the method is called, `separator` stands between columns and `decimal` in numbers. Without a column
+    of cycles all rows are of `cycle`. `regions` and `patients` map our names to the spellings of the table, and
+    `missing` lists texts that stand for no value.
     """
 
     schema_version: Literal[1]
     name: str | None = None
+    separator: Literal[",", ";", "\t"] = ","
+    decimal: Literal[".", ","] = "."
     columns: MappedColumns
     cycle: int = Field(default=1, ge=1)
-    regions: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    patients: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    regions: Spellings = Field(default_factory=dict)
+    patients: Spellings = Field(default_factory=dict)
     missing: tuple[str, ...] = ()

@@ -232,12 +232,27 @@ class PlanarRoi(StudyPart):
 
 
 class SingleTimePoint(StudyPart):
-    """How a region with one time point is integrated, and what is assumed for it."""
+    """How a region with one time point is integrated, and what is assumed for it.
+
+    With `population` regions of up to `points` time points are members of a population; `population_nuclide` states
+    that its biology is taken although it was measured with another nuclide.
+    """
 
     method: str
     half_lives: dict[str, DurationH] = Field(default_factory=dict)
     u: Fraction | None = None
     dose_factors: tuple[StatedDoseFactor, ...] = ()
+    population: str | None = None
+    points: int | None = None
+    population_nuclide: str | None = None
+
+    @model_validator(mode="after")
+    def _population_belongs_to_its_method(self) -> SingleTimePoint:
+        if (self.method == "population") != (self.population is not None):
+            raise ValueError("the method 'population' and the file 'population' belong together: state both")
+        if self.population is None and (self.points is not None or self.population_nuclide is not None):
+            raise ValueError("'points' and 'population_nuclide' are for the method 'population'")
+        return self
 
 
 class CounterChoice(StudyPart):

@@ -43,7 +43,7 @@ def draw_differences(
         color=WARNING, markeredgewidth=0, clip_on=False,
     )  # fmt: skip
     axes.set_xscale("log")
-    axes.set(xlim=(left, right), ylim=(low, high), xlabel=f"mean ({mean_unit})", ylabel=f"difference ({unit})")
+    axes.set(xlim=(left, right), ylim=(low, high), xlabel=_label("mean", mean_unit), ylabel=_label("difference", unit))
     plain_logarithm(axes, "x")
     axes.set_title(title, loc="left")
     if beyond.any():
@@ -71,7 +71,7 @@ def draw_identity(axes: Axes, values: Array, *, labels: tuple[str, str], unit: s
     axes.plot(second, first, "o", markersize=2.6, color=INK, alpha=0.6, markeredgewidth=0)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set(xlim=(low, high), ylim=(low, high), xlabel=f"{labels[1]} ({unit})", ylabel=f"{labels[0]} ({unit})")
+    axes.set(xlim=(low, high), ylim=(low, high), xlabel=_label(labels[1], unit), ylabel=_label(labels[0], unit))
     plain_logarithm(axes, "x")
     plain_logarithm(axes, "y")
     axes.set_title(title, loc="left")
@@ -109,3 +109,7 @@ def plain_logarithm(axes: Axes, which: str) -> None:
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _label(text: str, unit: str) -> str:
+    return f"{text} ({unit})" if unit else text

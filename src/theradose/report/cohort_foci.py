@@ -141,7 +141,7 @@ def _draw(
             colours = [line_style(names.index(name))[0] for name, _ in line_samples]
             doses = np.array([dose for _, dose in line_samples])
             right.axhline(0, color=HAIRLINE, linewidth=0.8)
-            right.errorbar(doses, line.excess, yerr=line.u_excess, fmt="none", ecolor=HAIRLINE, linewidth=0.8)
+            right.errorbar(doses, line.excess, yerr=line.u_excess, fmt="none", ecolor=HAIRLINE, linewidth=0.8, zorder=1)
             right.scatter(doses, line.excess, s=10, c=colours, linewidths=0)
             if line.p < 0.05:
                 ends = np.array([0.0, float(doses.max())])

@@ -93,7 +93,7 @@ def _summary(patients: Sequence[PatientCourses], analysis: ToxicityAnalysis) -> 
     cycles = sum(len(patient.clock.cycles) for patient in patients)
     kept = [relation for relation in analysis.relations if relation.significant]
     level = toxicity_constant("significance")
-    texts = [f"{len(patients)} patients with {cycles} cycles, counts and doses."]
+    texts = [f"Patients: {len(patients)}; cycles with counts and doses: {cycles}."]
     if not kept:
         texts.append(
             "No relation of counts and dose is significant after adjustment for their number. No dose is a threshold "
@@ -207,7 +207,7 @@ def _relations(analysis: ToxicityAnalysis) -> tuple[Block, ...]:
             blocks.append(_relation_table(title, response, estimated))
         refused = [item for item in found if item.slope_per_gy is None]
         if refused:
-            blocks.append(Paragraph(_refused(refused)))
+            blocks.append(_refused(f"{title}: not estimated", refused))
     return present((*blocks, _covariates(analysis)))
 
 
@@ -282,13 +282,18 @@ def _covariates(analysis: ToxicityAnalysis) -> Table | None:
     )  # fmt: skip
 
 
-def _refused(relations: Sequence[Relation]) -> str:
-    reasons: dict[str, list[str]] = {}
+def _refused(title: str, relations: Sequence[Relation]) -> Table:
+    reasons: dict[tuple[str, str, str], list[str]] = {}
     for item in relations:
-        reasons.setdefault(item.reason.rstrip("."), []).append(
-            f"{LABELS[item.quantity]} and {item.exposure} by {item.span}"
-        )
-    return "Not estimated: " + " ".join(f"{', '.join(names)} ({reason})." for reason, names in reasons.items())
+        reasons.setdefault((item.quantity, item.span, item.reason.rstrip(".")), []).append(item.exposure)
+    return Table(
+        title,
+        (Column("Count"), Column("By"), Column("Dose", stretch=1.0), Column("Reason", stretch=1.0)),
+        tuple(
+            row(LABELS[quantity], span, ", ".join(exposures), reason)
+            for (quantity, span, reason), exposures in reasons.items()
+        ),
+    )
 
 
 def _risk(risk: RiskAnalysis, picture: Picture) -> tuple[Block, ...]:

@@ -231,6 +231,9 @@ def _local_client(workers: int | None, tell: Tell) -> Iterator[Any]:
         "distributed.worker.memory.terminate": 0.95,
         "distributed.worker.multiprocessing-method": "spawn",
         "distributed.admin.low-level-log-length": 1000,
+        # One in the place of a lost worker has to load the program first, which a busy machine does slowly; dask
+        # would give it up after 15 s, and the batch would go on without it.
+        "distributed.deploy.lost-worker-timeout": f"{_WORKERS_WAIT_S:g} s",
         "logging.distributed": "critical",
     }
     with tempfile.TemporaryDirectory(prefix="theradose-") as scratch, dask.config.set(settings):

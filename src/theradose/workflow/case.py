@@ -22,6 +22,7 @@ from theradose.quantify.times import hours_since
 from theradose.uncertainty import ADMINISTERED_ACTIVITY, Uncertain
 from theradose.workflow.calibration_choice import RecordUse, choose_calibration
 from theradose.workflow.limit_files import limit_files
+from theradose.workflow.population import study_population
 from theradose.workflow.protocols import load_protocol
 from theradose.workflow.study_file import StudyFile, require_complete
 
@@ -129,6 +130,7 @@ def open_case(study_file: StudyFile) -> Case:
     nuclide = with_retained(load_nuclide(names.pop(), nuclear_data=study.dose.nuclear_data), study.dose.retained)
     # A nuclide whose daughters nobody can place is refused before anything is computed.
     decays_in_place(nuclide)
+    study_population(study_file, nuclide)
     study_file, record, findings = choose_calibration(study_file, nuclide.name)
     return Case(study_file, load_protocol(study.protocol), nuclide, min(starts), record, findings)
 
@@ -224,7 +226,8 @@ def _named_files(study_file: StudyFile) -> dict[str, tuple[Path, ...]]:
     for name in limit_files(study.limits or ()):
         named[name] = _all_files(study_file.resolve(name))
     reference = (None, None) if study.reference is None else (study.reference.file, study.reference.secret)
-    for name in (study.blood, study.probe, study.uptake, study.counter.record, *reference):
+    population = None if study.single_time_point is None else study.single_time_point.population
+    for name in (study.blood, study.probe, study.uptake, study.counter.record, population, *reference):
         if name is not None:
             named[name] = _all_files(study_file.resolve(name))
     if study.marrow.weighting is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from theradose.biology.haematology_fit import packaged_prior
@@ -219,7 +219,7 @@ def _of_database(treatments: Sequence[TreatmentRecord], place: str, *, by_days: 
         if region.dose_gy is None or treatment.administered_at is None or name not in (_MARROW, *_OTHERS):
             continue
         moment = datetime.fromisoformat(treatment.administered_at).replace(tzinfo=None)
-        days = (moment - zero[treatment.patient]).total_seconds() / 86_400.0
+        days = (moment - zero[treatment.patient]) / timedelta(days=1)
         doses.append(
             DoseOfCycle(
                 origin=CellOrigin(place, 0),
@@ -249,3 +249,23 @@ def checked_quantity(name: str, option: str) -> str:
         raise StudyError(f"'{name}' of {option} is no count: choose one of {', '.join(QUANTITIES)}.",
                          code="option-choice")  # fmt: skip
     return name
+
+
+def checked_lower_limit(quantity: str, value: float, option: str) -> float:
+    """Return a lower limit of normal in g/dL or 10⁹/L, which no laboratory puts below the limit of grade 2.
+
+    Raises
+    ------
+    StudyError
+        ``option-range``.
+    """
+    record = load_yaml("haematology.yaml")["quantities"][quantity]
+    low, high = record["grades"]["value"]["2"], record["plausible"]["value"][1]
+    if not low <= value <= high:
+        unit = record["unit"].replace("1e9", "10⁹")
+        raise StudyError(
+            f"{value:g} of {option} is no lower limit of normal of {LABELS[quantity]}, which lies between {low:g} and "
+            f"{high:g} {unit}: give it in {unit}.",
+            code="option-range",
+        )
+    return value

@@ -11,6 +11,7 @@ from theradose.model.curve import TimeActivityCurve, TimeIntegratedActivity
 from theradose.model.finding import Finding
 from theradose.model.study import PreviousCycle, SingleTimePoint
 from theradose.workflow.case import Case, earlier_result_file
+from theradose.workflow.population import integrate_in_population, study_population
 
 EARLIER_HALF_LIFE = "earlier-half-life"
 
@@ -24,10 +25,19 @@ def integrate_measured(
 ) -> tuple[TimeIntegratedActivity, tuple[Finding, ...]]:
     """Integrate a curve of the study.
 
-    One point goes to the study's single-time-point method, unless a model is prescribed; everything else is fitted,
-    with the length of the infusion if the study states one.
+    One point goes to the study's single-time-point method, unless a model is prescribed, and so do a few points of a
+    region that has a population; everything else is fitted, with the length of the infusion if the study states one.
     """
     stated = case.study.single_time_point
+    population = None if force_model is not None else study_population(case.study_file, case.nuclide)
+    if population is not None and population.takes(curve):
+        return integrate_in_population(
+            curve,
+            population,
+            nuclide=case.nuclide,
+            administered_mbq=case.net_activity_mbq,
+            infusion_h=infusion_of(case),
+        )
     if len(curve.t_h) == 1 and stated is not None and force_model is None:
         given, findings = _assumptions(case, stated, curve.region)
         tia, limits = integrate_single_point(curve, nuclide=case.nuclide, method=stated.method, given=given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,14 @@ from theradose.model.finding import Finding
 from theradose.nuclides import Nuclide, load_nuclide
 from theradose.report.curves import CurvePage, write_curve_pages, write_curve_summary
 from theradose.workflow.document_parts import finite
+from theradose.workflow.population import (
+    METHOD,
+    PopulationSource,
+    administered_activities,
+    integrate_in_population,
+    open_population,
+    shift_findings,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,31 @@ class SinglePointChoice:
 
     method: str
     given: Assumptions
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PopulationChoice:
+    """Curves of few points are those of members of a population, and what each subject was given.
+
+    Attributes
+    ----------
+    path : Path
+        Record.
+    measured_with : str or None
+        Nuclide of the record, where it is another one.
+    points : int or None
+        Largest number of points.
+    activity_mbq : float or None
+        Given to every subject.
+    treatments : Path or None
+        Table with what each subject was given; its cells come before `activity_mbq`.
+    """
+
+    path: Path
+    measured_with: str | None = None
+    points: int | None = None
+    activity_mbq: float | None = None
+    treatments: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +86,14 @@ class FittedTable:
         The others.
     files : tuple of Path
         What was written.
+    findings : tuple of Finding
+        About all curves together.
     """
 
     fits: tuple[CurvePage, ...]
     refused: tuple[RefusedCurve, ...]
     files: tuple[Path, ...]
+    findings: tuple[Finding, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the document of ``theradose fit --json``."""
@@ -67,6 +103,7 @@ class FittedTable:
                 {"subject": item.subject, "region": item.region, "code": item.error.code, "message": str(item.error)}
                 for item in self.refused
             ],
+            "findings": [finding.to_json() for finding in self.findings],
         }
 
     def require_complete(self) -> None:
@@ -91,6 +128,7 @@ def fit_table(
     relative_u: float | None = None,
     infusion_h: float = 0.0,
     single: SinglePointChoice | None = None,
+    population: PopulationChoice | None = None,
     out: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> FittedTable:
@@ -110,6 +148,8 @@ def fit_table(
         Length of a constant infusion that began at t = 0.
     single : SinglePointChoice, optional
         For curves of one point, which are refused without it.
+    population : PopulationChoice, optional
+        For curves of few points.
     out : Path, optional
         Folder for a page per curve (``curves.pdf``) and a summary (``fits_summary.csv``).
     progress : callable
@@ -125,17 +165,19 @@ def fit_table(
         curve_models.get(name)
     if single is not None:
         single_time_point_methods.get(single.method)
+    members = None if population is None else _Members.of(population, known)
     curves = read_curves(path, relative_u=relative_u)
     fits: list[CurvePage] = []
     refused: list[RefusedCurve] = []
     for done, item in enumerate(curves):
         progress(done, len(curves))
         try:
-            fits.append(_fit(item, nuclide=known, models=models, infusion_h=infusion_h, single=single))
+            fits.append(_fit(item, nuclide=known, models=models, infusion_h=infusion_h, single=single, members=members))
         except FitError as error:
             refused.append(RefusedCurve(item.subject, item.curve.region, error))
     progress(len(curves), len(curves))
-    return FittedTable(tuple(fits), tuple(refused), _write(fits, nuclide=known, out=out, progress=progress))
+    shifted = () if members is None else members.shift_findings(fits, nuclide=known, infusion_h=infusion_h)
+    return FittedTable(tuple(fits), tuple(refused), _write(fits, nuclide=known, out=out, progress=progress), shifted)
 
 
 def _fit(
@@ -145,7 +187,17 @@ def _fit(
     models: Sequence[str] | None,
     infusion_h: float,
     single: SinglePointChoice | None,
+    members: _Members | None,
 ) -> CurvePage:
+    if members is not None and members.source.takes(item.curve):
+        tia, findings = integrate_in_population(
+            item.curve,
+            members.source,
+            nuclide=nuclide,
+            administered_mbq=members.activity_mbq(item.subject),
+            infusion_h=infusion_h,
+        )
+        return CurvePage(item.subject, tia, findings)
     if single is not None and len(item.curve.t_h) == 1:
         tia, findings = integrate_single_point(item.curve, nuclide=nuclide, method=single.method, given=single.given)
         return CurvePage(item.subject, tia, findings)
@@ -154,6 +206,32 @@ def _fit(
         item.curve, nuclide=nuclide, models=models, force_model=prescribed, infusion_h=infusion_h
     )
     return CurvePage(item.subject, tia, findings)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Members:
+    """A record with what each subject was given."""
+
+    source: PopulationSource
+    activities: Mapping[str, float]
+    activity: float | None
+
+    @classmethod
+    def of(cls, chosen: PopulationChoice, nuclide: Nuclide) -> _Members:
+        source = open_population(chosen.path, nuclide=nuclide, measured_with=chosen.measured_with, points=chosen.points)
+        return cls(source, administered_activities(chosen.treatments), chosen.activity_mbq)
+
+    def activity_mbq(self, subject: str) -> float | None:
+        return self.activities.get(subject, self.activity)
+
+    def shift_findings(self, pages: Sequence[CurvePage], *, nuclide: Nuclide, infusion_h: float) -> tuple[Finding, ...]:
+        """Return what all curves that were taken as members tell together."""
+        taken = [
+            (page.tia.curve, activity)
+            for page in pages
+            if page.tia.chosen == METHOD and (activity := self.activity_mbq(page.subject)) is not None
+        ]
+        return shift_findings(self.source, taken, nuclide=nuclide, infusion_h=infusion_h)
 
 
 def _write(

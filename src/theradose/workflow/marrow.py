@@ -26,6 +26,7 @@ from theradose.nuclides import Constant, Nuclide, load_nuclide
 from theradose.quantify.samples import SampleOptions, early_area_findings, excess_findings, sample_curve
 from theradose.uncertainty import Uncertain
 from theradose.workflow.marrow_result import TreatmentMarrow
+from theradose.workflow.population import integrate_blood_in_population, open_population
 from theradose.workflow.treatments import (
     TreatmentDefaults,
     check_stated,
@@ -70,6 +71,10 @@ class BloodMarrowOptions:
         Of the patient.
     whole_body_tia_mbq_h : Uncertain or None
         Time-integrated activity in the whole body.
+    population : Path or None
+        Record of populations of blood, to which every patient belongs.
+    amino_acids_until_h : float or None
+        End of the amino-acid infusion; that of the record by default.
     """
 
     nuclide: str
@@ -84,6 +89,8 @@ class BloodMarrowOptions:
     models: tuple[str, ...] | None = None
     marrow_mass_g: float | None = None
     whole_body_tia_mbq_h: Uncertain | None = None
+    population: Path | None = None
+    amino_acids_until_h: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,9 +182,7 @@ def treatment_marrow(
         One sentence for the first row or option that cannot be used.
     """
     curve, sampled = sample_curve(series, nuclide=nuclide, options=replace(options.samples, start=treatment.start))
-    tia, fitted = integrate_samples(
-        curve, nuclide=nuclide, models=options.models, infusion_h=treatment.infusion_h or 0.0
-    )
+    tia, fitted = _integral(curve, treatment, options, nuclide)
     haematocrit = treatment.haematocrit if curve.haematocrit is None else curve.haematocrit
     ratio, noticed = marrow_ratio(choice=options.ratio, haematocrit=haematocrit)
     concentration = marrow_from_specimen(
@@ -204,6 +209,25 @@ def treatment_marrow(
         dose=dose,
         findings=tuple(dict.fromkeys(replace(finding, where=series.label) for finding in findings)),
     )
+
+
+def _integral(
+    curve: SampleCurve, treatment: Treatment, options: BloodMarrowOptions, nuclide: Nuclide
+) -> tuple[TimeIntegratedActivity, tuple[Finding, ...]]:
+    infusion_h = treatment.infusion_h or 0.0
+    if options.population is None:
+        return integrate_samples(curve, nuclide=nuclide, models=options.models, infusion_h=infusion_h)
+    try:
+        return integrate_blood_in_population(
+            replace(curve.curve, region=curve.specimen),
+            open_population(options.population, nuclide=nuclide),
+            nuclide=nuclide,
+            administered_mbq=treatment.activity_mbq,
+            infusion_h=infusion_h,
+            amino_acids_until_h=options.amino_acids_until_h,
+        )
+    except FitError as error:
+        raise FitError(f"{curve.series.label}: {error}", code=error.code) from None
 
 
 def integrate_samples(

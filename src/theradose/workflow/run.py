@@ -53,6 +53,7 @@ from theradose.workflow.measured_regions import measured_regions
 from theradose.workflow.outcome import Outcome, TimepointOutcome
 from theradose.workflow.protocol_findings import case_findings, image_findings, reading_findings
 from theradose.workflow.readings import Readings, evaluate_readings
+from theradose.workflow.site_reference import check_site_reference
 from theradose.workflow.study_file import StudyFile, read_study
 from theradose.workflow.tia_maps import reference_tia
 from theradose.workflow.tissues import region_tissues, unused_findings
@@ -151,6 +152,7 @@ def run_study_file(
     check_distinct(case.study, hashes)
     check_one_patient(study_file, hashes)
     check_cycles(case)
+    check_site_reference(case)
     input_hash = hash_run(case.study, hashes)
     if (existing := find_run(results, input_hash)) is not None:
         return Run(existing, read_result(existing / RESULT_DOCUMENT), reused=True)

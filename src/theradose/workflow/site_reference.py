@@ -31,6 +31,19 @@ class SitePosition:
     findings: tuple[Finding, ...] = ()
 
 
+def check_site_reference(case: Case) -> None:
+    """Refuse ranges or a secret that cannot be used, before anything is computed.
+
+    Raises
+    ------
+    TheradoseError
+        As :func:`site_position`.
+    """
+    choice = case.study.reference
+    if choice is not None:
+        _patient(case, read_reference(case.study_file.resolve(choice.file)))
+
+
 def site_position(case: Case, result: Result) -> SitePosition:
     """Return every quantity of a run that the site's reference ranges have, without the patient's own values in them.
 

@@ -11,6 +11,7 @@ tight <- nlmeControl(maxIter = 1000, pnlsMaxIter = 200, msMaxIter = 1000, tolera
 described <- function(fit) {
   omega <- as.matrix(pdMatrix(fit$modelStruct$reStruct)[[1]]) * fit$sigma^2
   list(fixed = unname(fixef(fit)), covariance = unname(as.matrix(fit$varFix)), omega = unname(omega),
+       log_sd_u = if (is.matrix(fit$apVar)) unname(sqrt(diag(fit$apVar))) else list(),
        sigma = fit$sigma, log_likelihood = as.numeric(logLik(fit)), random_effects = unname(as.matrix(ranef(fit))),
        subjects = rownames(ranef(fit)))
 }
@@ -20,9 +21,10 @@ theoph <- read.csv(file.path(folder, "Theoph.csv")); theoph$Subject <- factor(th
 biexponential <- function(random) nlme(
   conc ~ SSbiexp(time, A1, lrc1, A2, lrc2), data = indometh, fixed = A1 + lrc1 + A2 + lrc2 ~ 1, random = random,
   groups = ~Subject, start = c(2.8, 0.8, 0.46, -1.35), control = tight)
-absorption <- function(random, fixed = lKe + lKa + lCl ~ 1, start = c(-2.4, 0.45, -3.2)) nlme(
-  conc ~ SSfol(Dose, Time, lKe, lKa, lCl), data = theoph, fixed = fixed, random = random, groups = ~Subject,
-  start = start, control = tight)
+absorption <- function(random, fixed = lKe + lKa + lCl ~ 1, start = c(-2.4, 0.45, -3.2),
+                       method = "ML", data = theoph, weights = NULL, control = tight) nlme(
+  conc ~ SSfol(Dose, Time, lKe, lKa, lCl), data = data, fixed = fixed, random = random, groups = ~Subject,
+  start = start, control = control, method = method, weights = weights)
 
 # Tumours of patients: reduction of volume by dose, two grades; drawn once, with the seed.
 set.seed(20240509)
@@ -49,6 +51,10 @@ cat(toJSON(list(
     theoph_three_dependent = described(absorption(pdSymm(lKe + lKa + lCl ~ 1))),
     theoph_weight = described(absorption(
       pdDiag(lKa + lCl ~ 1), list(lKe ~ 1, lKa ~ 1, lCl ~ Wt), c(-2.4, 0.45, -3.2, 0))),
+    theoph_two_restricted = described(absorption(pdDiag(lKa + lCl ~ 1), method = "REML")),
+    # The curve is zero at the first time, where a proportional scatter would be zero.
+    theoph_proportional = described(absorption(
+      pdDiag(lKa + lCl ~ 1), data = subset(theoph, Time > 0), weights = varPower(1, ~fitted(.), fixed = 1))),
     growth = described(grown)),
   growth = list(patient = as.character(growth$patient), grade = as.character(growth$grade), dose = growth$dose,
                 response = growth$response)), digits = NA, auto_unbox = TRUE, pretty = FALSE), "\n")

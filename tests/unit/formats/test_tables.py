@@ -77,3 +77,11 @@ def test_optional_columns(table):
 def test_quoted_cells(table):
     (row,) = read_table(table('subject,region\n"Doe, J",liver\n'), columns=("subject", "region"), needed=())
     assert row.text("subject") == "Doe, J"
+
+
+def test_a_cell_too_large_for_csv_is_refused(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("volume_ml,recovery,u_recovery\n" + "1" * 200_000 + ",1,1\n")
+    with pytest.raises(StudyError, match="cannot be read as CSV") as refused:
+        read_recovery(path)
+    assert refused.value.code == "table-unreadable"

@@ -8,11 +8,10 @@ from theradose.formats.tables_cohort import COHORT_COLUMNS, cohort_table_text, i
 
 # A cell is one line, and readers take away blanks around it.
 names = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=12)
-numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
-uncertainties = st.none() | st.floats(0, 1e300)
+numbers = st.none() | st.floats(0, allow_infinity=False)
 
 
-@given(patient=names, other=names | st.none(), value=numbers, u=uncertainties)
+@given(patient=names, other=names | st.none(), value=numbers, u=numbers)
 @settings(max_examples=150, deadline=None)
 def test_a_round_trip_loses_nothing(tmp_path_factory, patient, other, value, u):
     path = tmp_path_factory.mktemp("table") / "cohort.csv"
@@ -46,6 +45,11 @@ def table(tmp_path, **changes):
         ({"region": "liver"}, "cohort-table", "line 3: 'liver' of P1 cycle 1 has a row already"),
         ({"activity_mbq": "7300"}, "cohort-table", "line 3: P1 cycle 1 has other values"),
         ({"u_dose_gy": "-1"}, "cohort-table", "line 3: 'u_dose_gy' is negative"),
+        ({"dose_gy": "-1"}, "cohort-table", "line 3: 'dose_gy' is negative"),
+        ({"kind": "liver"}, "cohort-table", "line 3: 'liver' is no kind of region: write organ, lesion"),
+        ({"identity": "me"}, "cohort-table", "line 3: 'me' is no identity"),
+        ({"administered_at": "yesterday"}, "cohort-table", "line 3: 'yesterday' is no date and time"),
+        ({"activity_mbq": "-7"}, "cohort-table", "line 3: the activity of -7 MBq is not positive"),
         ({"nuclide": ""}, "cohort-table", "line 3: 'nuclide' is empty"),
         ({"dose_gy": "2.5 Gy"}, "table-number", "line 3: '2.5 Gy'"),
         ({"dose_gy": '"2,5"'}, "table-number", "line 3: '2,5'"),

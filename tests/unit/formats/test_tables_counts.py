@@ -90,6 +90,12 @@ def test_counts_that_are_refused(table, content, code, words):
             "line 3.*line 2",
         ),
         ("patient,cycle,t_d,region,dose_gy\nA,1,0,red-marrow,0.3\nA,1,2,spleen,7\n", "cycle-start", "another start"),
+        (
+            "patient,cycle,t_d,region,dose_gy\nA,1,56,red-marrow,0.3\nA,2,0,red-marrow,0.3\n",
+            "cycle-start",
+            "line 3.*cycle 2 of A does not start after cycle 1, in line 2",
+        ),
+        ("patient,cycle,t_d,region,dose_gy\nA,1,0,Red marrow,0.3\n", "dose-region", "'Red marrow' is none of red-m"),
         ("patient,cycle,t_d,region,dose_gy\nA,1,0,red-marrow,\n", "table-cell-empty", "dose_gy"),
         ("patient,cycle,t_d,region,dose_mgy\nA,1,0,red-marrow,3\n", "table-header", "dose_mgy"),
     ],

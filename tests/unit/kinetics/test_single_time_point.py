@@ -20,6 +20,8 @@ from theradose.nuclides import load_nuclide
 LUTETIUM = load_nuclide("Lu-177")
 GIVEN = Assumptions(51.0, 0.2, (DoseFactor(48.0, 180.0, 0.1), DoseFactor(120.0, 300.0, 0.2)))
 METHODS = ("haenscheid", "madsen", "earlier-half-life", "dose-factor")
+# More than one point, and not linear in the point alone: tested in tests/unit/workflow/test_population.py.
+OF_FEW_POINTS = ("population",)
 
 
 def point(t_h=72.0, activity=100.0, u=5.0):
@@ -36,7 +38,8 @@ def codes(findings):
 
 
 def test_every_method_is_tested_here():
-    assert set(single_time_point_methods.names()) == set(METHODS)
+    assert set(single_time_point_methods.names()) == {*METHODS, *OF_FEW_POINTS}
+    assert {entry.name for entry in single_time_point_methods if entry.item.most_points > 1} == set(OF_FEW_POINTS)
 
 
 @pytest.mark.parametrize("method", METHODS)

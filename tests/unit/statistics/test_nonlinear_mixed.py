@@ -8,13 +8,14 @@ from scipy import integrate, optimize, stats
 
 from mixed_curves import ABSORPTION, Biexponential, Numerical
 from theradose.errors import StatisticsError
-from theradose.statistics.design import Factor, build_design
+from theradose.statistics.design import Factor, Numeric, build_design
 from theradose.statistics.growth_curve import AsymptoticGrowth, fit_asymptotic_growth, growth_band
+from theradose.statistics.linear_mixed import RandomEffect, fit_linear_mixed
 from theradose.statistics.nonlinear_mixed.covariance import Covariance
 from theradose.statistics.nonlinear_mixed.data import observations
 from theradose.statistics.nonlinear_mixed.diagnostics import diagnose, simulate
 from theradose.statistics.nonlinear_mixed.fit import fit_nonlinear_mixed
-from theradose.statistics.nonlinear_mixed.laplace import MarginalLikelihood
+from theradose.statistics.nonlinear_mixed.laplace import MarginalLikelihood, Point
 from theradose.statistics.nonlinear_mixed.lindstrom_bates import _stalled
 from theradose.statistics.nonlinear_mixed.population import Population, posterior, varying_matrix
 
@@ -117,8 +118,80 @@ class TestLikelihood:
         assert found.log_likelihood == pytest.approx(-best.fun, abs=1e-7)
         np.testing.assert_allclose(found.coefficients, best.x[:2], rtol=1e-4)
 
+    def test_scores_are_its_derivatives(self):
+        """Differences of the likelihood itself, with modes found anew, lose half of the digits."""
+        data = observations(DECAY.parameters, **table(5, 3))
+        likelihood = MarginalLikelihood(DECAY, data, np.eye(2), Covariance("full", 2), "scaled")
+        theta = np.array([1.1, -3.5, 0.25, 0.05, 0.2, 0.1])
+        (level,), modes = likelihood.minus_log(theta[None], np.zeros((5, 2)))
+        slope = likelihood.slope(Point(theta, float(level), modes), np.full(6, 0.1))
+        ends = [likelihood.minus_log(theta + side * 1e-4 * np.eye(6), modes.z)[0] for side in (1, -1)]
+        np.testing.assert_allclose(slope / 0.1, (ends[0] - ends[1]) / 2e-4, rtol=1e-5, atol=1e-5)
+
+    def test_growth_by_lindstrom_and_bates_is_another(self):
+        """The variance of an observation depends on D0, which the linear model does not see (STATISTICS, section 3)."""
+        rng = np.random.default_rng(3)
+        patients, dose = np.repeat(np.arange(15), 3), rng.uniform(10, 250, 45)
+        response = (70 + 15 * np.repeat(rng.normal(size=15), 3)) * -np.expm1(-dose / 60) + 6 * rng.normal(size=45)
+        exact, linearised = (
+            fit_asymptotic_growth(dose=dose, response=response, patients=patients, method=method)
+            for method in ("laplace", "lindstrom-bates")
+        )
+        assert np.exp(exact.coefficients[1] - linearised.coefficients[1]) > 1.04
+
+
+class TestLindstromBates:
+    def test_restricted_likelihood_of_a_line_is_that_of_the_linear_mixed_model(self):
+        rng = np.random.default_rng(8)
+        subjects, x = np.repeat(np.arange(8), 4), rng.uniform(0, 10, 32)
+        y = 3 + x + rng.normal(size=32) + np.repeat(rng.normal(size=8), 4) + np.repeat(rng.normal(size=8), 4) * x / 4
+        fit = fit_nonlinear_mixed(
+            LINE, subjects=subjects, x=x, y=y, start={"level": 1.0, "slope": 1.0}, random=("level", "slope"),
+            structure="full", method="lindstrom-bates", reml=True,
+        )  # fmt: skip
+        line = build_design([Numeric("x", x)])
+        expected = fit_linear_mixed(response=y, design=line, random=[RandomEffect("s", list(subjects), line)])
+        np.testing.assert_allclose(fit.coefficients, expected.coefficients, rtol=1e-7)
+        np.testing.assert_allclose(fit.covariance, expected.covariance, rtol=1e-5)
+        assert fit.population.sigma == pytest.approx(expected.residual_sd, rel=1e-7)
+        assert fit.log_likelihood == pytest.approx(expected.log_likelihood, abs=1e-8)
+        assert fit.bic == pytest.approx(-2 * expected.log_likelihood + 6 * np.log(30), abs=1e-7)
+
+    def test_uncertainties_without_a_use_are_no_weights(self):
+        one, other = (fit(residual="constant", method="lindstrom-bates", u=u) for u in (None, table(20, 1)["u"]))
+        np.testing.assert_array_equal(one.coefficients, other.coefficients)
+        assert one.log_likelihood == other.log_likelihood
+
+    def test_standard_errors_are_near_those_of_the_likelihood(self):
+        """The two likelihoods differ by the curvature of the curve, which 5 % points leave little of."""
+        one, other = (fit(60, 4, method=method, structure="full") for method in ("laplace", "lindstrom-bates"))
+        np.testing.assert_allclose(one.u, other.u, rtol=0.02)
+        np.testing.assert_allclose(one.omega_u, other.omega_u, rtol=0.03)
+
+    def test_a_curve_of_zero_has_no_proportional_scatter(self):
+        shifted = Numerical(DECAY.parameters, lambda phi, x: DECAY.value(phi, x) * x[..., 0])
+        x = table(20, 1)["x"] - 4.0
+        with pytest.raises(StatisticsError, match="zero at an observation"):
+            fit(curve=shifted, x=x, residual="proportional", method="lindstrom-bates")
+
+
+def test_a_variance_of_zero_is_where_no_search_begins():
+    free = Covariance("full", 2)
+    raised = free.raised(np.array([1e-9, 0.0, 2.0]), np.array([0.5, 1.0]))
+    np.testing.assert_array_equal(raised, [0.15, 0.0, 2.0])
+
 
 class TestInvariance:
+    @settings(max_examples=5, deadline=None)
+    @given(st.floats(0.01, 100.0))
+    def test_unit_of_the_curve(self, factor):
+        one, given_rows = fit(), table(20, 1)
+        changed = {name: given_rows[name] * factor for name in ("y", "u")}
+        other = fit(**changed, start={"log_a": 1.0 + np.log(factor), "log_k": -3.5})
+        assert other.log_likelihood == pytest.approx(one.log_likelihood - 80 * np.log(factor), abs=1e-6)
+        assert other.coefficients[0] == pytest.approx(one.coefficients[0] + np.log(factor), abs=1e-5)
+        np.testing.assert_allclose(other.population.omega, one.population.omega, rtol=1e-4)
+
     @settings(max_examples=5, deadline=None)
     @given(st.floats(0.01, 100.0))
     def test_unit_of_time(self, factor):
@@ -251,7 +324,8 @@ def test_growth_band_is_the_curve_with_its_interval():
         ({"random": ("log_b",)}, "mixed-model"),
         ({"random": ()}, "mixed-model"),
         ({"u": None}, "mixed-model"),
-        ({"residual": "proportional", "method": "lindstrom-bates"}, "mixed-model"),
+        ({"residual": "stated-proportional", "method": "lindstrom-bates"}, "mixed-model"),
+        ({"reml": True}, "mixed-model"),
         ({"start": {"log_a": 1.0, "log_k": np.inf}}, "mixed-start"),
         ({"subjects": ["p1"] * 80}, "mixed-data"),
         ({"y": np.full(80, np.nan)}, "mixed-data"),

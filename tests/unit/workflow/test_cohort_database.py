@@ -209,6 +209,17 @@ def test_an_unknown_patient_is_a_finding(reference, tmp_path):
     assert "reference-patient-unknown" in {finding.code for finding in result.findings}
 
 
+def test_ranges_that_cannot_be_used_are_refused_before_anything_is_computed(reference, tmp_path):
+    reference.write_text(reference.read_text().replace("theradose/reference/1", "theradose/reference/2"))
+    study = {"therapy": "lu177-dotatate", "reference": {"file": "../reference/reference.json"}}
+    steps = []
+    with pytest.raises(DatabaseError) as refused:
+        run_study(write_tiny_study(tmp_path / "study", study), on_step=steps.append)
+    assert refused.value.code == "reference-invalid"
+    assert steps == ["hash inputs"]
+    assert not (tmp_path / "study" / "results").exists()
+
+
 def test_treatments_of_two_sources_are_counted_once(tmp_path):
     table = tmp_path / "cohort.csv"
     table.write_text(cohort_table_text([treatment()]))

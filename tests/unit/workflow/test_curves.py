@@ -2,10 +2,12 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from population_support import write_record
 from theradose.errors import FitError, StudyError
 from theradose.model.curve import TimeActivityCurve
 from theradose.workflow.case import hash_inputs
@@ -55,6 +57,53 @@ def test_an_unknown_key_of_a_dose_factor_is_refused(tiny_case):
     factors = [{"region": "liver", "t": "3 d", "factor": "200 h", "unit": "h"}]
     with pytest.raises(StudyError, match="valid keys are region, t, factor, u"):
         tiny_case(single_time_point={"method": "dose-factor", "dose_factors": factors})
+
+
+def population_study(tiny_case, tmp_path, **changes):
+    """A case with a record beside the study."""
+    folder = tmp_path / "study"
+    folder.mkdir(exist_ok=True)
+    write_record(folder / "population.json", **changes.pop("record", {}))
+    return tiny_case(single_time_point={"method": "population", "population": "population.json", **changes})
+
+
+def test_few_points_of_a_region_with_a_population(tiny_case, tmp_path):
+    case = population_study(tiny_case, tmp_path)
+    points = replace(curve(24.0, 96.0), region="left-kidney")
+    tia, findings = integrate_measured(case, points)
+    assert tia.chosen == "population"
+    assert "population-used" in [finding.code for finding in findings]
+    assert integrate_measured(case, points, force_model="mono")[0].chosen == "mono"
+    assert integrate_measured(case, curve(24.0, 96.0))[0].chosen == "mono"
+    assert "population.json" in hash_inputs(case.study_file)
+
+
+def test_one_point_of_a_region_without_a_population_is_refused(tiny_case, tmp_path):
+    with pytest.raises(FitError) as refusal:
+        integrate_measured(population_study(tiny_case, tmp_path), curve(72.0))
+    assert refusal.value.code == "population-region"
+
+
+def test_points_of_the_study_limit_the_population(tiny_case, tmp_path):
+    case = population_study(tiny_case, tmp_path, points=1)
+    assert integrate_measured(case, replace(curve(24.0, 96.0), region="left-kidney"))[0].chosen == "mono"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({"record": {"nuclide": "Tb-161"}}, "population-nuclide"), ({"points": 7}, "population-points-range")],
+)
+def test_a_record_of_something_else_is_refused_at_once(tiny_case, tmp_path, changes, code):
+    with pytest.raises(StudyError) as refusal:
+        population_study(tiny_case, tmp_path, **changes)
+    assert refusal.value.code == code
+
+
+@pytest.mark.parametrize("stated", [{"method": "population"}, {"method": "madsen", "population": "p.json"},
+                                    {"method": "madsen", "points": 2}])  # fmt: skip
+def test_method_and_record_belong_together(tiny_case, stated):
+    with pytest.raises(StudyError, match="population"):
+        tiny_case(single_time_point=stated)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from theradose.cli.cohort import agreement, database, foci, reference, response, run, toxicity
+from theradose.cli.cohort import agreement, database, foci, population, reference, response, run, toxicity
 
 cohort_app = typer.Typer(
     help="The site's database, statistics over patients, and runs of many studies.", no_args_is_help=True
@@ -19,6 +19,7 @@ cohort_app.command("reference")(reference.reference_command)
 cohort_app.command("response")(response.response_command)
 cohort_app.command("toxicity")(toxicity.toxicity_command)
 cohort_app.command("foci")(foci.foci_command)
+cohort_app.command("population")(population.population_command)
 cohort_app.command("run")(run.run_cohort_command)
 
 

@@ -120,7 +120,7 @@ def toxicity_command(
 
 def _lower_limit(text: str) -> tuple[tuple[str, str | None], float]:
     from theradose.errors import StudyError
-    from theradose.workflow.cohort_toxicity import checked_quantity
+    from theradose.workflow.cohort_toxicity import checked_lower_limit, checked_quantity
 
     name, equals, number = (part.strip() for part in text.partition("="))
     quantity, _, sex = name.partition(":")
@@ -133,4 +133,5 @@ def _lower_limit(text: str) -> tuple[tuple[str, str | None], float]:
             f"'{text}' of --lower-limit is not a count with its limit: write platelets=150, or haemoglobin:F=12.0.",
             code="option-range",
         )
-    return (checked_quantity(quantity, "--lower-limit"), sex or None), value
+    limit = checked_lower_limit(checked_quantity(quantity, "--lower-limit"), value, "--lower-limit")
+    return (quantity, sex or None), limit

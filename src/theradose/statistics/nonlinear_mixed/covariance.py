@@ -9,6 +9,9 @@ import numpy as np
 
 from theradose.model.arrays import Array
 
+# In units of the effect that one subject can tell from zero.
+_ZERO, _NOTICEABLE = 1e-3, 0.3
+
 Structure = Literal["diagonal", "full"]
 
 
@@ -52,3 +55,12 @@ class Covariance:
         """Return the numbers of a factor Λ, shape (q, q)."""
         rows, columns = self._cells
         return np.asarray(factor[rows, columns])
+
+    def raised(self, numbers: Array, noticeable: Array) -> Array:
+        """Return the numbers with no standard deviation that is too small to be noticed, shape (size,).
+
+        Zero is a stationary point of every likelihood, so a search that begins there would end there.
+        """
+        rows, columns = self._cells
+        least = _NOTICEABLE * noticeable[rows]
+        return np.where((rows == columns) & (np.abs(numbers) < _ZERO * noticeable[rows]), least, numbers)

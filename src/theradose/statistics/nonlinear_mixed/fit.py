@@ -29,7 +29,7 @@ from theradose.statistics.nonlinear_mixed.residual import Residual, ResidualKind
 
 Method = Literal["laplace", "lindstrom-bates"]
 _RELATIVE: tuple[ResidualKind, ...] = ("proportional", "stated-proportional")
-_WITHOUT_COMMON_FACTOR: tuple[ResidualKind, ...] = (*_RELATIVE, "stated-constant")
+_TWO_PARTS: tuple[ResidualKind, ...] = ("stated-proportional", "stated-constant")
 _SINGULAR = 1e-6
 _SMALLEST_SHARE = 0.1
 _U_LOG_SIGMA = 0.1
@@ -48,11 +48,14 @@ class NonlinearMixedFit:
     coefficients, covariance : ndarray, shapes (P,) and (P, P)
         Fixed effects and their covariance.
     population : Population
-        For new subjects; its covariance holds all parameters (``laplace``), or the fixed effects alone.
-    omega_u : ndarray, shape (q, q), or None
-        Standard errors of Ω; ``None`` by ``lindstrom-bates``.
+        For new subjects; its covariance holds all parameters. By ``lindstrom-bates`` the fixed effects and the
+        variances are uncorrelated in it, as in nlme.
+    omega_u : ndarray, shape (q, q)
+        Standard errors of Ω; zero for a variance of zero, of which they say nothing.
     sigma_u : float or None
-        Standard error of σ; ``None`` where it is stated or not known.
+        Standard error of σ; ``None`` where it is stated.
+    reml : bool
+        Whether the likelihood is the restricted one, which compares models of equal fixed effects only.
     log_likelihood, aic, bic : float
         Of the approximated likelihood.
     data : Observations
@@ -72,8 +75,9 @@ class NonlinearMixedFit:
     coefficients: Array
     covariance: Array
     population: Population
-    omega_u: Array | None
+    omega_u: Array
     sigma_u: float | None
+    reml: bool
     log_likelihood: float
     aic: float
     bic: float
@@ -103,6 +107,7 @@ def fit_nonlinear_mixed(
     structure: Structure = "diagonal",
     residual: ResidualKind = "constant",
     method: Method = "laplace",
+    reml: bool = False,
     rough: bool = False,
 ) -> NonlinearMixedFit:
     """Fit the curve of a population and the spread of its parameters between subjects.
@@ -129,6 +134,8 @@ def fit_nonlinear_mixed(
         ``stated-proportional`` √(u² + σ² f²), ``stated-constant`` √(u² + σ²).
     method : {"laplace", "lindstrom-bates"}
         Approximation of the likelihood.
+    reml : bool
+        Whether ``lindstrom-bates`` maximises the restricted likelihood.
     rough : bool
         Whether ``lindstrom-bates`` ends within about 1e-4 of the optimum, which suffices to compare models.
 
@@ -143,8 +150,10 @@ def fit_nonlinear_mixed(
     ----------
     [LindstromBates1990]_, [PinheiroBates1995]_, [PinheiroBates2000]_
     """
-    _check_model(curve, start, random, u, residual, method)
-    data = observations(curve.parameters, subjects=subjects, x=x, y=y, u=u, designs=designs)
+    _check_model(curve, start, random, u, residual, method, reml)
+    # Uncertainties that the residual model has no use for must not become weights.
+    stated = None if residual in ("constant", "proportional") else u
+    data = observations(curve.parameters, subjects=subjects, x=x, y=y, u=stated, designs=designs)
     covariance = Covariance(structure, len(random))
     varying = varying_matrix(curve.parameters, tuple(random))
     _check_size(data, covariance)
@@ -158,9 +167,11 @@ def fit_nonlinear_mixed(
         )
     linearised = _linearised(curve, data, varying, covariance, residual)
     try:
-        alternation = linearised.alternate(first, rough=rough)
         if method == "lindstrom-bates":
-            return _from_alternation(linearised, alternation, residual, tuple(random), structure)
+            linearised = replace(linearised, reml=reml, proportional=residual == "proportional")
+            alternation = linearised.alternate(first, rough=rough)
+            return _from_alternation(linearised, data, alternation, residual, tuple(random), structure)
+        alternation = linearised.alternate(first, rough=rough)
         likelihood = MarginalLikelihood(curve, data, varying, covariance, residual)
         return _from_likelihood(likelihood, alternation, tuple(random), structure)
     except np.linalg.LinAlgError:
@@ -171,7 +182,7 @@ def fit_nonlinear_mixed(
 def _linearised(
     curve: MixedCurve, data: Observations, varying: Array, covariance: Covariance, residual: ResidualKind
 ) -> Linearised:
-    """Return the model of the alternating algorithm, whose weights cannot depend on the curve."""
+    """Return the model of the alternating algorithm with weights that do not depend on the curve."""
     if residual in _RELATIVE:
         # A start for the exact method only: relative to what was observed.
         size = np.abs(data.y)
@@ -184,23 +195,38 @@ def _linearised(
 
 
 def _from_alternation(
-    linearised: Linearised, alternation: Alternation, residual: ResidualKind, random: tuple[str, ...],
-    structure: Structure,
+    linearised: Linearised, data: Observations, alternation: Alternation, residual: ResidualKind,
+    random: tuple[str, ...], structure: Structure,
 ) -> NonlinearMixedFit:  # fmt: skip
-    data, solution, free = linearised.data, alternation.solution, linearised.covariance
+    solution, step, free = alternation.solution, alternation.step, linearised.covariance
     sigma, p = math.sqrt(solution.sigma2), len(solution.beta)
     # With a stated variance the factor is absolute already.
     factor = free.factor(alternation.numbers) * sigma
     of_beta = solution.sigma2 * np.linalg.inv(solution.information)
     whole = np.zeros((p + free.size + (residual != "stated"),) * 2)
     whole[:p, :p] = of_beta
+    whole[p:, p:] = step.variance_covariance(free, alternation.numbers)
+    whole, upright = _upright(whole, factor, free, p)
     population = Population(
         linearised.curve, random, structure, solution.beta, factor @ factor.T, sigma, residual, whole
     )
     return _finished(
         "lindstrom-bates", data, population, of_beta, solution.z @ factor.T / sigma,
-        -solution.deviance / 2 - float(np.sum(data.counts * np.log(data.u))), converged=alternation.converged,
+        -solution.deviance / 2 + alternation.log_weights, converged=alternation.converged, reml=linearised.reml,
+        omega_u=_omega_u(whole[p : p + free.size, p : p + free.size], upright, free),
+        sigma_u=sigma * math.sqrt(whole[-1, -1]) if residual != "stated" else None,
     )  # fmt: skip
+
+
+def _upright(covariance: Array, factor: Array, free: Covariance, p: int) -> tuple[Array, Array]:
+    """Return the covariance of all parameters for Λ with a positive diagonal, and that Λ.
+
+    The sign of a column of Λ means nothing.
+    """
+    signs = np.where(np.diagonal(factor) < 0, -1.0, 1.0)
+    turned = np.ones(len(covariance))
+    turned[p : p + free.size] = free.numbers(np.broadcast_to(signs, factor.shape))
+    return covariance * np.outer(turned, turned), factor * signs
 
 
 def _from_likelihood(
@@ -208,19 +234,15 @@ def _from_likelihood(
 ) -> NonlinearMixedFit:
     solution, p, free = alternation.solution, len(likelihood.data.effects), likelihood.covariance
     sigma, estimated = math.sqrt(solution.sigma2), likelihood.estimates_sigma
+    numbers = free.raised(alternation.numbers, alternation.step.noticeable) * sigma
     u_beta = np.sqrt(solution.sigma2 * np.diagonal(np.linalg.inv(solution.information)))
-    numbers = _beside_zero(alternation.numbers * sigma, u_beta, likelihood.data.effects, random, free)
     u_numbers = np.maximum(np.abs(numbers), 0.1 * float(np.abs(numbers).max())) / 3
     best = likelihood.maximise(
         np.concatenate([solution.beta, numbers, [math.log(sigma)] if estimated else []]),
         np.concatenate([u_beta, u_numbers, [_U_LOG_SIGMA] if estimated else []]),
     )
     beta, factor, fitted_sigma = likelihood.split(best.theta)
-    # The sign of a column of Λ means nothing: the diagonal is written positive.
-    signs = np.where(np.diagonal(factor) < 0, -1.0, 1.0)
-    turned = np.ones(len(best.theta))
-    turned[p : p + free.size] = free.numbers(np.broadcast_to(signs, factor.shape))
-    covariance = best.covariance * np.outer(turned, turned)
+    covariance, upright = _upright(best.covariance, factor, free, p)
     population = Population(
         likelihood.curve, random, structure, beta, factor @ factor.T, float(fitted_sigma), likelihood.residual,
         covariance,
@@ -228,24 +250,9 @@ def _from_likelihood(
     return _finished(
         "laplace", likelihood.data, population, best.covariance[:p, :p], best.modes.z @ factor.T, best.log_likelihood,
         converged=best.converged,
-        omega_u=_omega_u(covariance[p : p + free.size, p : p + free.size], factor * signs, free),
+        omega_u=_omega_u(covariance[p : p + free.size, p : p + free.size], upright, free),
         sigma_u=float(fitted_sigma) * math.sqrt(covariance[-1, -1]) if estimated else None,
     )  # fmt: skip
-
-
-def _beside_zero(
-    numbers: Array, u_beta: Array, effects: Sequence[str], random: tuple[str, ...], free: Covariance
-) -> Array:
-    """Return the numbers of Λ with a standard error of its parameter for each standard deviation of zero.
-
-    The likelihood is even in them: at zero it has no slope, and a search that begins there stays.
-    """
-    factor = free.factor(numbers)
-    first = [next(k for k, effect in enumerate(effects) if effect.split(":")[0] == name) for name in random]
-    own = u_beta[first]
-    diagonal = np.diagonal(factor)
-    np.fill_diagonal(factor, np.where(np.abs(diagonal) < _SINGULAR * own, own, diagonal))
-    return free.numbers(factor)
 
 
 def _omega_u(covariance: Array, factor: Array, free: Covariance) -> Array:
@@ -257,7 +264,7 @@ def _omega_u(covariance: Array, factor: Array, free: Covariance) -> Array:
 
 def _finished(
     method: Method, data: Observations, population: Population, covariance: Array, b: Array, log_likelihood: float,
-    *, converged: bool, omega_u: Array | None = None, sigma_u: float | None = None,
+    *, converged: bool, omega_u: Array, sigma_u: float | None, reml: bool = False,
 ) -> NonlinearMixedFit:  # fmt: skip
     phi = data.design @ population.beta + (b @ population.varying.T)[:, None, :]
     singular = _is_singular(data, population, phi)
@@ -272,8 +279,9 @@ def _finished(
         omega_u=omega_u,
         sigma_u=sigma_u,
         log_likelihood=log_likelihood,
+        reml=reml,
         aic=2 * size - 2 * log_likelihood,
-        bic=size * math.log(data.size) - 2 * log_likelihood,
+        bic=size * math.log(data.size - reml * len(population.beta)) - 2 * log_likelihood,
         data=data,
         random_effects=b,
         phi=phi,
@@ -309,7 +317,7 @@ def _findings(population: Population, *, singular: bool, converged: bool) -> tup
 
 def _check_model(
     curve: MixedCurve, start: Mapping[str, float], random: Sequence[str], u: Array | None, residual: ResidualKind,
-    method: Method,
+    method: Method, reml: bool,
 ) -> None:  # fmt: skip
     names = ", ".join(curve.parameters)
     missing = [name for name in curve.parameters if name not in start]
@@ -321,8 +329,10 @@ def _check_model(
         problem = f"The random effects '{', '.join(random)}' are not parameters of the curve: name some of {names}."
     elif u is None and residual not in ("constant", "proportional"):
         problem = f"The residual model '{residual}' needs stated uncertainties: give 'u', or choose 'proportional'."
-    elif method == "lindstrom-bates" and residual in _WITHOUT_COMMON_FACTOR:
-        problem = f"'lindstrom-bates' has no residual model '{residual}': choose 'laplace', or 'constant' or 'scaled'."
+    elif reml and method == "laplace":
+        problem = "The restricted likelihood belongs to 'lindstrom-bates': choose that method, or leave 'reml' out."
+    elif method == "lindstrom-bates" and residual in _TWO_PARTS:
+        problem = f"'lindstrom-bates' has no residual model '{residual}': choose 'laplace', or 'scaled'."
     if problem is not None:
         raise StatisticsError(problem, code="mixed-model")
 

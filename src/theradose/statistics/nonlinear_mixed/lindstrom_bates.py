@@ -8,7 +8,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from theradose.statistics.nonlinear_mixed.data import Observations
 from theradose.statistics.nonlinear_mixed.linear_step import LinearSolution, LinearStep
 
 _MOST_TURNS = 500
-_ROUGH_TURNS = 40
+_ROUGH_TURNS = 100
 _MOST_STEPS = 100
 _MOST_HALVINGS = 40
 _CLOSE = 1e-10
@@ -55,12 +55,18 @@ class Alternation:
         Numbers of Λ, in units of σ where that is estimated.
     solution : LinearSolution
         The linear mixed model there.
+    step : LinearStep
+        What it was solved from.
+    log_weights : float
+        Σ log of the weights of the observations.
     converged : bool
         Whether a further turn would change nothing.
     """
 
     numbers: Array
     solution: LinearSolution
+    step: LinearStep
+    log_weights: float
     converged: bool
 
 
@@ -80,6 +86,10 @@ class Linearised:
         Of the random effects.
     sigma2 : float or None
         Residual variance in units of u², where it is stated.
+    reml : bool
+        Whether the linear step has the restricted likelihood.
+    proportional : bool
+        Whether the standard deviations of the observations follow the curves of their subjects, turn by turn.
     """
 
     curve: MixedCurve
@@ -87,6 +97,21 @@ class Linearised:
     varying: Array
     covariance: Covariance
     sigma2: float | None
+    reml: bool = False
+    proportional: bool = False
+
+    def reweighted(self, beta: Array, b: Array) -> Linearised:
+        """Return the model with the weights that follow from these effects; the same where weights are given."""
+        if not self.proportional:
+            return self
+        size = np.abs(self.curve.value(self._phi(beta, b), self.data.x))
+        if not (size[self.data.counts > 0] > 0).all():
+            raise StatisticsError(
+                "The curve is zero at an observation, where a proportional scatter is zero too: leave it out, or "
+                "choose 'constant' or 'scaled'.",
+                code="mixed-model",
+            )
+        return replace(self, data=replace(self.data, u=np.where(self.data.counts > 0, size, 1.0)))
 
     def _phi(self, beta: Array, b: Array) -> Array:
         return np.asarray(self.data.design @ beta + (b @ self.varying.T)[:, None, :])
@@ -107,7 +132,7 @@ class Linearised:
         z = slope @ self.varying
         w = (self.data.y - self.curve.value(phi, self.data.x)) * weight
         w = w + x @ beta + np.einsum("mnq,mq->mn", z, b)
-        return LinearStep.of(x, z, w, size=self.data.size, sigma2=self.sigma2)
+        return LinearStep.of(x, z, w, size=self.data.size, sigma2=self.sigma2, reml=self.reml)
 
     def penalised_fit(self, beta: Array, z: Array, factor: Array) -> tuple[Array, Array]:
         """Return fixed and random effects that minimise the penalised sum of squares for a given Λ."""
@@ -146,14 +171,15 @@ class Linearised:
         none = np.zeros((len(self.data.y), order))
         beta, z = self.penalised_fit(np.asarray(beta, float), none, np.zeros((order, order)))
         step = self.linear_step(beta, none)
-        typical = np.sqrt(np.maximum(np.mean(np.diagonal(step.zz, axis1=1, axis2=2), axis=0), 1e-300))
-        numbers = step.best(self.covariance, self.covariance.numbers(np.diag(1 / typical)))
+        numbers = step.best(self.covariance, self.covariance.numbers(np.diag(step.noticeable)))
         before = np.concatenate([beta, numbers])
         changes: list[float] = []
+        weighted, again = self, True
         for _ in range(turns):
             factor = self.covariance.factor(numbers)
-            beta, z = self.penalised_fit(beta, z, factor)
-            step = self.linear_step(beta, z @ factor.T)
+            weighted = self.reweighted(beta, z @ factor.T)
+            beta, z = weighted.penalised_fit(beta, z, factor)
+            step = weighted.linear_step(beta, z @ factor.T)
             numbers = step.best(self.covariance, numbers)
             now = np.concatenate([beta, numbers])
             if not np.isfinite(now).all():
@@ -161,6 +187,15 @@ class Linearised:
             changes.append(float(np.abs(now - before).max()))
             converged = changes[-1] <= close * (1 + float(np.abs(now).max()))
             before = now
-            if converged or _stalled(changes):
+            if converged:
+                raised = self.covariance.raised(numbers, step.noticeable)
+                if rough or not again or (raised == numbers).all():
+                    break
+                # Zero is where every likelihood is flat: one look whether the last turns keep it there.
+                numbers, again = raised, False
+                changes.clear()
+            elif _stalled(changes):
                 break
-        return Alternation(numbers, step.solve(self.covariance.factor(numbers)), converged)
+        log_weights = -float(np.sum(weighted.data.counts * np.log(weighted.data.u)))
+        solution = step.solve(self.covariance.factor(numbers))
+        return Alternation(numbers, solution, step, log_weights, converged)

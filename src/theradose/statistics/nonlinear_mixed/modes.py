@@ -135,8 +135,8 @@ def find_modes(subjects: Subjects, start: Array) -> Modes:
         close = promised <= _CLOSE * (1 + np.abs(objective[working]))
         hessian[working] = exact
         converged[working[close]] = positive[close]
-        # Where rounding hides the fall, the point is the minimum if the promised fall is of that size; halved steps would
-        # be tried in vain there.
+        # Where rounding hides the fall, the point is the minimum if the promised fall is of that size; halved steps
+        # would be tried in vain there.
         tiny = promised <= 1e3 * _ROUNDING * (1 + np.abs(objective[working]))
         z[working], objective[working], moved = _descend(some, z[working], objective[working], step, once=tiny)
         converged[working[~moved & tiny]] = positive[~moved & tiny]

@@ -177,7 +177,7 @@ def posterior(
     ----------
     [PinheiroBates1995]_ Laplace's approximation.
     """
-    from scipy import stats
+    from scipy.special import gammaincc
 
     x, y = np.asarray(x, float), np.asarray(y, float)
     u = np.ones_like(y) if u is None else np.asarray(u, float)
@@ -202,7 +202,7 @@ def posterior(
         within=within,
         covariance=within + np.einsum("tmk,tu,uml->mkl", movement, population.covariance, movement),
         misfit=misfit,
-        p=np.asarray(stats.chi2.sf(misfit, counts.sum(axis=1))),
+        p=np.asarray(gammaincc(counts.sum(axis=1) / 2, misfit / 2)),
         converged=modes.converged,
     )
 
