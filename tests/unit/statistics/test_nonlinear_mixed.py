@@ -16,6 +16,7 @@ from theradose.statistics.nonlinear_mixed.data import observations
 from theradose.statistics.nonlinear_mixed.diagnostics import diagnose, simulate
 from theradose.statistics.nonlinear_mixed.fit import fit_nonlinear_mixed
 from theradose.statistics.nonlinear_mixed.laplace import MarginalLikelihood, Point
+from theradose.statistics.nonlinear_mixed.lindstrom_bates import _stalled
 from theradose.statistics.nonlinear_mixed.population import Population, posterior, varying_matrix
 
 LINE = Numerical(("level", "slope"), lambda phi, x: phi[..., 0] + phi[..., 1] * x[..., 0])
@@ -352,3 +353,21 @@ def test_growth_refuses_doses_without_a_range(dose):
     with pytest.raises(StatisticsError) as refused:
         fit_asymptotic_growth(dose=np.array(dose), response=np.arange(6.0), patients=list("aabbcc"))
     assert refused.value.code == "growth-dose"
+
+
+@pytest.mark.parametrize("method", ["laplace", "lindstrom-bates"])
+def test_growth_that_is_not_determined_is_refused(method):
+    """A loss that does not depend on the dose has no D₀: the search runs off to where the curve does not change."""
+    rng = np.random.default_rng(0)
+    patients = np.r_[np.arange(32), rng.integers(0, 32, 37)]
+    dose = rng.uniform(20, 250, 69)
+    loss = 0.5 + 0.1 * rng.normal(size=32)[patients] + 0.15 * rng.normal(size=69)
+    with pytest.raises(StatisticsError) as caught, np.errstate(all="ignore"):
+        fit_asymptotic_growth(dose=dose, response=loss, patients=patients.tolist(), method=method)
+    assert caught.value.code == "mixed-not-determined"
+
+
+def test_an_alternation_that_creeps_is_given_up():
+    """Changes of a contraction go on halving; those of a search without end do not."""
+    assert not _stalled([0.9**k for k in range(200)])
+    assert _stalled([1.0] * 26) and not _stalled([1.0] * 25)

@@ -23,7 +23,7 @@ from theradose.statistics.nonlinear_mixed.covariance import Covariance, Structur
 from theradose.statistics.nonlinear_mixed.curve import MixedCurve
 from theradose.statistics.nonlinear_mixed.data import Observations, observations
 from theradose.statistics.nonlinear_mixed.laplace import MarginalLikelihood
-from theradose.statistics.nonlinear_mixed.lindstrom_bates import Alternation, Linearised
+from theradose.statistics.nonlinear_mixed.lindstrom_bates import Alternation, Linearised, not_determined
 from theradose.statistics.nonlinear_mixed.population import Population, varying_matrix
 from theradose.statistics.nonlinear_mixed.residual import Residual, ResidualKind
 
@@ -143,7 +143,8 @@ def fit_nonlinear_mixed(
     ------
     StatisticsError
         ``mixed-data`` for observations that cannot be used, ``mixed-model`` for a model that does not fit together,
-        ``mixed-start`` if the curve is not finite at the first guess, ``too-few-observations``.
+        ``mixed-start`` if the curve is not finite at the first guess, ``too-few-observations``,
+        ``mixed-not-determined`` if parameters grow without end or change nothing.
 
     References
     ----------
@@ -165,13 +166,17 @@ def fit_nonlinear_mixed(
             code="mixed-start",
         )
     linearised = _linearised(curve, data, varying, covariance, residual)
-    if method == "lindstrom-bates":
-        linearised = replace(linearised, reml=reml, proportional=residual == "proportional")
+    try:
+        if method == "lindstrom-bates":
+            linearised = replace(linearised, reml=reml, proportional=residual == "proportional")
+            alternation = linearised.alternate(first, rough=rough)
+            return _from_alternation(linearised, data, alternation, residual, tuple(random), structure)
         alternation = linearised.alternate(first, rough=rough)
-        return _from_alternation(linearised, data, alternation, residual, tuple(random), structure)
-    alternation = linearised.alternate(first, rough=rough)
-    likelihood = MarginalLikelihood(curve, data, varying, covariance, residual)
-    return _from_likelihood(likelihood, alternation, tuple(random), structure)
+        likelihood = MarginalLikelihood(curve, data, varying, covariance, residual)
+        return _from_likelihood(likelihood, alternation, tuple(random), structure)
+    except np.linalg.LinAlgError:
+        # The parameters ran off to where the curve no longer changes with them.
+        raise not_determined() from None
 
 
 def _linearised(

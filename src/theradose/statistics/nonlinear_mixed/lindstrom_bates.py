@@ -7,6 +7,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +26,23 @@ _MOST_HALVINGS = 40
 _CLOSE = 1e-10
 _ROUGHLY_CLOSE = 1e-4
 _ROUNDING = 1e-15
+# A contraction that does not halve the change in so many turns does not come close in all of them.
+_STALLED_TURNS = 25
+
+
+def _stalled(changes: Sequence[float]) -> bool:
+    """Return whether the smallest change of the last turns is more than half of the smallest before them."""
+    earlier, later = changes[:-_STALLED_TURNS], changes[-_STALLED_TURNS:]
+    return bool(earlier) and min(later) > min(earlier) / 2
+
+
+def not_determined() -> StatisticsError:
+    """Return the refusal of a fit whose parameters the observations do not determine."""
+    return StatisticsError(
+        "The observations do not determine the parameters of the curve, which grow without end: leave out parameters, "
+        "or add points where the curve bends.",
+        code="mixed-not-determined",
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +159,13 @@ class Linearised:
         return self.linear_step(beta, z @ factor.T).solve(factor / np.sqrt(self.sigma2 or 1.0))
 
     def alternate(self, beta: Array, *, rough: bool = False) -> Alternation:
-        """Run both steps in turn from fixed effects `beta`, shape (P,); a `rough` result is for comparisons only."""
+        """Run both steps in turn from fixed effects `beta`, shape (P,); a `rough` result is for comparisons only.
+
+        Raises
+        ------
+        StatisticsError
+            ``mixed-not-determined`` if a parameter grows beyond all numbers.
+        """
         close, turns = (_ROUGHLY_CLOSE, _ROUGH_TURNS) if rough else (_CLOSE, _MOST_TURNS)
         order = self.covariance.order
         none = np.zeros((len(self.data.y), order))
@@ -149,6 +173,7 @@ class Linearised:
         step = self.linear_step(beta, none)
         numbers = step.best(self.covariance, self.covariance.numbers(np.diag(step.noticeable)))
         before = np.concatenate([beta, numbers])
+        changes: list[float] = []
         weighted, again = self, True
         for _ in range(turns):
             factor = self.covariance.factor(numbers)
@@ -157,7 +182,10 @@ class Linearised:
             step = weighted.linear_step(beta, z @ factor.T)
             numbers = step.best(self.covariance, numbers)
             now = np.concatenate([beta, numbers])
-            converged = bool(np.abs(now - before).max() <= close * (1 + np.abs(now).max()))
+            if not np.isfinite(now).all():
+                raise not_determined()
+            changes.append(float(np.abs(now - before).max()))
+            converged = changes[-1] <= close * (1 + float(np.abs(now).max()))
             before = now
             if converged:
                 raised = self.covariance.raised(numbers, step.noticeable)
@@ -165,6 +193,9 @@ class Linearised:
                     break
                 # Zero is where every likelihood is flat: one look whether the last turns keep it there.
                 numbers, again = raised, False
+                changes.clear()
+            elif _stalled(changes):
+                break
         log_weights = -float(np.sum(weighted.data.counts * np.log(weighted.data.u)))
         solution = step.solve(self.covariance.factor(numbers))
         return Alternation(numbers, solution, step, log_weights, converged)
