@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -183,54 +184,70 @@ def fit_population(
             "'scaled'.",
             code="population-error",
         )
-    fitted = _fit(curves, forms, omegas, "stated" if error == "automatic" else error, method, regions)
-    if error != "automatic" or _scatter(fitted) <= population_setting("scatter_factor"):
-        return fitted
-    return _fit(curves, forms, omegas, "scaled" if method == "lindstrom-bates" else "both", method, regions)
+    ask = _Question(tuple(curves), tuple(forms), tuple(omegas), regions)
+    return ask.answer(error if error != "automatic" else _needed_error(ask, method), method)
 
 
-def _fit(
-    curves: Sequence[PopulationCurve],
-    forms: Sequence[PopulationForm],
-    omegas: Sequence[Omega],
-    error: Error,
-    method: Method,
-    regions: tuple[str, ...],
-) -> FittedPopulation:
-    data = _data(curves)
-    candidates = [_candidate(form, omegas[0], data, _COMPARED[error]) for form in forms]
-    best = min(candidates, key=_rank)
-    candidates += [_candidate(best.form, omega, data, _COMPARED[error]) for omega in omegas[1:]]
-    ordered = sorted(candidates, key=_rank)
-    for candidate in ordered:
-        final = None
-        if candidate.aic is not None:
-            final = _try(candidate, data, residual=_RESIDUAL[error], method=method)
-        if final is not None and final.converged:
-            break
-    else:
-        raise FitError(
-            f"The points of '{', '.join(regions)}' do not determine a population by "
-            f"{', '.join(form.name for form in forms)}: name a form with fewer parameters, or add patients and time "
-            "points.",
-            code="population-not-determined",
+def _needed_error(ask: _Question, method: Method) -> Error:
+    """Return the stated scatter, or one with an estimated part where the points scatter more."""
+    tried = ask.answer("scaled", "lindstrom-bates")
+    if tried.stated.error_scale <= population_setting("scatter_factor"):
+        return "stated"
+    return "scaled" if method == "lindstrom-bates" else "both"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Question:
+    """What is fitted."""
+
+    curves: tuple[PopulationCurve, ...]
+    forms: tuple[PopulationForm, ...]
+    omegas: tuple[Omega, ...]
+    regions: tuple[str, ...]
+
+    def answer(self, error: Error, method: Method) -> FittedPopulation:
+        """Return the population by the form that AIC prefers among those whose fit converges."""
+        data = _data(self.curves)
+        candidates = [_candidate(form, self.omegas[0], data, _COMPARED[error]) for form in self.forms]
+        best = min(candidates, key=_rank)
+        candidates += [_candidate(best.form, omega, data, _COMPARED[error]) for omega in self.omegas[1:]]
+        ordered = sorted(candidates, key=_rank)
+        attempts: list[tuple[Error, Method]] = [(error, method)]
+        if method == "laplace":
+            attempts.append(("scaled" if error == "both" else error, "lindstrom-bates"))
+        for candidate, (scatter, way) in product(ordered, attempts):
+            final = None
+            if candidate.aic is not None:
+                final = _try(candidate, data, residual=_RESIDUAL[scatter], method=way)
+            if final is not None and final.converged:
+                break
+        else:
+            raise FitError(
+                f"The points of '{', '.join(self.regions)}' do not determine a population by "
+                f"{', '.join(form.name for form in self.forms)}: name a form with fewer parameters, or add patients "
+                "and time points.",
+                code="population-not-determined",
+            )
+        diagnostics = diagnose(final)
+        stated = _stated(final, candidate, self.curves, self.regions, scatter, diagnostics)
+        return FittedPopulation(
+            stated=stated,
+            curves=self.curves,
+            form=candidate.form,
+            fit=final,
+            diagnostics=diagnostics,
+            candidates=tuple(ordered),
+            findings=(*_approximated(stated, method), *_findings(stated, final, diagnostics)),
         )
-    diagnostics = diagnose(final)
-    stated = _stated(final, candidate, curves, regions, error, diagnostics)
-    return FittedPopulation(
-        stated=stated,
-        curves=tuple(curves),
-        form=candidate.form,
-        fit=final,
-        diagnostics=diagnostics,
-        candidates=tuple(ordered),
-        findings=_findings(stated, final, diagnostics),
+
+
+def _approximated(stated: RegionPopulation, asked: Method) -> tuple[Finding, ...]:
+    if stated.fit.method == asked:
+        return ()
+    message = (
+        "The exact likelihood has no clear maximum: the population is that of the algorithm of Lindstrom and Bates."
     )
-
-
-def _scatter(fitted: FittedPopulation) -> float:
-    """Return the root mean square of the residuals from the population, in standard deviations."""
-    return float(np.sqrt(np.mean(fitted.diagnostics.population**2)))
+    return (Finding("population-approximated", "warning", message, ", ".join(stated.regions)),)
 
 
 def _check(
