@@ -143,7 +143,8 @@ def fit_nonlinear_mixed(
     ------
     StatisticsError
         ``mixed-data`` for observations that cannot be used, ``mixed-model`` for a model that does not fit together,
-        ``mixed-start`` if the curve is not finite at the first guess, ``too-few-observations``.
+        ``mixed-start`` if the curve is not finite at the first guess, ``too-few-observations``, and
+        ``mixed-not-determined`` where the search leaves what can be computed.
 
     References
     ----------
@@ -167,11 +168,18 @@ def fit_nonlinear_mixed(
     linearised = _linearised(curve, data, varying, covariance, residual)
     if method == "lindstrom-bates":
         linearised = replace(linearised, reml=reml, proportional=residual == "proportional")
-        alternation = linearised.alternate(first, rough=rough)
-        return _from_alternation(linearised, data, alternation, residual, tuple(random), structure)
     alternation = linearised.alternate(first, rough=rough)
+    if method == "lindstrom-bates" and alternation is not None:
+        return _from_alternation(linearised, data, alternation, residual, tuple(random), structure)
+    starts = [found for found in (alternation, linearised.begin(first)) if found is not None]
+    if method == "lindstrom-bates" or not starts:
+        raise StatisticsError(
+            f"The observations do not determine {', '.join(data.effects)} and the spread between subjects: let fewer "
+            "parameters vary, leave out effects, state the uncertainties of the observations, or give another 'start'.",
+            code="mixed-not-determined",
+        )
     likelihood = MarginalLikelihood(curve, data, varying, covariance, residual)
-    return _from_likelihood(likelihood, alternation, tuple(random), structure)
+    return _from_likelihood(likelihood, starts, tuple(random), structure)
 
 
 def _linearised(
@@ -225,17 +233,15 @@ def _upright(covariance: Array, factor: Array, free: Covariance, p: int) -> tupl
 
 
 def _from_likelihood(
-    likelihood: MarginalLikelihood, alternation: Alternation, random: tuple[str, ...], structure: Structure
+    likelihood: MarginalLikelihood, starts: Sequence[Alternation], random: tuple[str, ...], structure: Structure
 ) -> NonlinearMixedFit:
-    solution, p, free = alternation.solution, len(likelihood.data.effects), likelihood.covariance
-    sigma, estimated = math.sqrt(solution.sigma2), likelihood.estimates_sigma
-    numbers = free.raised(alternation.numbers, alternation.step.noticeable) * sigma
-    u_beta = np.sqrt(solution.sigma2 * np.diagonal(np.linalg.inv(solution.information)))
-    u_numbers = np.maximum(np.abs(numbers), 0.1 * float(np.abs(numbers).max())) / 3
-    best = likelihood.maximise(
-        np.concatenate([solution.beta, numbers, [math.log(sigma)] if estimated else []]),
-        np.concatenate([u_beta, u_numbers, [_U_LOG_SIGMA] if estimated else []]),
-    )
+    p, free, estimated = len(likelihood.data.effects), likelihood.covariance, likelihood.estimates_sigma
+    ends = []
+    for start in starts:
+        ends.append(likelihood.maximise(*_first(start, free, estimated=estimated)))
+        if ends[-1].converged:
+            break
+    best = max(ends, key=lambda end: (end.converged, end.log_likelihood))
     beta, factor, fitted_sigma = likelihood.split(best.theta)
     covariance, upright = _upright(best.covariance, factor, free, p)
     population = Population(
@@ -248,6 +254,20 @@ def _from_likelihood(
         omega_u=_omega_u(covariance[p : p + free.size, p : p + free.size], upright, free),
         sigma_u=float(fitted_sigma) * math.sqrt(covariance[-1, -1]) if estimated else None,
     )  # fmt: skip
+
+
+def _first(start: Alternation, free: Covariance, *, estimated: bool) -> tuple[Array, Array]:
+    """Return where a search of the likelihood begins and how far each parameter may be off."""
+    solution, noticeable = start.solution, start.step.noticeable
+    sigma = math.sqrt(solution.sigma2)
+    numbers = free.raised(start.numbers, noticeable) * sigma
+    unit = free.numbers(np.broadcast_to(noticeable[:, None], (len(noticeable), len(noticeable)))) * sigma
+    u_beta = np.sqrt(solution.sigma2 * np.diagonal(np.linalg.inv(solution.information)))
+    u_numbers = np.maximum(np.abs(numbers), unit) / 3
+    return (
+        np.concatenate([solution.beta, numbers, [math.log(sigma)] if estimated else []]),
+        np.concatenate([u_beta, u_numbers, [_U_LOG_SIGMA] if estimated else []]),
+    )
 
 
 def _omega_u(covariance: Array, factor: Array, free: Covariance) -> Array:

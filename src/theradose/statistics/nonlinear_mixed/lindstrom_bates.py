@@ -7,6 +7,7 @@ References
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +26,8 @@ _MOST_HALVINGS = 40
 _CLOSE = 1e-10
 _ROUGHLY_CLOSE = 1e-4
 _ROUNDING = 1e-15
+# Where nlme's search for Ω begins, as a share of the precision of one subject's observations.
+_FIRST_PRECISION = 0.375
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,31 +143,53 @@ class Linearised:
     def _solve(self, beta: Array, z: Array, factor: Array) -> LinearSolution:
         return self.linear_step(beta, z @ factor.T).solve(factor / np.sqrt(self.sigma2 or 1.0))
 
-    def alternate(self, beta: Array, *, rough: bool = False) -> Alternation:
-        """Run both steps in turn from fixed effects `beta`, shape (P,); a `rough` result is for comparisons only."""
-        close, turns = (_ROUGHLY_CLOSE, _ROUGH_TURNS) if rough else (_CLOSE, _MOST_TURNS)
+    def alternate(self, beta: Array, *, rough: bool = False) -> Alternation | None:
+        """Run both steps in turn from fixed effects `beta`, shape (P,); ``None`` where that leads nowhere.
+
+        As in R's nlme the first linear model is that at `beta` without random effects: where several ends are possible,
+        both reach the same one. If that fails, the search begins at the least squares of all observations. A `rough`
+        result is for comparisons only.
+        """
+        end = self._turns(beta, rough=rough)
+        if end is not None and (end.converged or rough):
+            return end
         order = self.covariance.order
-        none = np.zeros((len(self.data.y), order))
-        beta, z = self.penalised_fit(np.asarray(beta, float), none, np.zeros((order, order)))
-        step = self.linear_step(beta, none)
-        numbers = step.best(self.covariance, self.covariance.numbers(np.diag(step.noticeable)))
-        before = np.concatenate([beta, numbers])
-        weighted, again = self, True
-        for _ in range(turns):
-            factor = self.covariance.factor(numbers)
-            weighted = self.reweighted(beta, z @ factor.T)
-            beta, z = weighted.penalised_fit(beta, z, factor)
-            step = weighted.linear_step(beta, z @ factor.T)
-            numbers = step.best(self.covariance, numbers)
-            now = np.concatenate([beta, numbers])
-            converged = bool(np.abs(now - before).max() <= close * (1 + np.abs(now).max()))
-            before = now
-            if converged:
-                raised = self.covariance.raised(numbers, step.noticeable)
-                if rough or not again or (raised == numbers).all():
+        with suppress(np.linalg.LinAlgError):
+            beta, _ = self.penalised_fit(beta, np.zeros((len(self.data.y), order)), np.zeros((order, order)))
+        ends = [found for found in (end, self._turns(beta, rough=rough)) if found is not None]
+        return min(ends, key=lambda found: (not found.converged, found.solution.deviance), default=None)
+
+    def begin(self, beta: Array) -> Alternation | None:
+        """Return the linear model at `beta` with a spread that observations just show, ``None`` if it has no solution."""
+        step = self.linear_step(beta, np.zeros((len(self.data.y), self.covariance.order)))
+        with suppress(np.linalg.LinAlgError):
+            return self._end(step, self.covariance.numbers(np.diag(step.noticeable)), converged=False)
+        return None
+
+    def _turns(self, beta: Array, *, rough: bool) -> Alternation | None:
+        close, turns = (_ROUGHLY_CLOSE, _ROUGH_TURNS) if rough else (_CLOSE, _MOST_TURNS)
+        b = np.zeros((len(self.data.y), self.covariance.order))
+        z, weighted, converged = b, self.reweighted(beta, b), False
+        step = weighted.linear_step(beta, b)
+        with suppress(np.linalg.LinAlgError), np.errstate(all="ignore"):
+            numbers = step.best(self.covariance, self.covariance.numbers(np.diag(step.noticeable / _FIRST_PRECISION)))
+            for _ in range(turns):
+                before, factor = beta, self.covariance.factor(numbers)
+                weighted = weighted.reweighted(beta, z @ factor.T)
+                beta, z = weighted.penalised_fit(beta, z, factor)
+                step = weighted.linear_step(beta, z @ factor.T)
+                numbers = step.best(self.covariance, numbers)
+                # Both in units in which observations show them.
+                sigma2 = step.solve(self.covariance.factor(numbers)).sigma2
+                moved = np.sqrt(np.diagonal(step.xx) / sigma2) * (beta - before)
+                turned = (self.covariance.factor(numbers) - factor) / step.noticeable[:, None]
+                most = max(1.0, float(np.abs(factor / step.noticeable[:, None]).max()))
+                converged = bool(np.abs(moved).max() <= close and np.abs(turned).max() <= close * most)
+                if converged:
                     break
-                # Zero is where every likelihood is flat: one look whether the last turns keep it there.
-                numbers, again = raised, False
-        log_weights = -float(np.sum(weighted.data.counts * np.log(weighted.data.u)))
-        solution = step.solve(self.covariance.factor(numbers))
-        return Alternation(numbers, solution, step, log_weights, converged)
+            return weighted._end(step, numbers, converged=converged)
+        return None
+
+    def _end(self, step: LinearStep, numbers: Array, *, converged: bool) -> Alternation:
+        log_weights = -float(np.sum(self.data.counts * np.log(self.data.u)))
+        return Alternation(numbers, step.solve(self.covariance.factor(numbers)), step, log_weights, converged)
