@@ -160,7 +160,7 @@ class Linearised:
         return min(ends, key=lambda found: (not found.converged, found.solution.deviance), default=None)
 
     def begin(self, beta: Array) -> Alternation | None:
-        """Return the linear model at `beta` with a spread that observations just show, ``None`` if it has no solution."""
+        """Return the linear model at `beta` with a spread that observations just show, if there is one."""
         step = self.linear_step(beta, np.zeros((len(self.data.y), self.covariance.order)))
         with suppress(np.linalg.LinAlgError):
             return self._end(step, self.covariance.numbers(np.diag(step.noticeable)), converged=False)
