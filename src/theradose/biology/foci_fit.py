@@ -132,8 +132,7 @@ def fit_foci(
                        code="foci-errors")  # fmt: skip
     problem = _Problem.of(t_h, cells, foci, dose_rate, errors, unrepaired)
     best = problem.best()
-    free = problem.free
-    dof = len(problem.foci) - int(free[:_DISPERSION].sum())
+    dof = len(problem.foci) - int(problem.free[:_DISPERSION].sum())
     mean = problem.per_cell(best) * problem.cells
     spread = math.exp(best[_DISPERSION]) if errors == "negative-binomial" else 0.0
     variance = mean + spread * mean**2
@@ -153,7 +152,7 @@ def fit_foci(
         degrees_of_freedom=dof,
         fitted=problem.per_cell(best),
         residuals=residuals,
-        findings=_findings(errors, best, free, dof, chi_squared),
+        findings=_findings(errors, best, dof, chi_squared),
     )
 
 
@@ -284,7 +283,7 @@ class _Problem:
         return Interval(value, *ends)
 
 
-def _findings(errors: Errors, best: Array, free: Array, dof: int, chi_squared: float) -> tuple[Finding, ...]:
+def _findings(errors: Errors, best: Array, dof: int, chi_squared: float) -> tuple[Finding, ...]:
     from scipy.stats import chi2
 
     findings = []

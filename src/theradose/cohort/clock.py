@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from theradose.errors import StudyError
 from theradose.model.counts import BEFORE_THERAPY, BloodCount, DoseOfCycle, Moment
-
-_SECONDS_PER_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +90,4 @@ def _day(moment: Moment, *, whole_days: bool) -> float:
     if whole_days:
         return day
     midnight = moment.date.replace(hour=0, minute=0, second=0, microsecond=0)
-    return day + (moment.date - midnight).total_seconds() / _SECONDS_PER_DAY
+    return day + (moment.date - midnight) / timedelta(days=1)

@@ -28,8 +28,9 @@ from theradose.cohort.counts import CountCourse, PatientCourses
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.model.counts import LABELS
+from theradose.units import conversion_factor
 
-_H_PER_D = 24.0
+_H_PER_D = conversion_factor("d", "h")
 _CURVE_POINTS = 160
 _LEVEL = 0.9
 

@@ -26,6 +26,7 @@ from theradose.statistics.logistic import LogisticFit, fit_logistic
 from theradose.statistics.logistic_curve import DoseAtProbability, coefficient_table, dose_at_probability
 from theradose.statistics.logistic_mixed import LogisticMixedFit, fit_logistic_mixed
 from theradose.statistics.logistic_profile import profile_effect
+from theradose.statistics.normality import shapiro_wilk
 from theradose.statistics.random_effects import RandomEffect
 
 DOSE = "dose_gy"
@@ -165,8 +166,6 @@ def _mixed_decline(
     rows: Sequence[ToxicityRow], response: Array, design: Design
 ) -> tuple[dict[str, Effect], float, tuple[str, ...]]:
     """Return the fixed effects with Kenward and Roger's tests, the normality of the residuals, and notes."""
-    from scipy import stats
-
     fit = fit_linear_mixed(
         response=response, design=design, random=[RandomEffect("patient", [row.patient for row in rows])]
     )
@@ -177,7 +176,7 @@ def _mixed_decline(
         name: Effect(test.estimate, test.low, test.high, test.p) for name, test in zip(design.names, tests, strict=True)
     }
     notes = ("no variance between patients",) if fit.singular else ()
-    return effects, float(stats.shapiro(fit.residuals).pvalue), notes
+    return effects, shapiro_wilk(fit.residuals)[1], notes
 
 
 def grade_relation(

@@ -32,6 +32,7 @@ from theradose.statistics.ridge_logistic import (
     cross_validate,
     fit_ridge_logistic,
 )
+from theradose.statistics.roc import auc_delong
 
 FOLDS, REPEATS = 5, 5
 _GROUPS = 5
@@ -194,7 +195,7 @@ def risk_models(
                 penalty=penalty,
                 brier=float(squares.mean()),
                 scaled_brier=float(1 - squares.mean() / share),
-                auc=_auc(outcome, mean),
+                auc=auc_delong(mean, outcome).value,
                 calibration=calibration(outcome=outcome, predicted=mean),
                 groups=_groups(outcome, mean),
                 better=None if first is None else _difference(first - squares, names, seed),
@@ -260,15 +261,6 @@ def _indistinguishable(patients: int) -> Finding:
         f"there), and these rest on {patients}: take no differences between them, and no prediction, for established.",
         "cohort",
     )
-
-
-def _auc(outcome: Array, predicted: Array) -> float:
-    from scipy.stats import rankdata
-
-    ranks = rankdata(predicted)
-    events = int(outcome.sum())
-    others = len(outcome) - events
-    return float((ranks[outcome == 1].sum() - events * (events + 1) / 2) / (events * others))
 
 
 def _groups(outcome: Array, predicted: Array) -> tuple[CalibrationGroup, ...]:

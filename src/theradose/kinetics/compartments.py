@@ -55,8 +55,8 @@ class CompartmentForm:
         Length of the infusion of the radiopharmaceutical from t = 0; 0 for a bolus.
     amino_acids_until_h : float
         End of the amino-acid infusion after t = 0; 0 for none.
-    with_ratio : bool
-        Whether the ratio of the elimination with amino acids to that without is a parameter.
+    elimination_ratio : float or None
+        Elimination with amino acids over that without; ``None`` makes it a parameter.
     """
 
     ELIMINATION_RATIO: ClassVar[str] = "log_elimination_ratio"
@@ -65,12 +65,18 @@ class CompartmentForm:
     decay_constant_per_h: float
     infusion_h: float
     amino_acids_until_h: float
-    with_ratio: bool
+    elimination_ratio: float | None = 1.0
 
     def __post_init__(self) -> None:
         if self.compartments not in FORMS.values():
             raise FitError(
                 f"A model of {self.compartments} compartments is not available: take 2 or 3.", code="population-form"
+            )
+        if self.elimination_ratio is not None and not self.elimination_ratio > 0:
+            raise FitError(
+                f"An elimination that amino acids change by a factor of {self.elimination_ratio:g} is not possible: "
+                "give a positive factor, 1 for none.",
+                code="population-form",
             )
         if not (self.infusion_h >= 0 and self.amino_acids_until_h >= 0):
             raise FitError(
@@ -88,7 +94,7 @@ class CompartmentForm:
     def parameters(self) -> tuple[str, ...]:
         """Names of the K parameters, in the order of φ."""
         exchange = [f"log_k{way}_per_h" for k in range(2, self.compartments + 1) for way in (f"1{k}", f"{k}1")]
-        ratio = (self.ELIMINATION_RATIO,) if self.with_ratio else ()
+        ratio = (self.ELIMINATION_RATIO,) if self.elimination_ratio is None else ()
         return ("log_volume_l", "log_k10_per_h", *exchange, *ratio)
 
     def value(self, phi: Array, x: Array) -> Array:
@@ -184,7 +190,7 @@ class CompartmentForm:
         """Return the symmetric matrix of an interval, shape (..., n, n)."""
         count = self.compartments
         matrix = np.zeros((*rates.shape[:-1], count, count))
-        matrix[..., 0, 0] = -rates[..., 1] * (rates[..., -1] if interval.raised and self.with_ratio else 1.0)
+        matrix[..., 0, 0] = -rates[..., 1] * self._factor(rates, interval)
         for k in range(1, count):
             outward, back = rates[..., 2 * k], rates[..., 2 * k + 1]
             matrix[..., 0, 0] -= outward
@@ -192,11 +198,17 @@ class CompartmentForm:
             matrix[..., 0, k] = matrix[..., k, 0] = np.sqrt(outward * back)
         return np.asarray(matrix - self.decay_constant_per_h * np.eye(count))
 
+    def _factor(self, rates: Array, interval: _Interval) -> Array | float:
+        """Return the factor of the elimination in an interval."""
+        if not interval.raised:
+            return 1.0
+        return rates[..., -1] if self.elimination_ratio is None else self.elimination_ratio
+
     def _by_rate(self, rates: Array, interval: _Interval) -> Array:
         """Return the derivatives of the matrix by the logarithms of the rates, shape (..., K − 1, n, n)."""
         count = self.compartments
         slope = np.zeros((*rates.shape[:-1], len(self.parameters) - 1, count, count))
-        out = rates[..., 1] * (rates[..., -1] if interval.raised and self.with_ratio else 1.0)
+        out = rates[..., 1] * self._factor(rates, interval)
         slope[..., 0, 0, 0] = -out
         for k in range(1, count):
             outward, back = 2 * k - 1, 2 * k
@@ -205,7 +217,7 @@ class CompartmentForm:
                 slope[..., place, 0, k] = slope[..., place, k, 0] = half
             slope[..., outward, 0, 0] = -rates[..., outward + 1]
             slope[..., back, k, k] = -rates[..., back + 1]
-        if self.with_ratio and interval.raised:
+        if self.elimination_ratio is None and interval.raised:
             slope[..., -1, 0, 0] = -out
         return slope
 

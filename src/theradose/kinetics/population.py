@@ -3,8 +3,8 @@
 The logarithms of the parameters are normal between patients, φ = μ + L z with a standard normal z and L Lᵀ the
 predictive covariance. The most probable z minimises the sum of the squared weighted residuals and of z²; that works for
 a singular covariance too. Integrals and half-lives are moments and quantiles of the
-posterior, by importance sampling from the normal distribution about its maximum, widened, with the same quasi-random points
-for everybody, so that a result has no seed.
+posterior, by importance sampling from the normal distribution about its maximum, widened, with the same quasi-random
+points for everybody, so that a result has no seed.
 
 References
 ----------
@@ -183,7 +183,7 @@ def population_of(
         measured_with=measured_with,
         infusion_h=infusion,
         amino_acids_until_h=stated.amino_acids_until_h if amino_acids_until_h is None else amino_acids_until_h,
-        with_ratio=stated.amino_acids_until_h > 0,
+        elimination_ratio=stated.elimination_ratio,
     )
     if form.parameters != stated.parameters:
         raise FitError(
@@ -236,7 +236,7 @@ def form_named(
     measured_with: Nuclide,
     infusion_h: float = 0.0,
     amino_acids_until_h: float = 0.0,
-    with_ratio: bool = False,
+    elimination_ratio: float | None = 1.0,
 ) -> PopulationForm:
     """Return the form of a record by name: compartments, or phases.
 
@@ -245,7 +245,9 @@ def form_named(
     [Puszkiel2019]_, [Hardiansyah2021]_
     """
     if name in FORMS:
-        return CompartmentForm(FORMS[name], nuclide.decay_constant_per_h, infusion_h, amino_acids_until_h, with_ratio)
+        return CompartmentForm(
+            FORMS[name], nuclide.decay_constant_per_h, infusion_h, amino_acids_until_h, elimination_ratio
+        )
     return phase_form(
         name,
         decay_constant_per_h=nuclide.decay_constant_per_h,

@@ -42,6 +42,10 @@ _RESIDUAL: dict[Error, ResidualKind] = {
 # The alternating algorithm has no sum of two variances: it compares the forms with a scaled one instead.
 _COMPARED: dict[Error, ResidualKind] = {**_RESIDUAL, "both": "scaled"}
 
+# Logarithms that no curve in any unit of ours has, and standard deviations of logarithms that nobody can see.
+_LARGEST_LOGARITHM = 25.0
+_SMALLEST_SPREAD = 0.01
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PopulationCurve:
@@ -72,6 +76,8 @@ class Candidate:
         By the algorithm of Lindstrom and Bates; ``None`` where the points do not determine the form.
     singular : bool
         Whether a direction of Ω is zero.
+    varying : tuple of str
+        Parameters that vary between patients; one whose spread came out as zero does not.
     parameters : int
         Number of estimated parameters.
     """
@@ -82,6 +88,7 @@ class Candidate:
     aic: float | None
     bic: float | None
     singular: bool
+    varying: tuple[str, ...]
     parameters: int
 
     @property
@@ -134,7 +141,7 @@ def fit_population(
     *,
     forms: Sequence[PopulationForm],
     omegas: Sequence[Omega] = ("diagonal", "full"),
-    error: Error = "stated",
+    error: Error | Literal["automatic"] = "automatic",
     method: Method = "laplace",
     infusion_h: float = 0.0,
 ) -> FittedPopulation:
@@ -148,9 +155,11 @@ def fit_population(
         To choose from.
     omegas : sequence of {"diagonal", "full"}
         Kinds of the covariance between patients to choose from; all after the first are tried for the best form only.
-    error : {"stated", "scaled", "proportional", "both"}
+    error : {"automatic", "stated", "scaled", "proportional", "both"}
         Relative scatter of the points: the stated uncertainty, that times an estimated factor, an estimated one, or
-        the stated and an estimated one in quadrature.
+        the stated and an estimated one in quadrature. ``automatic`` is the first, unless the points scatter more: no
+        form describes all patients, and what is missing is then a scatter of its own (the last one, or a factor by
+        ``lindstrom-bates``).
     method : {"laplace", "lindstrom-bates"}
         Of the final fit; the forms are compared by the latter, which is the faster one.
     infusion_h : float
@@ -159,8 +168,8 @@ def fit_population(
     Raises
     ------
     FitError
-        ``population-few-patients``, ``population-points`` for points during the infusion, and
-        ``population-not-determined`` if no form can be fitted.
+        ``population-few-patients``, ``population-points`` for points during the infusion, ``population-error`` for
+        ``both`` by ``lindstrom-bates``, and ``population-not-determined`` if no form can be fitted.
 
     References
     ----------
@@ -168,6 +177,26 @@ def fit_population(
     """
     regions = tuple(sorted({curve.region for curve in curves}))
     _check(curves, forms, regions, infusion_h)
+    if error == "both" and method == "lindstrom-bates":
+        raise FitError(
+            "The algorithm of Lindstrom and Bates has no scatter that is stated and estimated: choose 'laplace', or "
+            "'scaled'.",
+            code="population-error",
+        )
+    fitted = _fit(curves, forms, omegas, "stated" if error == "automatic" else error, method, regions)
+    if error != "automatic" or _scatter(fitted) <= population_setting("scatter_factor"):
+        return fitted
+    return _fit(curves, forms, omegas, "scaled" if method == "lindstrom-bates" else "both", method, regions)
+
+
+def _fit(
+    curves: Sequence[PopulationCurve],
+    forms: Sequence[PopulationForm],
+    omegas: Sequence[Omega],
+    error: Error,
+    method: Method,
+    regions: tuple[str, ...],
+) -> FittedPopulation:
     data = _data(curves)
     candidates = [_candidate(form, omegas[0], data, _COMPARED[error]) for form in forms]
     best = min(candidates, key=_rank)
@@ -176,7 +205,7 @@ def fit_population(
     for candidate in ordered:
         final = None
         if candidate.aic is not None:
-            final = _try(candidate.form, candidate.omega, data, residual=_RESIDUAL[error], method=method)
+            final = _try(candidate, data, residual=_RESIDUAL[error], method=method)
         if final is not None and final.converged:
             break
     else:
@@ -195,8 +224,13 @@ def fit_population(
         fit=final,
         diagnostics=diagnostics,
         candidates=tuple(ordered),
-        findings=_findings(stated, final, diagnostics, error),
+        findings=_findings(stated, final, diagnostics),
     )
+
+
+def _scatter(fitted: FittedPopulation) -> float:
+    """Return the root mean square of the residuals from the population, in standard deviations."""
+    return float(np.sqrt(np.mean(fitted.diagnostics.population**2)))
 
 
 def _check(
@@ -230,39 +264,48 @@ def _data(curves: Sequence[PopulationCurve]) -> _Data:
     )
 
 
-def _try(
-    form: PopulationForm, omega: Omega, data: _Data, *, residual: ResidualKind, method: Method, rough: bool = False
-) -> NonlinearMixedFit | None:
+def _try(candidate: Candidate, data: _Data, *, residual: ResidualKind, method: Method) -> NonlinearMixedFit | None:
     """Return a fit, ``None`` where the points do not determine the form."""
+    form = candidate.form
     start = first_guess(form, data.x, data.y, data.u)
-    random = [name for name in form.parameters if name != CompartmentForm.ELIMINATION_RATIO]
     try:
         # A search that goes astray overflows, and is then given up.
         with np.errstate(all="ignore"):
-            return fit_nonlinear_mixed(
+            fit = fit_nonlinear_mixed(
                 form,
                 subjects=data.subjects,
                 x=data.x,
                 y=data.y,
                 u=data.u,
                 start=dict(zip(form.parameters, start.tolist(), strict=True)),
-                random=random,
-                structure=omega,
+                random=candidate.varying,
+                structure=candidate.omega,
                 residual=residual,
                 method=method,
-                # The exact likelihood needs a start only.
-                rough=rough or method == "laplace",
+                # Within 1e-4 of the optimum, or the start of the exact likelihood.
+                rough=True,
             )
     except (np.linalg.LinAlgError, StatisticsError):
         return None
+    # A parameter that runs away means that the form has one too many.
+    sound = np.isfinite(fit.log_likelihood) and np.abs(fit.coefficients).max() < _LARGEST_LOGARITHM
+    return fit if sound else None
 
 
 def _candidate(form: PopulationForm, omega: Omega, data: _Data, residual: ResidualKind) -> Candidate:
-    fit = _try(form, omega, data, residual=residual, method="lindstrom-bates", rough=True)
-    if fit is None or not np.isfinite(fit.log_likelihood):
-        return Candidate(form, omega, None, None, None, False, 0)
-    count = round((fit.aic + 2 * fit.log_likelihood) / 2)
-    return Candidate(form, omega, fit.log_likelihood, fit.aic, fit.bic, fit.singular, count)
+    """Return a form as it is compared; where spreads come out as zero, with the other parameters varying alone."""
+    varying = tuple(name for name in form.parameters if name != CompartmentForm.ELIMINATION_RATIO)
+    while True:
+        tried = Candidate(form, omega, None, None, None, False, varying, 0)
+        fit = _try(tried, data, residual=residual, method="lindstrom-bates")
+        if fit is None:
+            return tried
+        spread = np.sqrt(np.diag(fit.population.omega))
+        kept = tuple(name for name, sd in zip(varying, spread, strict=True) if sd > _SMALLEST_SPREAD)
+        if not fit.singular or omega == "full" or not 0 < len(kept) < len(varying):
+            count = round((fit.aic + 2 * fit.log_likelihood) / 2)
+            return Candidate(form, omega, fit.log_likelihood, fit.aic, fit.bic, fit.singular, varying, count)
+        varying = kept
 
 
 def _rank(candidate: Candidate) -> tuple[bool, float]:
@@ -303,6 +346,7 @@ def _stated(
         t_h=(float(times.min()), float(times.max())),
         infusion_h=form.infusion_h if isinstance(form, CompartmentForm) else 0.0,
         amino_acids_until_h=form.amino_acids_until_h if isinstance(form, CompartmentForm) else 0.0,
+        elimination_ratio=form.elimination_ratio if isinstance(form, CompartmentForm) else 1.0,
         fit=PopulationFit(
             method=fit.method,
             omega=chosen.omega,
@@ -321,9 +365,7 @@ def _matrix(values: Array) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(row) for row in ((values + values.T) / 2).tolist())
 
 
-def _findings(
-    stated: RegionPopulation, fit: NonlinearMixedFit, diagnostics: Diagnostics, error: Error
-) -> tuple[Finding, ...]:
+def _findings(stated: RegionPopulation, fit: NonlinearMixedFit, diagnostics: Diagnostics) -> tuple[Finding, ...]:
     where = ", ".join(stated.regions)
     findings = list(fit.findings)
     few, level = int(population_setting("few_patients")), population_setting("scatter_factor")
@@ -334,10 +376,17 @@ def _findings(
         )
         findings.append(Finding("population-few-patients", "warning", message, where))
     scatter = float(np.sqrt(np.mean(diagnostics.population**2)))
-    if error == "stated" and not 1 / level <= scatter <= level:
+    if stated.fit.error == "stated" and not 1 / level <= scatter <= level:
         message = (
             f"The points scatter {scatter:.2f} times as much as their stated uncertainties and the spread of the "
             "population explain: another form, or an estimated scatter ('--error scaled' or 'both'), may describe them."
+        )
+        findings.append(Finding("population-scatter", "warning", message, where))
+    elif stated.fit.error == "both" or (stated.fit.error == "scaled" and stated.error_scale > level):
+        found = f"{stated.error_u:.1%} beside" if stated.fit.error == "both" else f"{stated.error_scale:.2f} times"
+        message = (
+            f"The points scatter {found} their stated uncertainties: the form does not describe every patient, and "
+            "the posterior counts that."
         )
         findings.append(Finding("population-scatter", "warning", message, where))
     return tuple(findings)

@@ -98,7 +98,7 @@ def _blood_start(form: CompartmentForm, t_h: Array, log_fraction: Array) -> Arra
     for _ in range(2, form.compartments):
         exchange += [_DEEP_PER_FIRST * exchange[0], slow]
     start = np.log([np.exp(-log_first), out, *exchange])
-    if not form.with_ratio:
+    if form.elimination_ratio is not None:
         return np.asarray(start)
     return np.append(start, np.log(published_elimination_ratio()))
 

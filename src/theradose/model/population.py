@@ -40,7 +40,8 @@ class RegionPopulation(Part):
     well the mean is known. The logarithm of a point scatters about the curve by its stated relative uncertainty, times
     `error_scale`, and by `error_u` beside it. `regions` are the names for which the population holds, both sides of a
     pair where each was a curve of its own; the activity is a fraction of what was administered, or that per litre of
-    blood. `t_h` are the first and the last time of any point.
+    blood. `t_h` are the first and the last time of any point. `elimination_ratio` is the elimination with amino acids
+    over that without, ``null`` where it is a parameter.
     """
 
     regions: tuple[str, ...]
@@ -57,6 +58,7 @@ class RegionPopulation(Part):
     t_h: tuple[float, float]
     infusion_h: float = 0.0
     amino_acids_until_h: float = 0.0
+    elimination_ratio: float | None = 1.0
     fit: PopulationFit
 
     @model_validator(mode="after")

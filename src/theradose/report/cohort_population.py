@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from theradose.kinetics.population_check import QUANTILES, PredictiveCheck
-from theradose.kinetics.population_fit import FittedPopulation
+from theradose.kinetics.population_fit import Candidate, FittedPopulation
 from theradose.model.finding import Finding
 from theradose.model.population import PopulationRecord, RegionPopulation
 from theradose.numbers import format_fixed, format_number, format_percent
@@ -80,9 +80,9 @@ def _sentence(stated: RegionPopulation, entry: Mapping[str, Any]) -> str:
     return (
         f"{stated.patients} patients, {stated.curves} curves, {stated.points} points from "
         f"{format_number(stated.t_h[0])} to {format_number(stated.t_h[1])} h; form {stated.form}. Of further patients "
-        f"90 % have an effective half-life from {format_number(half_life['p5'])} to {format_number(half_life['p95'])} h "
-        f"(median {format_number(half_life['p50'])} h) and an integral per administered activity from "
-        f"{format_number(integral['p5'])} to {format_number(integral['p95'])} {unit}."
+        f"90 % have an effective half-life from {format_number(half_life['p5'])} to "
+        f"{format_number(half_life['p95'])} h (median {format_number(half_life['p50'])} h) and an integral per "
+        f"administered activity from {format_number(integral['p5'])} to {format_number(integral['p95'])} {unit}."
     )
 
 
@@ -115,10 +115,7 @@ def _comparison(item: FittedPopulation) -> Table:
     rows = []
     for candidate in item.candidates:
         chosen = (candidate.form.name, candidate.omega) == (item.stated.form, item.stated.fit.omega)
-        if candidate.aic is None:
-            note = "not determined by the points"
-        else:
-            note = "chosen" if chosen else "a spread is zero" if candidate.singular else ""
+        note = "not determined by the points" if candidate.aic is None else _note(candidate, chosen=chosen)
         rows.append(
             row(
                 Cell(candidate.form.name, strong=chosen),
@@ -138,6 +135,14 @@ def _comparison(item: FittedPopulation) -> Table:
         ("By the algorithm of Lindstrom and Bates; the smallest AIC is best. The chosen form was then fitted by "
          f"{item.stated.fit.method}.",),
     )  # fmt: skip
+
+
+def _note(candidate: Candidate, *, chosen: bool) -> str:
+    alike = [name for name in candidate.form.parameters if name not in candidate.varying]
+    parts = ["chosen"] if chosen else []
+    parts += ["a spread is zero"] if candidate.singular else []
+    parts += [f"alike in all patients: {', '.join(alike)}"] if alike else []
+    return "; ".join(parts)
 
 
 def _draw_check(item: FittedPopulation, check: PredictiveCheck, number: int) -> Picture:

@@ -62,7 +62,7 @@ def response_pages(analysis: ResponseAnalysis) -> Pages:
         return (Illustration.of(picture),)
 
     sections = (
-        _selection_section(analysis, place(draw_selection(analysis.selection, responder=analysis.settings.responder))),
+        _selection_section(analysis, place(draw_selection(analysis.selection))),
         _means_section(analysis, tuple(block for one in analysis.by_dose for block in _box_figures(one, place))),
         *(_control_section(one, analysis, place) for one in analysis.by_dose),
         _shrinkage_section(analysis, place),

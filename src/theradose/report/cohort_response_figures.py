@@ -44,7 +44,7 @@ def grade_words(grade: str) -> str:
     return "all tumours" if grade == ALL_GRADES else grade
 
 
-def draw_selection(selection: Selection, *, responder: float) -> Picture:
+def draw_selection(selection: Selection) -> Picture:
     """Draw how the analysed tumours were selected, one box for each step that removed any."""
     steps = [step for step in selection.steps if step.removed]
     with figure_style():

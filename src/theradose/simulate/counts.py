@@ -19,9 +19,10 @@ import numpy as np
 from theradose.biology.haematology import MarrowResponse, dose_rate_of_cycles, myelosuppression
 from theradose.biology.haematology_fit import packaged_prior
 from theradose.model.arrays import Array
+from theradose.units import conversion_factor
 
 _CELLS = ("wbc", "neutrophils", "platelets")
-_DAY_H = 24.0
+_H_PER_D = conversion_factor("d", "h")
 _TOLERANCE = 1e-6
 
 
@@ -84,7 +85,7 @@ def _curves(
     days: Array, starts: Array, marrow: Array, half_life_h: float, sensitivity: float, rng: np.random.Generator
 ) -> dict[str, Array]:
     rate = dose_rate_of_cycles(
-        start_h=starts * _DAY_H, dose_gy=marrow, effective_half_life_h=np.full(len(starts), half_life_h)
+        start_h=starts * _H_PER_D, dose_gy=marrow, effective_half_life_h=np.full(len(starts), half_life_h)
     )
     cells = {}
     for quantity in _CELLS:
@@ -93,7 +94,7 @@ def _curves(
         drawn[3] *= 1.5 * sensitivity
         noise = np.exp(0.5 * prior.sd_residual * rng.standard_normal(len(days)))
         true = myelosuppression(
-            t_h=days * _DAY_H, parameters=MarrowResponse(*drawn.tolist()), dose_rate=rate, tolerance=_TOLERANCE
+            t_h=days * _H_PER_D, parameters=MarrowResponse(*drawn.tolist()), dose_rate=rate, tolerance=_TOLERANCE
         )
         cells[quantity] = true * noise
     given = np.array([marrow[starts < day].sum() for day in days])

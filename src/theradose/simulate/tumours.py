@@ -18,6 +18,7 @@ import numpy as np
 
 from theradose.cohort.response.settings import default_settings
 from theradose.data import load_yaml
+from theradose.formats.tables_tumours import DOSE_COLUMNS, VOLUME_COLUMNS
 from theradose.model.tumours import EXCLUSIONS, Exclusion
 from theradose.simulate.blood import write_rows
 from theradose.simulate.sampling import draw
@@ -30,8 +31,6 @@ _REGROWN = 1.01
 _LARGEST_GROWTH = 3.0
 _COURSE_POWER = 0.7
 TUMOUR_HEADER = ("patient", "tumour", "grade", "primary", "skeletal", "dosimetry_eligible", "visible", "progressive")
-VOLUME_HEADER = ("patient", "tumour", "date", "volume_ml", "u_volume_ml")
-DOSE_HEADER = ("patient", "tumour", "cycle", "date", "dose_gy", "u_dose_gy", "u_shared_gy", "activity_gbq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,7 @@ def write_tumours(cohort: Sequence[SimulatedTumour], folder: Path) -> tuple[Path
     write_rows(paths[0], TUMOUR_HEADER, [_tumour_cells(one) for one in cohort])
     write_rows(
         paths[1],
-        VOLUME_HEADER,
+        VOLUME_COLUMNS,
         [
             (one.patient, one.tumour, day.isoformat(), f"{ml:.4g}", f"{spec['relative_u_volume'] * ml:.3g}")
             for one in cohort
@@ -141,7 +140,7 @@ def write_tumours(cohort: Sequence[SimulatedTumour], folder: Path) -> tuple[Path
     shared, own = spec["relative_u_dose"]["shared"], spec["relative_u_dose"]["independent"]
     write_rows(
         paths[2],
-        DOSE_HEADER,
+        DOSE_COLUMNS,
         [
             (
                 one.patient, one.tumour, str(cycle), day.isoformat(), f"{gy:.4g}",

@@ -24,6 +24,7 @@ import numpy as np
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
 from theradose.statistics.limits_of_agreement import exact_reaches, first_order_reaches, spread_of_differences
+from theradose.statistics.normality import shapiro_wilk
 
 _AGREEMENT = 0.95
 _FEWEST_PAIRS = 3
@@ -160,7 +161,7 @@ def bland_altman(
         lower=Interval(bias - reach, bias - reach - outer, bias - reach + inner),
         upper=Interval(bias + reach, bias + reach - inner, bias + reach + outer),
         slope=_slope(means, differences, level),
-        normality_p=float(stats.shapiro(differences).pvalue) if np.ptp(differences) > 0 else math.nan,
+        normality_p=shapiro_wilk(differences)[1],
         limits_by=by,
     )
 

@@ -16,8 +16,7 @@ import numpy as np
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.statistics.design import Design
-
-_FEWEST_FOR_SHAPIRO = 3
+from theradose.statistics.normality import shapiro_wilk
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,6 @@ def fit_linear(*, response: Sequence[float] | Array, design: Design, level: floa
     reach = float(stats.t.ppf((1 + level) / 2, df)) * u
     t = np.divide(coefficients, u, out=np.full(p, math.inf), where=u > 0)
     tests = 2 * stats.t.sf(np.abs(t), df)
-    varied = n >= _FEWEST_FOR_SHAPIRO and np.ptp(residuals) > 0
     return LinearFit(
         effects=tuple(
             LinearEffect(name, *map(float, numbers))
@@ -107,5 +105,5 @@ def fit_linear(*, response: Sequence[float] | Array, design: Design, level: floa
         ),
         residual_sd=math.sqrt(variance),
         residuals=frozen(residuals),
-        normality_p=float(stats.shapiro(residuals).pvalue) if varied else math.nan,
+        normality_p=shapiro_wilk(residuals)[1],
     )  # fmt: skip

@@ -22,6 +22,7 @@ import numpy as np
 
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
+from theradose.statistics.chi_squared import ChiSquaredTest, chi_squared_test
 from theradose.statistics.degrees_of_freedom import (
     KenwardRoger,
     Satterthwaite,
@@ -88,15 +89,6 @@ class JointTest:
     df_denominator: float
     p: float
     name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LikelihoodRatio:
-    """Twice the difference of two log likelihoods, the parameters that it is for, and its chi-squared probability."""
-
-    chi_squared: float
-    df: int
-    p: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -275,7 +267,7 @@ def term_tests(fit: LinearMixedFit, method: Method = "kenward-roger") -> tuple[J
     )
 
 
-def likelihood_ratio(smaller: LinearMixedFit, larger: LinearMixedFit) -> LikelihoodRatio:
+def likelihood_ratio(smaller: LinearMixedFit, larger: LinearMixedFit) -> ChiSquaredTest:
     """Return the likelihood-ratio test of a model within another.
 
     Where the smaller model sets variances to zero the true probability is smaller than the one returned, up to half
@@ -291,7 +283,6 @@ def likelihood_ratio(smaller: LinearMixedFit, larger: LinearMixedFit) -> Likelih
     ----------
     [Bates2015]_
     """
-    from scipy import stats
 
     df = larger.parameters - smaller.parameters
     same_design = np.array_equal(smaller.design.matrix, larger.design.matrix)
@@ -307,7 +298,7 @@ def likelihood_ratio(smaller: LinearMixedFit, larger: LinearMixedFit) -> Likelih
             code="likelihoods-not-comparable",
         )
     statistic = max(2 * (larger.log_likelihood - smaller.log_likelihood), 0.0)
-    return LikelihoodRatio(statistic, df, float(stats.chi2.sf(statistic, df)))
+    return chi_squared_test(statistic, df)
 
 
 def t_test(estimate: float, se: float, df: float, *, level: float, name: str) -> Contrast:

@@ -7,17 +7,13 @@ References
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from theradose.model.arrays import Array, frozen
 from theradose.statistics.linear_mixed import LinearMixedFit
-
-_FEWEST = 3
-_MOST = 5000
-"""Up to which number of values the approximation of the probability is made for."""
+from theradose.statistics.normality import shapiro_wilk
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,8 +88,6 @@ def normality(values: Array, name: str) -> NormalityCheck:
     expected = stats.norm.ppf((np.arange(1, n + 1) - shift) / (n + 1 - 2 * shift))
     lower, upper = np.quantile(observed, (0.25, 0.75))
     slope = float(upper - lower) / float(stats.norm.ppf(0.75) - stats.norm.ppf(0.25))
-    w, p = math.nan, math.nan
-    if _FEWEST <= n <= _MOST and np.ptp(observed) > 0:
-        result = stats.shapiro(observed / np.abs(observed).max())
-        w, p = float(result.statistic), float(result.pvalue)
-    return NormalityCheck(name, w, p, frozen(expected), frozen(observed), (float(lower + upper) / 2, slope))
+    return NormalityCheck(
+        name, *shapiro_wilk(observed), frozen(expected), frozen(observed), (float(lower + upper) / 2, slope)
+    )

@@ -19,6 +19,7 @@ import numpy as np
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.statistics.agreement import Interval
+from theradose.statistics.chi_squared import ChiSquaredTest, chi_squared_test
 
 _FEWEST_EVENTS = 5
 _BEYOND = 20.0
@@ -52,15 +53,6 @@ class SurvivalCurve:
     events: Array
     median: Interval
     n: int
-
-
-@dataclass(frozen=True, slots=True)
-class LogRank:
-    """Comparison of the curves of groups; it takes subjects for independent."""
-
-    chi_squared: float
-    df: int
-    p: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +131,7 @@ def kaplan_meier(time: Sequence[float] | Array, event: Sequence[bool] | Array, *
 
 def log_rank(
     time: Sequence[float] | Array, event: Sequence[bool] | Array, groups: Sequence[Hashable] | Array
-) -> LogRank:
+) -> ChiSquaredTest:
     """Return the log-rank test of groups.
 
     Raises
@@ -151,7 +143,6 @@ def log_rank(
     ----------
     [Mantel1966]_
     """
-    from scipy import stats
     from statsmodels.duration.survfunc import survdiff
 
     t, seen = _checked(time, event)
@@ -165,7 +156,7 @@ def log_rank(
     if seen.sum() < 1:
         raise StatisticsError("No event was seen, so groups cannot be compared.", code="too-few-events")
     chi_squared = float(survdiff(t, seen, names)[0])
-    return LogRank(chi_squared, count - 1, float(stats.chi2.sf(chi_squared, count - 1)))
+    return chi_squared_test(chi_squared, count - 1)
 
 
 def cox(

@@ -13,13 +13,13 @@ from theradose.model.result import Result
 from theradose.provenance import software_versions
 from theradose.report.batch_pages import batch_pages
 from theradose.report.document import read_result
-from theradose.report.pages import write_pages
-from theradose.report.tables import HEADERS, Value, region_rows, write_table
-from theradose.store.runs import RESULT_DOCUMENT, write_json
+from theradose.report.tables import HEADERS, Value, region_rows
+from theradose.store.runs import RESULT_DOCUMENT
 from theradose.workflow.batch import Batch
 from theradose.workflow.batch_studies import BatchStudy
 from theradose.workflow.batch_task import Status, StudyOutcome
 from theradose.workflow.cohort_database import AddedResult
+from theradose.workflow.report_folder import write_report_folder
 
 SCHEMA = "theradose/batch/1"
 _OF_STUDY = ("name", "patient", "therapy", "cycle")
@@ -73,19 +73,14 @@ def batch_document(batch: Batch, results: dict[Path, Result], added: Sequence[Ad
 
 def write_batch(batch: Batch, document: dict[str, Any], results: dict[Path, Result], folder: Path) -> tuple[Path, ...]:
     """Write ``report.pdf``, ``report.json``, ``tables/studies.csv`` and ``tables/doses.csv``; return the files."""
-    tables = folder / "tables"
-    tables.mkdir(parents=True, exist_ok=True)
-    pages, data = folder / "report.pdf", folder / "report.json"
-    write_json(document, data)
     rows = ([*(entry[name] for name in _OF_STUDY), *_numbers(entry)] for entry in document["studies"])
-    studies = write_table(tables / "studies.csv", _STUDIES, rows)
-    doses = write_table(tables / "doses.csv", _DOSES, _doses(batch.studies, results))
-    write_pages(
-        batch_pages(document, results.values(), batch.findings),
-        pages,
+    return write_report_folder(
+        folder,
+        pages=batch_pages(document, results.values(), batch.findings),
+        document=document,
+        tables={"studies": (_STUDIES, rows), "doses": (_DOSES, _doses(batch.studies, results))},
         created=datetime.fromisoformat(document["created"]),
     )
-    return pages, data, studies, doses
 
 
 def _study(study: BatchStudy, outcome: StudyOutcome, result: Result | None) -> dict[str, Any]:

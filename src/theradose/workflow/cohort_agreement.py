@@ -16,15 +16,13 @@ from theradose.model.agreement_mapping import UNITS_OF_QUANTITIES, AgreementMapp
 from theradose.model.finding import Finding
 from theradose.provenance import hash_file, software_versions
 from theradose.report.cohort_agreement import agreement_pages
-from theradose.report.pages import write_pages
-from theradose.report.tables import Value, write_table
+from theradose.report.tables import Value
 from theradose.store.pseudonyms import read_secret
-from theradose.store.runs import require_writable, write_json
 from theradose.workflow.agreement_parts import bland_altman_document, correlation_document, interval_document
 from theradose.workflow.cohort_sources import is_foreign, measured_regions_of, read_mapping
 from theradose.workflow.document_parts import finite
+from theradose.workflow.report_folder import Table, write_report_folder
 
-REPORT_DOCUMENT, REPORT_PAGES = "report.json", "report.pdf"
 _USUAL = ("dose_gy", "dose_per_activity_gy_gbq")
 _INTERVALS = ("bias", "lower", "upper")
 PAIR_COLUMNS = ("quantity", "organ", "first", "second", "patient", "cycle", "region", "value_first", "value_second")
@@ -115,29 +113,20 @@ def agreement_document(report: AgreementReport) -> dict[str, Any]:
 
 def write_agreement(report: AgreementReport, document: dict[str, Any], folder: Path) -> tuple[Path, ...]:
     """Write ``report.pdf``, ``report.json`` and the tables into a folder, and return the files."""
-    require_writable(folder)
     places = [
         (method.name, source, len(method.rows)) for method, source in zip(report.methods, report.sources, strict=True)
     ]
-    pages = agreement_pages(report.compared, report.unpaired, report.findings, sources=places, level=report.level)
-    write_json(document, folder / REPORT_DOCUMENT)
-    write_pages(pages, folder / REPORT_PAGES, created=datetime.now(UTC))
-    return folder / REPORT_PAGES, folder / REPORT_DOCUMENT, *write_agreement_tables(report, folder / "tables")
-
-
-def write_agreement_tables(report: AgreementReport, folder: Path) -> tuple[Path, ...]:
-    """Write the pairs, the comparison and the rows without a partner as CSV tables."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return (
-        write_table(folder / "pairs.csv", PAIR_COLUMNS, [row for item in report.compared for row in _pair_rows(item)]),
-        write_table(
-            folder / "agreement.csv", AGREEMENT_COLUMNS, [row for item in report.compared for row in _rows(item)]
-        ),
-        write_table(
-            folder / "unpaired.csv",
-            UNPAIRED_COLUMNS,
-            [[getattr(item, name) for name in UNPAIRED_COLUMNS] for item in report.unpaired],
-        ),
+    tables: dict[str, Table] = {
+        "pairs": (PAIR_COLUMNS, [row for item in report.compared for row in _pair_rows(item)]),
+        "agreement": (AGREEMENT_COLUMNS, [row for item in report.compared for row in _rows(item)]),
+        "unpaired": (UNPAIRED_COLUMNS, [[getattr(x, name) for name in UNPAIRED_COLUMNS] for x in report.unpaired]),
+    }
+    return write_report_folder(
+        folder,
+        pages=agreement_pages(report.compared, report.unpaired, report.findings, sources=places, level=report.level),
+        document=document,
+        tables=tables,
+        created=datetime.now(UTC),
     )
 
 

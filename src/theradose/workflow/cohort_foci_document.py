@@ -8,13 +8,10 @@ from typing import Any
 
 from theradose.provenance import software_versions
 from theradose.report.cohort_foci import foci_pages
-from theradose.report.pages import write_pages
-from theradose.report.tables import write_table
-from theradose.store.runs import require_writable, write_json
 from theradose.workflow.agreement_parts import interval_document
-from theradose.workflow.cohort_agreement import REPORT_DOCUMENT, REPORT_PAGES
 from theradose.workflow.cohort_foci import FociReport, TreatmentFoci
 from theradose.workflow.document_parts import constant_document, finite
+from theradose.workflow.report_folder import write_report_folder
 
 SAMPLE_COLUMNS = ("treatment", "t_h", "cells", "foci", "foci_per_cell", "blood_dose_mgy", "fitted", "residual")
 
@@ -45,7 +42,6 @@ def foci_document(report: FociReport) -> dict[str, Any]:
 
 def write_foci(report: FociReport, document: dict[str, Any], folder: Path) -> tuple[Path, ...]:
     """Write ``report.pdf``, ``report.json`` and the table of samples into a folder, and return the files."""
-    require_writable(folder)
     pages = foci_pages(
         [(item.label, item.samples, item.dose_rate, item.fit) for item in report.treatments],
         report.line,
@@ -55,16 +51,14 @@ def write_foci(report: FociReport, document: dict[str, Any], folder: Path) -> tu
         findings=report.findings,
         source=report.options.foci.name,
     )
-    write_json(document, folder / REPORT_DOCUMENT)
-    write_pages(pages, folder / REPORT_PAGES, created=datetime.now(UTC))
-    tables = folder / "tables"
-    tables.mkdir(parents=True, exist_ok=True)
-    rows = [list(sample.values()) for item in document["treatments"] for sample in item["samples"]]
-    names = [item["treatment"] for item in document["treatments"] for _ in item["samples"]]
-    table = write_table(
-        tables / "samples.csv", SAMPLE_COLUMNS, [[name, *row] for name, row in zip(names, rows, strict=True)]
+    rows = [(item["treatment"], *sample.values()) for item in document["treatments"] for sample in item["samples"]]
+    return write_report_folder(
+        folder,
+        pages=pages,
+        document=document,
+        tables={"samples": (SAMPLE_COLUMNS, rows)},
+        created=datetime.now(UTC),
     )
-    return folder / REPORT_PAGES, folder / REPORT_DOCUMENT, table
 
 
 def _treatment(item: TreatmentFoci) -> dict[str, Any]:

@@ -66,6 +66,8 @@ class PopulationOptions:
         What becomes of left and right.
     infusion_h, amino_acids_until_h : float
         Lengths of the infusions.
+    elimination_ratio : float or None
+        Elimination with amino acids over that without; estimated by default.
     relative_u : float or None
         Of points without uncertainty.
     seed : int
@@ -80,11 +82,12 @@ class PopulationOptions:
     blood: bool = False
     forms: tuple[str, ...] = ()
     omegas: tuple[Omega, ...] = ("diagonal", "full")
-    error: Error = "stated"
+    error: Error | Literal["automatic"] = "automatic"
     method: Method = "laplace"
     sides: Sides = "each"
     infusion_h: float = 0.0
     amino_acids_until_h: float = 0.0
+    elimination_ratio: float | None = None
     relative_u: float | None = None
     seed: int = 0
 
@@ -178,7 +181,7 @@ def _forms(options: PopulationOptions, nuclide: Nuclide) -> list[PopulationForm]
             measured_with=nuclide,
             infusion_h=options.infusion_h,
             amino_acids_until_h=options.amino_acids_until_h,
-            with_ratio=options.amino_acids_until_h > 0,
+            elimination_ratio=options.elimination_ratio if options.amino_acids_until_h > 0 else 1.0,
         )
         for name in names
     ]

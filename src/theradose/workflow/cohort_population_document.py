@@ -14,12 +14,11 @@ from theradose.kinetics.population import population_of
 from theradose.kinetics.population_check import QUANTILES, PredictiveCheck
 from theradose.kinetics.population_fit import Candidate, FittedPopulation
 from theradose.report.cohort_population import population_pages
-from theradose.report.pages import write_pages
-from theradose.report.tables import Value, write_table
+from theradose.report.tables import Value
 from theradose.store.runs import require_writable, write_json
-from theradose.workflow.cohort_agreement import REPORT_DOCUMENT, REPORT_PAGES
 from theradose.workflow.cohort_population import PopulationReport
 from theradose.workflow.document_parts import finite
+from theradose.workflow.report_folder import Table, write_report_folder
 
 RECORD = "population.json"
 _PROBABILITIES = (0.05, 0.5, 0.95)
@@ -49,10 +48,14 @@ def write_population(report: PopulationReport, document: dict[str, Any], folder:
     """Write the record, the pages, the document and the tables into a folder, and return the files."""
     require_writable(folder)
     write_json(document["record"], folder / RECORD)
-    write_json(document, folder / REPORT_DOCUMENT)
-    write_pages(population_pages(report.record, report.fitted, report.checks, document["populations"], report.findings),
-                folder / REPORT_PAGES, created=datetime.now(UTC))  # fmt: skip
-    return folder / RECORD, folder / REPORT_PAGES, folder / REPORT_DOCUMENT, *_tables(report, folder / "tables")
+    written = write_report_folder(
+        folder,
+        pages=population_pages(report.record, report.fitted, report.checks, document["populations"], report.findings),
+        document=document,
+        tables=_tables(report),
+        created=datetime.now(UTC),
+    )
+    return folder / RECORD, *written
 
 
 def _population(report: PopulationReport, fitted: FittedPopulation, check: PredictiveCheck) -> dict[str, Any]:
@@ -78,6 +81,7 @@ def _population(report: PopulationReport, fitted: FittedPopulation, check: Predi
                 "aic": _known(candidate.aic),
                 "bic": _known(candidate.bic),
                 "singular": candidate.singular,
+                "varying": list(candidate.varying),
                 "chosen": _is_chosen(fitted, candidate),
             }
             for candidate in fitted.candidates
@@ -97,8 +101,7 @@ def _population(report: PopulationReport, fitted: FittedPopulation, check: Predi
     }
 
 
-def _tables(report: PopulationReport, folder: Path) -> tuple[Path, ...]:
-    folder.mkdir(parents=True, exist_ok=True)
+def _tables(report: PopulationReport) -> dict[str, Table]:
     candidates: list[Sequence[Value]] = []
     residuals: list[Sequence[Value]] = []
     checks: list[Sequence[Value]] = []
@@ -121,11 +124,11 @@ def _tables(report: PopulationReport, folder: Path) -> tuple[Path, ...]:
         ):
             pairs = [value for q, seen in enumerate(observed) for value in (seen, *expected[q])]
             checks.append((regions, float(t_h), int(points), *map(float, pairs)))
-    return (
-        write_table(folder / "comparison.csv", CANDIDATE_COLUMNS, candidates),
-        write_table(folder / "residuals.csv", RESIDUAL_COLUMNS, residuals),
-        write_table(folder / "predictive_check.csv", CHECK_COLUMNS, checks),
-    )
+    return {
+        "comparison": (CANDIDATE_COLUMNS, candidates),
+        "residuals": (RESIDUAL_COLUMNS, residuals),
+        "predictive_check": (CHECK_COLUMNS, checks),
+    }
 
 
 def _is_chosen(fitted: FittedPopulation, candidate: Candidate) -> bool:

@@ -16,11 +16,11 @@ from theradose.model.cohort_reference import CohortReference, ReferenceRange
 from theradose.model.finding import Finding
 from theradose.provenance import hash_file, software_versions
 from theradose.report.cohort_reference import reference_pages
-from theradose.report.pages import write_pages
-from theradose.report.tables import Value, write_table
+from theradose.report.tables import Value
 from theradose.statistics.percentiles import REPLICATES, SEED
 from theradose.store.runs import require_writable, write_json
 from theradose.workflow.cohort_sources import cohort_treatments
+from theradose.workflow.report_folder import write_report_folder
 
 REFERENCE_DOCUMENT = "reference.json"
 RANGE_COLUMNS = ("therapy", "organ", "quantity", "unit", "n", "patients", "median", "min", "max", "interval_by",
@@ -73,16 +73,18 @@ def reference_of_sources(
 def write_reference(reference: CohortReference, findings: tuple[Finding, ...], folder: Path) -> tuple[Path, ...]:
     """Write ``reference.json``, ``report.pdf``, ``report.json`` and the tables into a folder, and return the files."""
     require_writable(folder)
-    document, page, report = (folder / name for name in (REFERENCE_DOCUMENT, "report.pdf", "report.json"))
-    write_json(reference.model_dump(by_alias=True), document)
-    write_json(reference_document(reference, findings), report)
-    write_pages(reference_pages(reference, findings), page, created=datetime.fromisoformat(reference.created))
-    tables = folder / "tables"
-    tables.mkdir(exist_ok=True)
+    write_json(reference.model_dump(by_alias=True), folder / REFERENCE_DOCUMENT)
     percents = [item.percent for item in max((item.percentiles for item in reference.ranges), key=len)]
     columns = [f"p{percent:g}{end}" for percent in percents for end in ("", "_low", "_high")]
     rows = [_row(item, len(columns)) for item in reference.ranges]
-    return document, page, report, write_table(tables / "reference.csv", (*RANGE_COLUMNS, *columns), rows)
+    written = write_report_folder(
+        folder,
+        pages=reference_pages(reference, findings),
+        document=reference_document(reference, findings),
+        tables={"reference": ((*RANGE_COLUMNS, *columns), rows)},
+        created=datetime.fromisoformat(reference.created),
+    )
+    return folder / REFERENCE_DOCUMENT, *written
 
 
 def reference_document(reference: CohortReference, findings: tuple[Finding, ...]) -> dict[str, Any]:

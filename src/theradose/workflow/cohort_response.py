@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +14,9 @@ from theradose.cohort.response.settings import ResponseSettings
 from theradose.errors import StudyError
 from theradose.formats.tables_tumours import read_doses, read_tumours, read_volumes
 from theradose.model.tumours import TumourRow
-from theradose.workflow.cohort_response_document import response_document, write_response_tables
+from theradose.report.cohort_response import response_pages
+from theradose.workflow.cohort_response_document import response_document, response_tables
+from theradose.workflow.report_folder import write_report_folder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,11 +82,10 @@ def run_response(
 
 def write_response(run: ResponseRun, folder: Path, *, created: datetime) -> tuple[Path, ...]:
     """Write ``report.pdf``, ``report.json`` and ``tables/*.csv``, and return the files."""
-    from theradose.report.cohort_response import response_pages
-    from theradose.report.pages import write_pages
-
-    folder.mkdir(parents=True, exist_ok=True)
-    pages, data = folder / "report.pdf", folder / "report.json"
-    write_pages(response_pages(run.analysis), pages, created=created)
-    data.write_text(json.dumps(run.document, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
-    return pages, data, *write_response_tables(run.rows, run.analysis, folder / "tables")
+    return write_report_folder(
+        folder,
+        pages=response_pages(run.analysis),
+        document=run.document,
+        tables=response_tables(run.rows, run.analysis),
+        created=created,
+    )

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from theradose.cohort.response.analysis import DoseAnalysis, ResponseAnalysis
 from theradose.cohort.response.characteristics import Characteristics
-from theradose.cohort.response.control import Control, ControlFit, GradeCurve, LikelihoodTest
+from theradose.cohort.response.control import Control, ControlFit, GradeCurve
 from theradose.cohort.response.discrimination import Discrimination
 from theradose.cohort.response.means import GroupDifference
 from theradose.cohort.response.outcome import TumourOutcome
@@ -23,14 +22,16 @@ from theradose.cohort.response.selection import Counts, Selection, exclusion_rea
 from theradose.cohort.response.settings import ResponseSettings, constants
 from theradose.cohort.response.shrinkage import Shrinkage
 from theradose.model.tumours import DOSE_KINDS, TumourRow
-from theradose.report.tables import Value, write_table
+from theradose.report.tables import Value
 from theradose.statistics.agreement import Correlation, Interval
+from theradose.statistics.chi_squared import ChiSquaredTest
 from theradose.statistics.linear_mixed_tests import Contrast
 from theradose.statistics.logistic_curve import LogitEffect
 from theradose.statistics.roc import Auc, OperatingPoint
 from theradose.statistics.roc_bootstrap import AucBootstrap
 from theradose.statistics.survival import SurvivalCurve
 from theradose.workflow.document_parts import constant_document, finite
+from theradose.workflow.report_folder import Table
 
 SCHEMA = "theradose/response/1"
 _SUMS = tuple(kind.replace("-", "_") for kind in DOSE_KINDS)
@@ -76,9 +77,8 @@ def response_document(rows: Sequence[TumourRow], analysis: ResponseAnalysis) -> 
     }
 
 
-def write_response_tables(rows: Sequence[TumourRow], analysis: ResponseAnalysis, folder: Path) -> tuple[Path, ...]:
-    """Write every table into a folder, which is made if needed, and return the files."""
-    folder.mkdir(parents=True, exist_ok=True)
+def response_tables(rows: Sequence[TumourRow], analysis: ResponseAnalysis) -> dict[str, Table]:
+    """Return header and rows of every table by file stem."""
     content: Mapping[str, Iterator[Sequence[Value]]] = {
         "tumours": _tumour_rows(rows, analysis),
         "selection": _selection_rows(analysis.selection),
@@ -90,7 +90,7 @@ def write_response_tables(rows: Sequence[TumourRow], analysis: ResponseAnalysis,
         "time_to_growth": _regrowth_rows(analysis.regrowth),
         "looks": ((look.name, look.p, str(look.primary).lower(), look.adjusted) for look in analysis.looks),
     }
-    return tuple(write_table(folder / f"{name}.csv", header, content[name]) for name, header in TABLES.items())
+    return {name: (header, content[name]) for name, header in TABLES.items()}
 
 
 def settings_document(settings: ResponseSettings) -> dict[str, Any]:
@@ -271,7 +271,7 @@ def _shrinkage(found: Shrinkage) -> dict[str, Any]:
     }
 
 
-def _test(test: LikelihoodTest | None) -> dict[str, float | None] | None:
+def _test(test: ChiSquaredTest | None) -> dict[str, float | None] | None:
     return None if test is None else {"chi_squared": finite(test.chi_squared), "df": test.df, "p": finite(test.p)}
 
 
@@ -288,9 +288,7 @@ def _regrowth(grown: Regrowth) -> dict[str, Any]:
                     {"group": name, "tumours": curve.n, "median_d": _interval(curve.median)}
                     for name, curve in item.curves.items()
                 ],
-                "log_rank": None
-                if item.test is None
-                else {"chi_squared": item.test.chi_squared, "df": item.test.df, "p": item.test.p},
+                "log_rank": _test(item.test),
                 "refused": item.refused or None,
             }
             for item in grown.comparisons

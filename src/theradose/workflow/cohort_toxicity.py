@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from theradose.biology.haematology_fit import packaged_prior
@@ -219,7 +219,7 @@ def _of_database(treatments: Sequence[TreatmentRecord], place: str, *, by_days: 
         if region.dose_gy is None or treatment.administered_at is None or name not in (_MARROW, *_OTHERS):
             continue
         moment = datetime.fromisoformat(treatment.administered_at).replace(tzinfo=None)
-        days = (moment - zero[treatment.patient]).total_seconds() / 86_400.0
+        days = (moment - zero[treatment.patient]) / timedelta(days=1)
         doses.append(
             DoseOfCycle(
                 origin=CellOrigin(place, 0),

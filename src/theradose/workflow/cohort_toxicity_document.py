@@ -20,13 +20,11 @@ from theradose.model.counts import QUANTITIES
 from theradose.nuclides import Constant
 from theradose.provenance import software_versions
 from theradose.report.cohort_toxicity import toxicity_pages
-from theradose.report.pages import write_pages
-from theradose.report.tables import Value, write_table
-from theradose.store.runs import require_writable, write_json
+from theradose.report.tables import Value
 from theradose.workflow.agreement_parts import correlation_document
-from theradose.workflow.cohort_agreement import REPORT_DOCUMENT, REPORT_PAGES
 from theradose.workflow.cohort_toxicity import ToxicityReport
 from theradose.workflow.document_parts import constant_document, finite
+from theradose.workflow.report_folder import Table, write_report_folder
 
 _SPAN = (
     "cycle", "start_d", "baseline", "nadir", "nadir_d", "relative_decline", "last_share", "recovery_d",
@@ -89,7 +87,6 @@ def constants_used(report: ToxicityReport) -> tuple[Constant, ...]:
 
 def write_toxicity(report: ToxicityReport, document: dict[str, Any], folder: Path) -> tuple[Path, ...]:
     """Write ``report.pdf``, ``report.json`` and the tables into a folder, and return the files."""
-    require_writable(folder)
     pages = toxicity_pages(
         report.patients,
         report.analysis,
@@ -99,35 +96,23 @@ def write_toxicity(report: ToxicityReport, document: dict[str, Any], folder: Pat
         findings=report.findings,
         source=report.options.counts.name,
     )
-    write_json(document, folder / REPORT_DOCUMENT)
-    write_pages(pages, folder / REPORT_PAGES, created=datetime.now(UTC))
-    return folder / REPORT_PAGES, folder / REPORT_DOCUMENT, *_write_tables(report, folder / "tables")
+    return write_report_folder(
+        folder, pages=pages, document=document, tables=_tables(report), created=datetime.now(UTC)
+    )
 
 
-def _write_tables(report: ToxicityReport, folder: Path) -> tuple[Path, ...]:
-    folder.mkdir(parents=True, exist_ok=True)
+def _tables(report: ToxicityReport) -> dict[str, Table]:
     courses = [course for patient in report.patients for course in patient.courses]
     spans: list[Sequence[Value]] = [
         (course.patient, course.quantity, *_cells(span))
         for course in courses
         for span in (*course.cycles, course.therapy)
     ]
-    return (
-        write_table(folder / "courses.csv", SPAN_COLUMNS, spans),
-        write_table(folder / "relations.csv", RELATION_COLUMNS, [_relation_row(r) for r in report.analysis.relations]),
-        write_table(
-            folder / "correlations.csv",
-            CORRELATION_COLUMNS,
-            [
-                (
-                    item.quantity, item.exposure, item.patients, item.pearson.value, item.pearson.low,
-                    item.pearson.high, item.pearson.p, item.spearman.value, item.spearman.low, item.spearman.high,
-                    item.spearman.p, item.p_adjusted,
-                )
-                for item in report.analysis.correlations
-            ],
-        ),
-    )  # fmt: skip
+    return {
+        "courses": (SPAN_COLUMNS, spans),
+        "relations": (RELATION_COLUMNS, [_relation_row(item) for item in report.analysis.relations]),
+        "correlations": (CORRELATION_COLUMNS, [_correlation_row(item) for item in report.analysis.correlations]),
+    }
 
 
 def _cells(span: SpanCounts) -> tuple[Value, ...]:
@@ -182,6 +167,11 @@ def _relation_row(item: Relation) -> tuple[Value, ...]:
         *((slope.value, slope.low, slope.high, slope.p) if slope else (None,) * 4), item.p_adjusted, item.sd_dose_gy,
         *((half.value, half.low, half.high) if half else (None,) * 3), item.reason, "; ".join(item.notes),
     )  # fmt: skip
+
+
+def _correlation_row(item: DoseCorrelation) -> tuple[Value, ...]:
+    both = [(one.value, one.low, one.high, one.p) for one in (item.pearson, item.spearman)]
+    return (item.quantity, item.exposure, item.patients, *both[0], *both[1], item.p_adjusted)
 
 
 def _correlation(item: DoseCorrelation) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""``theradose cohort population`` from the shell, and its record in ``theradose fit`` and ``theradose marrow blood``."""
+"""``theradose cohort population``, and its record in ``theradose fit`` and ``theradose marrow blood``."""
 
 import csv
 
 import numpy as np
 import pytest
-from population_support import LUTETIUM, curves_table, drawn_curves
 
+from population_support import LUTETIUM, curves_table, drawn_curves
 from theradose.kinetics.compartments import CompartmentForm
 
 SAMPLES = ("subject", "t_h", "concentration_mbq_l", "u_concentration_mbq_l", "specimen", "haematocrit")
@@ -64,7 +64,7 @@ def test_sides_become_two_populations_or_their_sum(command, tmp_path):
 @pytest.fixture
 def samples(tmp_path):
     """Plasma of ten patients with two compartments, and of one more with two samples."""
-    form = CompartmentForm(2, LUTETIUM.decay_constant_per_h, 0.5, 6.0, with_ratio=True)
+    form = CompartmentForm(2, LUTETIUM.decay_constant_per_h, 0.5, 6.0, elimination_ratio=None)
     rng = np.random.default_rng(34)
 
     def write(name, patients, times):

@@ -1,8 +1,8 @@
 import json
 
 import pytest
-from population_support import stated
 
+from population_support import stated
 from theradose.errors import StudyError
 from theradose.formats.population_record import population_document, read_population
 from theradose.model.population import PopulationRecord, SourceFile

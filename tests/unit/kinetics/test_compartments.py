@@ -19,7 +19,7 @@ CASES = [(2, 0.5, 6.0), (3, 0.5, 6.0), (3, 0.0, 6.0), (3, 0.5, 0.0), (3, 8.0, 6.
 
 
 def form_of(compartments, infusion_h, amino_acids_h, *, decay=DECAY):
-    return CompartmentForm(compartments, decay, infusion_h, amino_acids_h, with_ratio=True)
+    return CompartmentForm(compartments, decay, infusion_h, amino_acids_h, elimination_ratio=None)
 
 
 def phi_of(compartments):
@@ -53,7 +53,7 @@ def solved(compartments, infusion_h, amino_acids_h):
             lambda now, y, stop=stop: slope(min(now, stop - 1e-9), y), (start, stop), state, method="DOP853",
             rtol=1e-11, atol=1e-15, dense_output=True,
         )  # fmt: skip
-        inside = (start <= TIMES) & (TIMES <= stop)
+        inside = (start <= TIMES) & (stop >= TIMES)
         values[inside] = found.sol(TIMES[inside])[0]
         state = found.y[:, -1]
     return values / volume, state[-1] / volume
@@ -100,6 +100,14 @@ def test_last_phase_is_the_late_slope():
     assert form.half_life_h(phi[None])[0] == pytest.approx(100 * math.log(2) / (late[0] - late[1]), rel=1e-6)
 
 
+def test_a_stated_ratio_is_the_parameter_of_that_value():
+    free, phi = form_of(2, 0.5, 6.0), phi_of(2)
+    fixed = CompartmentForm(2, DECAY, 0.5, 6.0, elimination_ratio=0.306 / 0.204)
+    x = TIMES[:, None]
+    assert fixed.value(phi[None, :-1], x) == pytest.approx(free.value(phi[None], x), rel=1e-12)
+    assert fixed.gradient(phi[None, :-1], x) == pytest.approx(free.gradient(phi[None], x)[:, :-1], abs=1e-12)
+
+
 def test_published_elimination_falls_by_a_third_at_six_hours():
     """Puszkiel 2019: 0.306 /h with amino acids, 0.204 /h without, as in SCIENCE paragraph 2."""
     assert published_elimination_ratio() == pytest.approx(1.5)
@@ -110,3 +118,5 @@ def test_published_elimination_falls_by_a_third_at_six_hours():
 def test_impossible_compartments_are_refused(arguments):
     with pytest.raises(FitError):
         form_of(*arguments)
+    with pytest.raises(FitError):
+        CompartmentForm(2, DECAY, 0.5, 6.0, elimination_ratio=0.0)

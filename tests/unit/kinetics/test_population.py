@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from population_support import LUTETIUM, MEAN, SPREAD, UPTAKE, drawn_curves, member, stated
 from scipy.optimize import minimize
 
+from population_support import LUTETIUM, MEAN, SPREAD, UPTAKE, drawn_curves, member, stated
 from theradose.errors import FitError
 from theradose.kinetics.population import (
     PopulationPoints,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from population_support import LUTETIUM, MEAN, SPREAD, UPTAKE, drawn_curves
 
+from population_support import LUTETIUM, MEAN, SPREAD, UPTAKE, drawn_curves
 from theradose.errors import FitError
 from theradose.kinetics.compartments import CompartmentForm
 from theradose.kinetics.population import PopulationPoints
@@ -22,7 +22,7 @@ def fitted():
 
 
 def test_the_population_is_found(fitted):
-    """40 patients: standard errors of the means are the spread / 6.3, of a spread 1/9 of it; limits are three of them."""
+    """40 patients: standard errors of the means are the spread / 6.3, of a spread 1/9 of it; limits are three."""
     stated = fitted.stated
     assert stated.form == "uptake" and stated.patients == 40 and stated.points == 160
     assert np.abs(np.array(stated.mean) - MEAN).max() < 3 * SPREAD.max() / 40**0.5 * 1.3
@@ -77,13 +77,18 @@ def test_scatter_beyond_the_stated_is_said():
         PopulationCurve(c.patient, c.region, PopulationPoints(c.points.t_h, c.points.fraction, 0.03 * np.ones(4)))
         for c in curves
     ]
-    fitted = fit_population(changed, forms=[UPTAKE], omegas=("diagonal",))
-    assert "population-scatter" in [finding.code for finding in fitted.findings]
+    for error, used in (("stated", "stated"), ("automatic", "both")):
+        fitted = fit_population(changed, forms=[UPTAKE], omegas=("diagonal",), error=error)
+        assert fitted.stated.fit.error == used
+        assert "population-scatter" in [finding.code for finding in fitted.findings]
+    with pytest.raises(FitError) as refusal:
+        fit_population(changed, forms=[UPTAKE], error="both", method="lindstrom-bates")
+    assert refusal.value.code == "population-error"
 
 
 def test_blood_of_two_compartments():
     """Twenty patients, eight samples: means within three standard errors, elimination ratio with no spread."""
-    form = CompartmentForm(2, DECAY, 0.5, 6.0, with_ratio=True)
+    form = CompartmentForm(2, DECAY, 0.5, 6.0, elimination_ratio=None)
     mean, spread = np.log([10.0, 0.2, 0.3, 0.08, 1.5]), np.array([0.2, 0.2, 0.25, 0.25, 0.0])
     rng = np.random.default_rng(15)
     times = np.array([0.7, 1.0, 2.0, 4.0, 8.0, 16.0, 24.0, 48.0])

@@ -67,6 +67,18 @@ def test_what_is_added_is_read_back_to_the_last_digit(place):
         assert database.treatments() == (treatment("A"), odd)
 
 
+def test_the_same_run_with_other_values_is_refused(place):
+    with opened(place) as database:
+        database.add(treatment())
+        noise = replace(treatment(), regions=[replace(r, dose_gy=r.dose_gy * (1 + 1e-13)) for r in treatment().regions])
+        assert database.add(noise) == "unchanged"
+        edited = replace(treatment(), regions=[replace(r, dose_gy=2 * r.dose_gy) for r in treatment().regions])
+        with pytest.raises(DatabaseError, match="another dose gy of") as refused:
+            database.add(edited)
+        assert refused.value.code == "database-conflict"
+        assert database.add(edited, replace=True) == "replaced"
+
+
 def test_adding_the_same_run_twice_changes_nothing(place):
     with opened(place) as database:
         database.add(treatment())

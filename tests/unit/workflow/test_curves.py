@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from population_support import write_record
 
+from population_support import write_record
 from theradose.errors import FitError, StudyError
 from theradose.model.curve import TimeActivityCurve
 from theradose.workflow.case import hash_inputs

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from population_support import LUTETIUM, MEAN, UPTAKE, curves_table, drawn_curves, write_record
 
+from population_support import LUTETIUM, MEAN, UPTAKE, curves_table, drawn_curves, write_record
 from theradose.errors import FitError, StudyError
 from theradose.model.curve import TimeActivityCurve
 from theradose.nuclides import load_nuclide

@@ -30,6 +30,7 @@ _OMEGAS: dict[OmegaName, tuple[Literal["diagonal", "full"], ...]] = {
 class ErrorName(StrEnum):
     """Scatter of the points."""
 
+    AUTOMATIC = "automatic"
     STATED = "stated"
     SCALED = "scaled"
     PROPORTIONAL = "proportional"
@@ -65,7 +66,7 @@ def population_command(
         str | None, typer.Option("--models", help="Forms to choose from, 'uptake,f4d'; all usual ones by default.")
     ] = None,
     omega: Annotated[OmegaName, typer.Option("--omega", help="Covariance between patients.")] = OmegaName.AUTOMATIC,
-    error: Annotated[ErrorName, typer.Option("--error", help="Scatter of the points.")] = ErrorName.STATED,
+    error: Annotated[ErrorName, typer.Option("--error", help="Scatter of the points.")] = ErrorName.AUTOMATIC,
     method: Annotated[FitName, typer.Option("--method", help="Of the final fit.")] = FitName.LAPLACE,
     sides: Annotated[
         SidesName, typer.Option("--sides", help="Left and right: a curve each in one population, their sum, or two.")
@@ -76,6 +77,12 @@ def population_command(
     infusion: Annotated[str | None, typer.Option("--infusion", help="Length of the infusion, '30 min'.")] = None,
     amino_acids: Annotated[
         str | None, typer.Option("--amino-acids-until", help="End of the amino-acid infusion after t = 0, '6 h'.")
+    ] = None,
+    elimination_ratio: Annotated[
+        float | None,
+        typer.Option(
+            "--elimination-ratio", help="Elimination with amino acids over that without; estimated if left out."
+        ),
     ] = None,
     relative_u: Annotated[
         str | None, typer.Option("--relative-u", help="Uncertainty of points whose u_mbq is empty, '5 %'.")
@@ -104,6 +111,7 @@ def population_command(
         sides=sides.value,
         infusion_h=parsed_positive(infusion, "h", "--infusion") or 0.0,
         amino_acids_until_h=parsed_positive(amino_acids, "h", "--amino-acids-until") or 0.0,
+        elimination_ratio=elimination_ratio,
         relative_u=parsed_positive(relative_u, "1", "--relative-u"),
         seed=seed,
     )

@@ -25,6 +25,7 @@ import numpy as np
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
+from theradose.statistics.chi_squared import ChiSquaredTest, chi_squared_test, without_test
 from theradose.statistics.design import Design, Factor, Numeric, build_design
 from theradose.statistics.logistic import LogisticFit, fit_logistic
 from theradose.statistics.logistic_curve import (
@@ -70,15 +71,6 @@ class ControlFit:
     slopes: Mapping[str, LogitEffect]
     slope_difference: Mapping[str, LogitEffect]
     patient_sd: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class LikelihoodTest:
-    """Twice the difference of two log-likelihoods, and its probability with the degrees of freedom."""
-
-    chi_squared: float
-    p: float
-    df: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +128,9 @@ class Control:
         All grades, in order.
     fits : tuple of ControlFit
         The leading one first.
-    tests : mapping of str to LikelihoodTest
+    tests : mapping of str to ChiSquaredTest
         The slope of each grade alone against none, by the likelihood ratio, penalised with Firth's penalty.
-    intercepts : LikelihoodTest or None
+    intercepts : ChiSquaredTest or None
         One intercept for all grades against one for each.
     curves : mapping of str to GradeCurve
         Of the grades whose slope is significantly above 0 by the likelihood ratio and by its interval; none where the
@@ -151,8 +143,8 @@ class Control:
 
     grades: tuple[str, ...]
     fits: tuple[ControlFit, ...]
-    tests: Mapping[str, LikelihoodTest]
-    intercepts: LikelihoodTest | None
+    tests: Mapping[str, ChiSquaredTest]
+    intercepts: ChiSquaredTest | None
     curves: Mapping[str, GradeCurve]
     refused: str
     findings: tuple[Finding, ...]
@@ -243,24 +235,24 @@ def _design(amount: Array, grades: Sequence[str], names: Sequence[str], unit: st
 
 def _slope_test(
     amount: Array, response: Array, patients: Sequence[str], grade: str, nodes: int, level: float, unit: str
-) -> LikelihoodTest:
+) -> ChiSquaredTest:
     """Return the test of the slope in the tumours of one grade alone, which has an intercept of its own."""
     if response.all() or not response.any():
-        return LikelihoodTest(math.nan, math.nan)
+        return without_test(1)
     try:
         design = _design(amount, [grade] * len(amount), (grade,), unit)
         (leading, *_), _ = _fits(response, design, patients, (grade,), nodes, level)
     except StatisticsError:
-        return LikelihoodTest(math.nan, math.nan)
+        return without_test(1)
     if isinstance(leading.fit, LogisticFit) and leading.fit.method == "firth":
         slope = leading.slopes[grade]
-        return LikelihoodTest(slope.z**2, slope.p)
+        return ChiSquaredTest(slope.z**2, 1, slope.p)
     return _likelihood_ratio(leading.fit, build_design([], rows=len(response)), response, patients, df=1)
 
 
 def _intercept_test(
     fit: LogisticMixedFit | LogisticFit, design: Design, response: Array, grades: Sequence[str], patients: Sequence[str]
-) -> LikelihoodTest | None:
+) -> ChiSquaredTest | None:
     """Return the test of one intercept for all grades against one for each; ``None`` where it does not exist."""
     names = set(grades)
     if len(names) < 2 or not fit.converged or (isinstance(fit, LogisticFit) and fit.method == "firth"):
@@ -274,12 +266,10 @@ def _intercept_test(
 
 def _likelihood_ratio(
     fit: LogisticMixedFit | LogisticFit, design: Design, response: Array, patients: Sequence[str], *, df: int
-) -> LikelihoodTest:
+) -> ChiSquaredTest:
     """Return the test of a model against the same with another design, which may be the smaller or the larger one."""
-    from scipy import stats
-
     if not fit.converged:
-        return LikelihoodTest(math.nan, math.nan)
+        return without_test(df)
     other: LogisticFit | LogisticMixedFit
     if isinstance(fit, LogisticMixedFit):
         other = fit_logistic_mixed(
@@ -288,7 +278,7 @@ def _likelihood_ratio(
     else:
         other = fit_logistic(response=response, design=design)
     statistic = 2 * abs(fit.log_likelihood - other.log_likelihood)
-    return LikelihoodTest(statistic, float(stats.chi2.sf(statistic, df)), df)
+    return chi_squared_test(statistic, df)
 
 
 def _fits(

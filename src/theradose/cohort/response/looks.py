@@ -8,9 +8,9 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
+from theradose.statistics.multiplicity import holm
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,5 @@ def with_adjustment(looks: Sequence[Look]) -> tuple[Look, ...]:
     ----------
     [Holm1979]_
     """
-    primary = [look for look in looks if look.primary]
-    order = sorted(primary, key=lambda look: look.p)
-    steps = np.maximum.accumulate([min(1.0, (len(order) - k) * look.p) for k, look in enumerate(order)])
-    adjusted = {look.name: float(p) for look, p in zip(order, steps, strict=True)}
-    return tuple(Look(look.name, look.p, look.primary, adjusted.get(look.name)) for look in looks)
+    adjusted = iter(holm([look.p for look in looks if look.primary]).tolist())
+    return tuple(replace(look, adjusted=next(adjusted)) if look.primary else look for look in looks)

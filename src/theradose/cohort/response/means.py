@@ -21,6 +21,7 @@ from theradose.model.finding import Finding
 from theradose.statistics.design import Factor, build_design
 from theradose.statistics.linear_mixed import LinearMixedFit, RandomEffect, fit_linear_mixed
 from theradose.statistics.linear_mixed_tests import Contrast, Method, contrast, t_test
+from theradose.statistics.normality import shapiro_wilk
 
 METHODS: tuple[Method, ...] = ("kenward-roger", "satterthwaite")
 MeansModel = Literal["linear-mixed", "linear"]
@@ -162,27 +163,13 @@ def group_difference(
         patient_sd=patient_sd,
         residual_sd=residual_sd,
         residuals=residuals,
-        normality_p=normality(residuals),
+        normality_p=shapiro_wilk(residuals)[1],
         refused=refused,
         findings=findings,
     )
 
 
 _ROWS = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
-
-
-def normality(residuals: Array) -> float:
-    """Return the p value of Shapiro and Wilk's test, ``nan`` where it is not defined.
-
-    References
-    ----------
-    [Warfvinge2024]_ tests residuals by it.
-    """
-    from scipy import stats
-
-    if len(residuals) < 3 or np.ptp(residuals) == 0:
-        return math.nan
-    return float(stats.shapiro(residuals).pvalue)
 
 
 def _mixed(y: Array, group: Array, patients: Sequence[str]) -> LinearMixedFit:

@@ -19,7 +19,8 @@ import numpy as np
 from theradose.cohort.response.outcome import TumourOutcome
 from theradose.errors import StatisticsError
 from theradose.model.tumours import DoseKind
-from theradose.statistics.survival import HazardRatio, LogRank, SurvivalCurve, cox, kaplan_meier, log_rank
+from theradose.statistics.chi_squared import ChiSquaredTest
+from theradose.statistics.survival import HazardRatio, SurvivalCurve, cox, kaplan_meier, log_rank
 
 _PER_GY = 10.0
 
@@ -30,7 +31,7 @@ class CurvesByGroup:
 
     title: str
     curves: Mapping[str, SurvivalCurve]
-    test: LogRank | None
+    test: ChiSquaredTest | None
     refused: str
 
 

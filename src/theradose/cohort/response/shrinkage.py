@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from theradose.cohort.response.control import LikelihoodTest
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
+from theradose.statistics.chi_squared import ChiSquaredTest, chi_squared_test
 from theradose.statistics.design import Design, Factor, build_design
 from theradose.statistics.growth_curve import GrowthBand, fit_asymptotic_growth, growth_band
 from theradose.statistics.linear_mixed import RandomEffect, fit_linear_mixed
@@ -80,7 +80,7 @@ class Shrinkage:
         of others no curve and no parameter is stated.
     dose_gy : mapping of str to ndarray
         From 0 to the largest dose of the grade.
-    tests : mapping of str to LikelihoodTest
+    tests : mapping of str to ChiSquaredTest
         Of each grade alone, against a loss that does not depend on the dose; p is too large, at most by a factor of
         two, because the constant is on the edge of the curves.
     refused : str
@@ -92,7 +92,7 @@ class Shrinkage:
     fits: tuple[GrowthFit, ...]
     bands: Mapping[str, GrowthBand]
     dose_gy: Mapping[str, Array]
-    tests: Mapping[str, LikelihoodTest]
+    tests: Mapping[str, ChiSquaredTest]
     refused: str
     findings: tuple[Finding, ...]
 
@@ -159,7 +159,7 @@ def shrinkage(
     return Shrinkage(tuple(fits), bands, doses, tests, "", tuple(findings))
 
 
-def _nothing(tests: Mapping[str, LikelihoodTest], reason: str) -> Shrinkage:
+def _nothing(tests: Mapping[str, ChiSquaredTest], reason: str) -> Shrinkage:
     return Shrinkage((), {}, {}, tests, reason, ())
 
 
@@ -287,11 +287,9 @@ def _not_determined(grade: str, where: str) -> Finding:
     )
 
 
-def _tests(tumours: _Tumours) -> dict[str, LikelihoodTest]:
+def _tests(tumours: _Tumours) -> dict[str, ChiSquaredTest]:
     """Return the test of each grade for which both models can be fitted."""
-    from scipy import stats
-
-    found: dict[str, LikelihoodTest] = {}
+    found: dict[str, ChiSquaredTest] = {}
     for grade in sorted(set(tumours.grades.tolist())):
         own = tumours.of([grade])
         try:
@@ -306,5 +304,5 @@ def _tests(tumours: _Tumours) -> dict[str, LikelihoodTest]:
             continue
         if curve.converged:
             statistic = max(2 * (curve.log_likelihood - constant.log_likelihood), 0.0)
-            found[grade] = LikelihoodTest(statistic, float(stats.chi2.sf(statistic, 1)))
+            found[grade] = chi_squared_test(statistic, 1)
     return found

@@ -20,7 +20,7 @@ from theradose.statistics.nonlinear_mixed.data import Observations
 from theradose.statistics.nonlinear_mixed.linear_step import LinearSolution, LinearStep
 
 _MOST_TURNS = 500
-_ROUGH_TURNS = 40
+_ROUGH_TURNS = 100
 _MOST_STEPS = 100
 _MOST_HALVINGS = 40
 _CLOSE = 1e-10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace as with_changes
@@ -13,9 +14,14 @@ from sqlalchemy.orm import Session
 
 from theradose.errors import DatabaseError
 from theradose.model.cohort import REGION_COLUMNS, TREATMENT_COLUMNS, RegionRecord, TreatmentRecord
+from theradose.numbers import words
 from theradose.store.database.opening import ensure_schema, open_engine, transaction
 from theradose.store.database.tables import RegionRow, TreatmentRow
 
+# What two runs of the same inputs do not share.
+_OF_THE_FOLDER = ("run", "result_sha256", "replaces")
+# Sums of threads differ in their last digits.
+_ROUNDING = 1e-9
 Added = Literal["added", "unchanged", "replaced"]
 _TRIES = 3
 
@@ -38,7 +44,7 @@ class CohortDatabase:
     def add(self, treatment: TreatmentRecord, *, replace: bool = False) -> Added:
         """Add a treatment in one transaction.
 
-        The same run, or a run of the same inputs, changes nothing.
+        The same run, or a run of the same inputs, changes nothing; with other values it is refused like another run.
 
         Parameters
         ----------
@@ -110,11 +116,23 @@ def _add(session: Session, treatment: TreatmentRecord, *, replace: bool) -> Adde
     same_run = [TreatmentRow.run == treatment.run]
     if treatment.input_hash is not None:
         same_run.append(TreatmentRow.input_hash == treatment.input_hash)
-    if session.scalars(select(TreatmentRow.id).where(or_(*same_run))).first() is not None:
-        return "unchanged"
-    other = session.scalars(
-        select(TreatmentRow).where(TreatmentRow.patient == treatment.patient, TreatmentRow.cycle == treatment.cycle)
-    ).first()
+    same = session.scalars(select(TreatmentRow).where(or_(*same_run))).first()
+    if same is not None:
+        changed = _changed(_record(same), treatment)
+        if not changed:
+            return "unchanged"
+        if not replace:
+            raise DatabaseError(
+                f"{treatment.label} is in the database by the same run with another {changed}: check which one is "
+                "right, and give --replace if the new one takes its place.",
+                code="database-conflict",
+            )
+    other = (
+        same
+        or session.scalars(
+            select(TreatmentRow).where(TreatmentRow.patient == treatment.patient, TreatmentRow.cycle == treatment.cycle)
+        ).first()
+    )
     if other is None:
         session.add(_row(treatment))
         return "added"
@@ -128,6 +146,27 @@ def _add(session: Session, treatment: TreatmentRecord, *, replace: bool) -> Adde
     session.flush()
     session.add(_row(with_changes(treatment, replaces=other.run)))
     return "replaced"
+
+
+def _changed(known: TreatmentRecord, given: TreatmentRecord) -> str:
+    """Return what differs between two records of one run, in words; empty if nothing does."""
+    for name in TREATMENT_COLUMNS:
+        if name not in _OF_THE_FOLDER and not _same(getattr(known, name), getattr(given, name)):
+            return words(name)
+    regions = [{region.region: region for region in record.regions} for record in (known, given)]
+    if regions[0].keys() != regions[1].keys():
+        return "list of regions"
+    for region, record in regions[0].items():
+        for name in REGION_COLUMNS:
+            if not _same(getattr(record, name), getattr(regions[1][region], name)):
+                return f"{words(name)} of '{region}'"
+    return ""
+
+
+def _same(known: object, given: object) -> bool:
+    if isinstance(known, float) and isinstance(given, float):
+        return math.isclose(known, given, rel_tol=_ROUNDING)
+    return known == given
 
 
 def _row(treatment: TreatmentRecord) -> TreatmentRow:
