@@ -20,6 +20,7 @@ from theradose.statistics.nonlinear_mixed.fit import fit_nonlinear_mixed
 R = json.loads((Path(__file__).parent / "data" / "nonlinear_mixed.json").read_text(encoding="utf-8"))
 FITS = {
     "indometh_four_independent": (("A1", "lrc1", "A2", "lrc2"), "diagonal"),
+    "indometh_rates_independent": (("lrc1", "lrc2"), "diagonal"),
     "indometh_three_independent": (("A1", "lrc1", "A2"), "diagonal"),
     "theoph_two_independent": (("lKa", "lCl"), "diagonal"),
     "theoph_three_independent": (("lKe", "lKa", "lCl"), "diagonal"),
@@ -28,7 +29,12 @@ FITS = {
     "theoph_weight": (("lKa", "lCl"), "diagonal"),
     "theoph_proportional": (("lKa", "lCl"), "diagonal"),
 }
-SINGULAR = {"indometh_four_independent", "theoph_three_independent", "theoph_three_dependent"}
+SINGULAR = {
+    "indometh_four_independent",
+    "indometh_rates_independent",
+    "theoph_three_independent",
+    "theoph_three_dependent",
+}
 
 
 def columns(path):

@@ -1,5 +1,9 @@
 """One relation of a blood count and a dose: a decline by a linear model, or a grade by a logistic model.
 
+A patient with more cycles has a larger dose over therapy, and also more counts, of which the lowest is taken, and more
+time to decline: dose and decline over therapy go together without any effect of the dose. So the number of cycles is
+held wherever it differs.
+
 References
 ----------
 [Bates2015]_ Mixed models.
@@ -29,7 +33,8 @@ from theradose.statistics.logistic_profile import profile_effect
 from theradose.statistics.normality import shapiro_wilk
 from theradose.statistics.random_effects import RandomEffect
 
-DOSE = "dose_gy"
+DOSE, CYCLES = "dose_gy", "cycles"
+CYCLES_HELD, BEYOND_DOSES = "number of cycles held", "half lies beyond the doses"
 _METHODS = {
     ("decline", "therapy"): "linear regression",
     ("decline", "cycle"): "linear mixed model, Kenward-Roger",
@@ -82,7 +87,8 @@ class Relation:
     normality_p : float or None
         Shapiro and Wilk's test of the residuals of a decline.
     dose_at_half : DoseAtProbability or None
-        Dose at which half reach the grade, without the covariates; only where the relation is significant.
+        Dose at which half reach the grade, without the covariates and at the mean number of cycles; only where the
+        relation is significant and the grade becomes more frequent with the dose.
     reason : str
         Why it was not estimated.
     notes : tuple of str
@@ -142,7 +148,7 @@ def decline_relation(
     if relation.reason:
         return relation
     response = [row.counts.relative_decline for row in used]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = (CYCLES_HELD,) if _cycles_differ(used) else ()
     try:
         design = _design(used, key, covariates)
         if span == "therapy":
@@ -201,7 +207,7 @@ def grade_relation(
     relation = _empty(quantity, key, "grade", span, used, events)
     if relation.reason:
         return relation
-    notes = []
+    notes = [CYCLES_HELD] if _cycles_differ(used) else []
     try:
         design = _design(used, key, covariates)
         if span == "therapy":
@@ -227,6 +233,8 @@ def grade_relation(
         return replace(relation, reason=str(error))
     if min(events, len(used) - events) < toxicity_constant("few_events"):
         notes.append("few events")
+    if half is not None and half.high > max(row.dose_gy[key] for row in used):
+        notes.append(BEYOND_DOSES)
     return replace(
         relation, slope_per_gy=effects[DOSE], covariates=_held(effects), dose_at_half=half, notes=tuple(notes)
     )
@@ -235,15 +243,25 @@ def grade_relation(
 def _dose_at_half(
     fit: LogisticFit | LogisticMixedFit, design: Design, covariates: Sequence[str]
 ) -> DoseAtProbability | None:
-    rows = design.at({DOSE: [0.0, 1.0], **dict.fromkeys(covariates, _NO)})
-    return dose_at_probability(fit, probability=_PROBABILITY, at_zero=rows[0], at_one=rows[1], level=_LEVEL)
+    """Return the dose at which half have the grade; none if fewer have it at larger doses, or half without dose."""
+    held = {CYCLES: float(np.mean(design.numbers[CYCLES].values))} if CYCLES in design.numbers else {}
+    rows = design.at({DOSE: [0.0, 1.0], **held, **dict.fromkeys(covariates, _NO)})
+    half = dose_at_probability(fit, probability=_PROBABILITY, at_zero=rows[0], at_one=rows[1], level=_LEVEL)
+    if half is None or half.value <= 0 or float((rows[1] - rows[0]) @ fit.coefficients) <= 0:
+        return None
+    return replace(half, low=max(half.low, 0.0))
 
 
 def _design(rows: Sequence[ToxicityRow], key: str, covariates: Sequence[str]) -> Design:
+    held = [Numeric(CYCLES, np.array([float(row.cycles) for row in rows]))] if _cycles_differ(rows) else []
     factors = [
         Factor(name, [_YES if getattr(row.facts, name) else _NO for row in rows], reference=_NO) for name in covariates
     ]
-    return build_design([Numeric(DOSE, np.array([row.dose_gy[key] for row in rows])), *factors])
+    return build_design([Numeric(DOSE, np.array([row.dose_gy[key] for row in rows])), *held, *factors])
+
+
+def _cycles_differ(rows: Sequence[ToxicityRow]) -> bool:
+    return len({row.cycles for row in rows}) > 1
 
 
 def _empty(

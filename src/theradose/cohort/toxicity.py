@@ -15,13 +15,13 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from theradose.cohort.counts import PatientCourses
-from theradose.cohort.relations import Relation, decline_relation, grade_relation, toxicity_constant
+from theradose.cohort.relations import BEYOND_DOSES, Relation, decline_relation, grade_relation, toxicity_constant
 from theradose.cohort.toxicity_rows import ToxicityRow, exposures, toxicity_rows, usable_covariates
 from theradose.errors import StatisticsError
 from theradose.model.counts import LABELS, QUANTITIES, DoseOfCycle, PatientFacts
@@ -34,7 +34,8 @@ from theradose.statistics.multiplicity import holm
 class DoseCorrelation:
     """Correlation of the relative decline over therapy and the dose over therapy, over patients.
 
-    `p_adjusted` is that of Spearman, adjusted for the number of correlations.
+    `p_adjusted` is that of Spearman, adjusted for the number of correlations; ``None`` where the patients have
+    different numbers of cycles, which alone makes dose and decline go together.
     """
 
     quantity: str
@@ -42,7 +43,7 @@ class DoseCorrelation:
     patients: int
     pearson: Correlation
     spearman: Correlation
-    p_adjusted: float = math.nan
+    p_adjusted: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,8 +115,12 @@ def analyse_toxicity(
                 relations.append(grade_relation(quantity, key, span, known, covariates, grade))
                 if span == "therapy":
                     correlations += _correlation(quantity, key, known)
-    tests = holm([item.spearman.p for item in correlations])
-    correlations = [replace(item, p_adjusted=float(p)) for item, p in zip(correlations, tests, strict=True)]
+    cycles = {len(patient.clock.cycles) for patient in patients}
+    if len(cycles) == 1:
+        tests = holm([item.spearman.p for item in correlations])
+        correlations = [replace(item, p_adjusted=float(p)) for item, p in zip(correlations, tests, strict=True)]
+    elif correlations:
+        findings = (*findings, _cycles_differ(cycles))
     relations.sort(key=lambda item: (item.response == "grade", item.span == "cycle"))
     adjusted = _adjusted(relations)
     return ToxicityAnalysis(grade, keys, covariates, adjusted, tuple(correlations), (*findings, *_findings(adjusted)))
@@ -129,7 +134,10 @@ def _adjusted(relations: Sequence[Relation]) -> tuple[Relation, ...]:
     for relation in relations:
         if relation.slope_per_gy is not None:
             relation = replace(relation, p_adjusted=float(next(adjusted)))
-        result.append(relation if relation.significant else replace(relation, dose_at_half=None))
+        if not relation.significant:
+            notes = tuple(note for note in relation.notes if note != BEYOND_DOSES)
+            relation = replace(relation, dose_at_half=None, notes=notes)
+        result.append(relation)
     return tuple(result)
 
 
@@ -142,6 +150,17 @@ def _correlation(quantity: str, key: str, rows: Sequence[ToxicityRow]) -> list[D
     except StatisticsError:
         return []
     return [] if math.isnan(pair[0].value) else [DoseCorrelation(quantity, key, len(used), *pair)]
+
+
+def _cycles_differ(cycles: Collection[int]) -> Finding:
+    return Finding(
+        "cycles-differ",
+        "warning",
+        f"Patients have {min(cycles)} to {max(cycles)} cycles. Those with more have a larger dose over therapy and "
+        "more counts, of which the lowest is taken: both go together without any effect of the dose. Relations over "
+        "therapy hold the number of cycles; the correlations cannot, and have no adjusted p.",
+        "cohort",
+    )
 
 
 def _findings(relations: Sequence[Relation]) -> tuple[Finding, ...]:

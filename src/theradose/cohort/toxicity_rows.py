@@ -33,6 +33,8 @@ class ToxicityRow:
         Whose.
     cycle : int
         Position of the cycle, from 0; 0 for therapy.
+    cycles : int
+        Number of cycles that the row spans.
     counts : SpanCounts
         Decline and grade.
     dose_gy : mapping of str to float
@@ -45,6 +47,7 @@ class ToxicityRow:
 
     patient: str
     cycle: int
+    cycles: int
     counts: SpanCounts
     dose_gy: Mapping[str, float]
     before_gy: Mapping[str, float]
@@ -85,6 +88,7 @@ def toxicity_rows(
                 ToxicityRow(
                     patient.patient,
                     number,
+                    len(included),
                     counts,
                     _sum(included),
                     _sum(by_cycle[:number]) if number else dict.fromkeys(by_cycle[0], 0.0),

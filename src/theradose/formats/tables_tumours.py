@@ -182,9 +182,10 @@ def _tumour(row: TableRow) -> TumourRow:
 
 
 def _amounts(row: TableRow, kind: str) -> StatedAmounts:
+    dose = _checked(row, f"dose_{kind}_gy", lambda gy: gy > 0, "positive")
     return StatedAmounts(
-        _checked(row, f"dose_{kind}_gy", lambda gy: gy > 0, "positive"),
-        _at_least_zero(row, f"u_dose_{kind}_gy"),
+        dose,
+        _u_dose(row, f"u_dose_{kind}_gy", dose),
         _checked(row, f"activity_{kind}_gbq", lambda gbq: gbq > 0, "positive"),
     )
 
@@ -193,13 +194,14 @@ def _cycle_dose(row: TableRow) -> CycleDose:
     cycle = row.text("cycle")
     if cycle is None:
         raise refuse_cell(row_origin(row), "cycle", "it is empty: name the cycle.", "table-cell-empty")
+    dose_gy = _checked(row, "dose_gy", lambda gy: gy > 0, "positive")
     dose = CycleDose(
         origin=row_origin(row),
         key=_key(row),
         cycle=cycle,
         day=_day(row),
-        dose_gy=_checked(row, "dose_gy", lambda gy: gy > 0, "positive"),
-        u_gy=_at_least_zero(row, "u_dose_gy"),
+        dose_gy=dose_gy,
+        u_gy=_u_dose(row, "u_dose_gy", dose_gy),
         u_shared_gy=_at_least_zero(row, "u_shared_gy"),
         activity_gbq=_checked(row, "activity_gbq", lambda gbq: gbq > 0, "positive"),
     )
@@ -211,6 +213,19 @@ def _cycle_dose(row: TableRow) -> CycleDose:
             "uncertainty-invalid",
         )
     return dose
+
+
+def _u_dose(row: TableRow, column: str, dose_gy: float | None) -> float | None:
+    u = _at_least_zero(row, column)
+    if u is not None and dose_gy is not None and u > dose_gy:
+        raise refuse_cell(
+            row_origin(row),
+            column,
+            f"an uncertainty of {u:g} Gy is larger than the dose of {dose_gy:g} Gy: write it in Gy, not in mGy or in "
+            "per cent.",
+            "uncertainty-invalid",
+        )
+    return u
 
 
 def _refuse_repeated_cycle(dose: CycleDose, series: Sequence[CycleDose]) -> None:

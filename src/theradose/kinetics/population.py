@@ -9,6 +9,7 @@ References
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from theradose.kinetics.population_forms import PopulationForm, phase_form
 from theradose.model.arrays import Array, frozen
 from theradose.model.population import RegionPopulation
 from theradose.nuclides import Nuclide
+from theradose.statistics.nonlinear_mixed.population import predictive_inflation
 
 SETTINGS = "kinetics/population.yaml"
 _DRAWS = 1024
@@ -135,9 +137,8 @@ def population_of(
 def predictive_covariance(stated: RegionPopulation) -> Array:
     """Return the covariance of a new patient about the estimated mean, shape (K, K).
 
-    A further draw from a normal distribution whose mean and covariance are those of n patients follows a distribution
-    of Student with heavier tails. Its covariance is that of the sample by maximum likelihood times n/(n − q − 2), plus
-    that of the mean, where q parameters vary together (1 if each varies by itself).
+    That of the sample by maximum likelihood times :func:`predictive_inflation`, plus that of the mean. Parameters vary
+    together, or each by itself.
 
     Raises
     ------
@@ -150,14 +151,14 @@ def predictive_covariance(stated: RegionPopulation) -> Array:
     """
     omega = np.array(stated.omega)
     together = int(np.count_nonzero(np.diag(omega))) if stated.fit.omega == "full" else 1
-    degrees = stated.patients - together - 2
-    if degrees < 1:
+    inflation = predictive_inflation(stated.patients, together)
+    if not math.isfinite(inflation):
         raise FitError(
             f"The population of '{', '.join(stated.regions)}' has {stated.patients} patients, too few to say how a "
             f"further one varies in {together} parameters: add patients, or fit it with '--omega diagonal'.",
             code="population-few-patients",
         )
-    return np.asarray(stated.patients / degrees * omega + np.array(stated.covariance_of_mean))
+    return np.asarray(inflation * omega + np.array(stated.covariance_of_mean))
 
 
 def form_named(

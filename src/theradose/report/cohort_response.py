@@ -46,8 +46,9 @@ from theradose.statistics.logistic_curve import LogitEffect
 
 _Place = Callable[[Picture | None], tuple[Block, ...]]
 _NOTICE = (
-    "The analysis describes this cohort. A relation is no proof that a dose causes the response, and a dose stated "
-    "here is no target for a patient until it was confirmed in other patients."
+    "The analysis describes this cohort. A relation is no proof that a dose causes the response: tumours that go on "
+    "shrinking get further cycles, which the sums of doses contain, and have more scans, of which the smallest volume "
+    "counts. A dose stated here is no target for a patient until it was confirmed in other patients."
 )
 
 
@@ -322,7 +323,9 @@ def _roc_table(one: DoseAnalysis) -> Table:
          Column("Clustered by patient", "", "right"), Column("Bootstrap of patients", "", "right"),
          Column("p", "", "right")),
         tuple(_roc_row(found) for found in one.discrimination.values()),
-        tuple(f"{grade_words(f.grade)}: {f.refused}" for f in one.discrimination.values() if f.refused),
+        (*(f"{grade_words(f.grade)}: {f.refused}" for f in one.discrimination.values() if f.refused),
+         "DeLong's interval and the bootstrap take tumours for independent; p is that of the area clustered by patient "
+         "where patients have several tumours. With few tumours all four intervals are somewhat too narrow."),
     )  # fmt: skip
 
 
@@ -330,7 +333,7 @@ def _roc_row(found: Discrimination) -> Row:
     bootstraps = [None if b is None else b.auc for b in (found.bootstrap, found.bootstrap_clustered)]
     areas = [None if a is None else Interval(a.value, a.low, a.high) for a in (found.delong, found.clustered)]
     cells = [UNKNOWN if item is None else _share(item) for item in (areas[0], bootstraps[0], areas[1], bootstraps[1])]
-    return row(grade_words(found.grade), *cells, UNKNOWN if found.delong is None else format_p(found.delong.p))
+    return row(grade_words(found.grade), *cells, UNKNOWN if found.p is None else format_p(found.p))
 
 
 def _correlation_table(one: DoseAnalysis) -> Table:

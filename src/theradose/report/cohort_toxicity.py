@@ -9,7 +9,7 @@ import numpy as np
 
 from theradose.cohort.counts import PatientCourses, SpanCounts
 from theradose.cohort.forecast import CountForecast
-from theradose.cohort.relations import Relation, toxicity_constant
+from theradose.cohort.relations import BEYOND_DOSES, CYCLES_HELD, Relation, toxicity_constant
 from theradose.cohort.risk import RiskAnalysis
 from theradose.cohort.toxicity import DoseCorrelation, ToxicityAnalysis
 from theradose.cohort.toxicity_rows import COVARIATES
@@ -34,6 +34,8 @@ _MARKS = {
     "no variance between patients": "singular",
     "separated: estimates rest on Firth's penalty": "separated",
     "few events": "few",
+    CYCLES_HELD: "cycles",
+    BEYOND_DOSES: "beyond",
 }
 _PARAMETER_NAMES = {
     "baseline": "count before therapy, 10⁹/L",
@@ -182,7 +184,8 @@ def _correlations(correlations: Sequence[DoseCorrelation]) -> tuple[Block, ...]:
              Column("p", "", "right"), Column("Spearman [95 %]", "", "right"), Column("p", "", "right"),
              Column("adjusted", "", "right")),
             tuple(rows),
-            ("Without covariates; one value per patient. Adjusted: Spearman's p after Holm, for the number of rows.",),
+            ("Without covariates; one value per patient. Adjusted: Spearman's p after Holm, for the number of rows; "
+             "none where numbers of cycles differ: dose and decline then go together without any effect of the dose.",),
         ),
     )  # fmt: skip
 
@@ -240,8 +243,15 @@ def _relation_table(title: str, response: str, relations: Sequence[Relation]) ->
     methods = "; ".join(dict.fromkeys(f"by {item.span}: {item.method}" for item in relations))
     noted = {note: _MARKS[note] for item in relations for note in item.notes}
     marks = "; ".join(f"{mark}: {note.removeprefix(mark + ': ')}" for note, mark in noted.items())
+    half_note = () if decline else (
+        "Half: dose at which half reach the grade, without covariates and at the mean number of cycles; by cycle, of a "
+        "patient whose effect is 0.",
+    )  # fmt: skip
     return Table(
-        title, (*columns, Column("")), tuple(rows), (f"Methods: {methods}.", *((f"{marks}.",) if marks else ()))
+        title,
+        (*columns, Column("")),
+        tuple(rows),
+        (f"Methods: {methods}.", *((f"{marks}.",) if marks else ()), *half_note),
     )
 
 

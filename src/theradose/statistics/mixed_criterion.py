@@ -168,10 +168,19 @@ def estimate(problem: Problem) -> tuple[Minimum, Profile]:
         theta = theta_of([start * np.eye(term.size) for term in problem.terms])
         # Where the groups leave no residual, factors grow without end and the variance underflows on the way.
         with np.errstate(all="ignore"):
-            minima.append(minimise(lambda x: derivatives(problem, x), theta))
+            minima.append(minimise(lambda x: _derivatives_or_none(problem, x), theta))
     best = min(minima, key=lambda minimum: minimum.value)
     at = profile(problem, theta_of([_without_noise(factor) for factor in factors_of(problem.terms, best.x)]))
     return best, at
+
+
+def _derivatives_or_none(problem: Problem, theta: Array) -> Derivatives:
+    """Return the derivatives, infinite where the factors are so large that rounding makes their equations singular."""
+    try:
+        return derivatives(problem, theta)
+    except np.linalg.LinAlgError:
+        size = len(theta)
+        return math.inf, np.full(size, math.inf), np.full((size, size), math.inf)
 
 
 def _without_noise(factor: Array) -> Array:

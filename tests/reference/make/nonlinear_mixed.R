@@ -44,6 +44,8 @@ cat(toJSON(list(
   made_with = list(R = R.version.string, nlme = as.character(packageVersion("nlme"))),
   fits = list(
     indometh_four_independent = described(biexponential(pdDiag(A1 + lrc1 + A2 + lrc2 ~ 1))),
+    # A variance that ends at zero, where another end of the same algorithm has none.
+    indometh_rates_independent = described(biexponential(pdDiag(lrc1 + lrc2 ~ 1))),
     indometh_three_independent = described(biexponential(pdDiag(A1 + lrc1 + A2 ~ 1))),
     theoph_two_independent = described(absorption(pdDiag(lKa + lCl ~ 1))),
     theoph_three_independent = described(absorption(pdDiag(lKe + lKa + lCl ~ 1))),

@@ -73,6 +73,8 @@ def test_sums_without_courses(command):
         (("--responder", "66"), "not a fraction"),
         (("--smallest", "4"), "has no unit"),
         (("--at", "76"), "has no unit"),
+        (("--at", "-5 Gy"), "not a positive quantity"),
+        (("--grade", "G3"), "ask for a grade of the table"),
         (("--replicates", "5"), "5 replicates do not make an interval"),
     ],
 )

@@ -270,3 +270,21 @@ def test_truth_of_virtual_cohorts(tmp_path: Path):
             slopes.append(slope.value / truth.slope_per_gy[grade])
     assert np.mean(inside) >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / len(inside))
     assert abs(np.mean(slopes) - 1) < 0.15
+
+
+def test_values_that_patients_and_groups_explain_have_no_test():
+    """Tumours of a patient then say the same, and must not count as independent ones."""
+    patients = np.repeat(np.arange(8), 4)
+    second = np.tile([False, True, True, False], 8)
+    values = np.random.default_rng(4).normal(100, 30, 8)[patients] + 20 * second
+    means = group_difference(
+        values=values, second=second, patients=[f"P{k}" for k in patients], labels=("a", "b"), quantity="dose, Gy",
+        grade="G1", level=0.95,
+    )  # fmt: skip
+    assert means.test is None and "explain the response exactly" in means.refused
+
+
+def test_area_is_tested_with_patients_as_clusters(analysis):
+    for one in analysis.by_dose:
+        for found in one.discrimination.values():
+            assert found.p == found.clustered.p != found.delong.p

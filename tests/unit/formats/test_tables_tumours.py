@@ -106,6 +106,7 @@ def test_refused_volumes(tmp_path, lines, code, words):
         (("P1,T1,1,2024-05-01,30,3,,7400",), "tumour-unit", "if it is in MBq"),
         (("P1,T1,1,2024-05-01,30000,3,,7.4",), "tumour-unit", "if it is in mGy"),
         (("P1,T1,1,2024-05-01,1.1,,,7.4", "P1,T1,2,2024-08-01,900,,,7.4"), "tumour-unit", "818 times"),
+        (("P1,T1,1,2024-05-01,30,3000,,7.4",), "uncertainty-invalid", "larger than the dose of 30 Gy"),
         (("P1,T1,1,2024-05-01,30,3,4,7.4",), "uncertainty-invalid", "part of 'u_dose_gy'"),
         (("P1,T1,,2024-05-01,30,3,,7.4",), "table-cell-empty", "name the cycle"),
     ],

@@ -265,6 +265,20 @@ def test_refusals():
     assert "explain the response exactly" in refused("no-residual", response=patient.astype(float))
 
 
+@pytest.mark.parametrize("reml", [True, False])
+def test_response_of_the_patients_leaves_no_residual(reml):
+    """One patient is 1 and all others 0: the factor grows until its equations are singular to rounding."""
+    rng = np.random.default_rng(2)
+    for patients in range(3, 25):
+        group = np.repeat(np.arange(patients), rng.integers(1, 9, patients))
+        with pytest.raises(StatisticsError) as caught:
+            fit_linear_mixed(
+                response=(group == 0).astype(float), design=build_design([], rows=len(group)),
+                random=[RandomEffect("patient", group)], reml=reml,
+            )  # fmt: skip
+        assert caught.value.code == "no-residual"
+
+
 def test_too_few_rows():
     with pytest.raises(StatisticsError, match="3 rows are too few"):
         fit_linear_mixed(

@@ -1,5 +1,7 @@
 """Nonlinear mixed models: likelihood, invariances, posterior of new subjects, refusals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,7 +18,13 @@ from theradose.statistics.nonlinear_mixed.data import observations
 from theradose.statistics.nonlinear_mixed.diagnostics import diagnose, simulate
 from theradose.statistics.nonlinear_mixed.fit import fit_nonlinear_mixed
 from theradose.statistics.nonlinear_mixed.laplace import MarginalLikelihood, Point
-from theradose.statistics.nonlinear_mixed.population import Population, posterior, varying_matrix
+from theradose.statistics.nonlinear_mixed.lindstrom_bates import _stalled
+from theradose.statistics.nonlinear_mixed.population import (
+    Population,
+    posterior,
+    predictive_inflation,
+    varying_matrix,
+)
 
 LINE = Numerical(("level", "slope"), lambda phi, x: phi[..., 0] + phi[..., 1] * x[..., 0])
 DECAY = Numerical(("log_a", "log_k"), lambda phi, x: np.exp(phi[..., 0] - np.exp(phi[..., 1]) * x[..., 0]))
@@ -174,6 +182,23 @@ class TestLindstromBates:
             fit(curve=shifted, x=x, residual="proportional", method="lindstrom-bates")
 
 
+@pytest.mark.parametrize("method", ["laplace", "lindstrom-bates"])
+def test_an_effect_without_a_trace_is_refused(method):
+    """The linear model has no solution, and no first guess of another size would give it one."""
+    curve = Numerical(("log_a", "log_k", "idle"), lambda phi, x: DECAY.value(phi[..., :2], x) + 0 * phi[..., 2])
+    with pytest.raises(StatisticsError) as refused:
+        fit(curve=curve, start={"log_a": 1.0, "log_k": -3.5, "idle": 1.0}, method=method)
+    assert refused.value.code == "mixed-not-determined"
+
+
+@pytest.mark.parametrize("start", [(3.5, -4.7), (5.0, -2.0), (8.0, -8.0)])
+def test_a_bad_start_has_the_same_end(start):
+    far = fit(30, 2, method="lindstrom-bates", start=dict(zip(DECAY.parameters, start, strict=True)))
+    near = fit(30, 2, method="lindstrom-bates")
+    assert far.converged
+    np.testing.assert_allclose(far.coefficients, near.coefficients, rtol=1e-6)
+
+
 def test_a_variance_of_zero_is_where_no_search_begins():
     free = Covariance("full", 2)
     raised = free.raised(np.array([1e-9, 0.0, 2.0]), np.array([0.5, 1.0]))
@@ -181,6 +206,24 @@ def test_a_variance_of_zero_is_where_no_search_begins():
 
 
 class TestInvariance:
+    @pytest.mark.parametrize("factor", [1e-5, 1e5])
+    @pytest.mark.parametrize("method", ["laplace", "lindstrom-bates"])
+    def test_unit_of_a_linear_amplitude(self, method, factor):
+        """The curve's own scale differs from that of its rate by many orders."""
+        curve = Numerical(("a", "log_k"), lambda phi, x: phi[..., 0] * np.exp(-np.exp(phi[..., 1]) * x[..., 0]))
+        ends = []
+        for scale in (1.0, factor):
+            given_rows = table(15, 6)
+            changed = {name: given_rows[name] * scale for name in ("y", "u")}
+            rows = {**given_rows, **changed, "residual": "constant", "structure": "full", "method": method}
+            ends.append(fit(curve=curve, **rows, start={"a": 3.0 * scale, "log_k": -3.5}, random=("a", "log_k")))
+        one, other = ends
+        assert one.converged and other.converged
+        assert one.singular == other.singular
+        scales = np.array([factor, 1.0])
+        np.testing.assert_allclose(other.coefficients, one.coefficients * scales, rtol=1e-5)
+        np.testing.assert_allclose(other.population.omega, one.population.omega * np.outer(scales, scales), rtol=1e-4)
+
     @settings(max_examples=5, deadline=None)
     @given(st.floats(0.01, 100.0))
     def test_unit_of_the_curve(self, factor):
@@ -233,7 +276,7 @@ def test_a_parameter_that_does_not_vary_is_a_singular_fit():
 class TestPosterior:
     KNOWN = Population(
         LINE, ("level", "slope"), "full", np.array([2.0, 1.0]), np.array([[0.5, 0.1], [0.1, 0.2]]), 1.0, "stated",
-        np.zeros((5, 5)),
+        np.zeros((2, 2)),
     )  # fmt: skip
 
     def test_is_the_one_of_a_linear_model(self):
@@ -243,29 +286,52 @@ class TestPosterior:
         precision = np.linalg.inv(self.KNOWN.omega) + z.T @ np.diag(1 / u**2) @ z
         expected = self.KNOWN.beta + np.linalg.solve(precision, z.T @ ((y - z @ self.KNOWN.beta) / u**2))
         np.testing.assert_allclose(found.phi[0], expected, rtol=1e-10)
-        np.testing.assert_allclose(found.within[0], np.linalg.inv(precision), rtol=1e-10)
-        np.testing.assert_allclose(found.covariance, found.within)
+        np.testing.assert_allclose(found.covariance[0], np.linalg.inv(precision), rtol=1e-10)
         marginal = z @ self.KNOWN.omega @ z.T + np.diag(u**2)
         rest = y - z @ self.KNOWN.beta
         assert found.misfit[0] == pytest.approx(rest @ np.linalg.solve(marginal, rest), rel=1e-10)
         assert found.p[0] == pytest.approx(stats.chi2.sf(found.misfit[0], 2), rel=1e-10)
 
-    def test_holds_what_is_uncertain_about_the_population(self):
-        of_level = np.zeros((5, 5))
-        of_level[0, 0] = 0.09
-        uncertain = Population(LINE, ("level", "slope"), "full", self.KNOWN.beta, self.KNOWN.omega, 1.0, "stated",
-                               of_level)  # fmt: skip
+    def test_uncertain_mean_is_a_wider_population(self):
+        of_mean = np.array([[0.09, 0.01], [0.01, 0.04]])
         x, y, u = np.array([[[1.0]]]), np.array([[3.6]]), np.array([[0.3]])
-        found = posterior(uncertain, x=x, y=y, u=u)
-        moved = [
-            posterior(Population(LINE, ("level", "slope"), "full", self.KNOWN.beta + [side, 0], self.KNOWN.omega, 1.0,
-                                 "stated", np.zeros((5, 5))), x=x, y=y, u=u).phi[0]
-            for side in (1, -1)
-        ]  # fmt: skip
-        by_level = (moved[0] - moved[1]) / 2
-        np.testing.assert_allclose(
-            found.covariance[0], found.within[0] + 0.09 * np.outer(by_level, by_level), rtol=1e-8
-        )
+        found = posterior(replace(self.KNOWN, covariance=of_mean), x=x, y=y, u=u)
+        wider = posterior(replace(self.KNOWN, omega=self.KNOWN.omega + of_mean), x=x, y=y, u=u)
+        np.testing.assert_allclose(found.phi, wider.phi, rtol=1e-10)
+        np.testing.assert_allclose(found.covariance, wider.covariance, rtol=1e-10)
+
+    @pytest.mark.parametrize(("structure", "inflation"), [("full", 10 / 6), ("diagonal", 10 / 7)])
+    def test_few_subjects_widen_it(self, structure, inflation):
+        population = replace(self.KNOWN, structure=structure, subjects=10)
+        found = population.predictive_covariance(np.eye(2)[None])
+        np.testing.assert_allclose(found[0], inflation * self.KNOWN.omega)
+
+    def test_too_few_subjects_say_nothing_of_a_further_one(self):
+        with pytest.raises(StatisticsError) as refused:
+            replace(self.KNOWN, subjects=4).predictive_covariance(np.eye(2)[None])
+        assert refused.value.code == "mixed-few-subjects"
+
+    def test_covariance_of_a_further_draw_by_simulation(self):
+        """Draws from N(mean, S) of 12 draws, S by maximum likelihood: the mean of z' S^-1 z is that of Student's."""
+        rng = np.random.default_rng(6)
+        known = rng.standard_normal((20_000, 12, 2))
+        centred = known - known.mean(axis=1, keepdims=True)
+        spread = np.swapaxes(centred, 1, 2) @ centred / 12
+        further = rng.standard_normal((20_000, 2, 1))
+        squares = (np.swapaxes(further, 1, 2) @ np.linalg.solve(spread, further))[:, 0, 0]
+        # With a known mean 12 degrees are left, here 11: n - q - 2 = 8 is exact for the latter.
+        assert squares.mean() / 2 == pytest.approx(predictive_inflation(12, 2), rel=0.03)
+
+    def test_intervals_from_twenty_subjects_cover(self):
+        inside = []
+        for seed in range(15):
+            population = fit(20, 100 + seed, structure="full").population
+            phi, x, y, u = decays(200, 200 + seed, times=(24.0,))
+            found = posterior(population, x=x[..., None], y=y, u=u)
+            spread = np.sqrt(np.diagonal(found.covariance, axis1=1, axis2=2))
+            inside.append((np.abs(found.phi - phi) < 1.645 * spread).mean(axis=0))
+        # From one fit to the next coverage varies by about 5 %; with Omega as estimated it is 83 % to 85 %.
+        np.testing.assert_allclose(np.mean(inside, axis=0), 0.9, atol=0.035)
 
     def test_misfit_is_chi_squared_for_members_and_large_for_strangers(self):
         population = fit(100, 21).population
@@ -352,3 +418,25 @@ def test_growth_refuses_doses_without_a_range(dose):
     with pytest.raises(StatisticsError) as refused:
         fit_asymptotic_growth(dose=np.array(dose), response=np.arange(6.0), patients=list("aabbcc"))
     assert refused.value.code == "growth-dose"
+
+
+def test_growth_that_is_not_determined_says_so():
+    """A loss that does not depend on the dose has no D₀: the search runs off to where the curve does not change."""
+    rng = np.random.default_rng(0)
+    patients = np.r_[np.arange(32), rng.integers(0, 32, 37)]
+    dose = rng.uniform(20, 250, 69)
+    loss = 0.5 + 0.1 * rng.normal(size=32)[patients] + 0.15 * rng.normal(size=69)
+    given = {"dose": dose, "response": loss, "patients": patients.tolist()}
+    with pytest.raises(StatisticsError) as caught:
+        fit_asymptotic_growth(**given, method="lindstrom-bates")
+    assert caught.value.code == "mixed-not-determined"
+    with np.errstate(all="ignore"):
+        exact = fit_asymptotic_growth(**given)
+    # The logarithm of D₀ is known to many powers of ten.
+    assert exact.u[1] > 5
+
+
+def test_an_alternation_that_creeps_is_given_up():
+    """Changes of a contraction go on halving; those of a search without end do not."""
+    assert not _stalled([0.9**k for k in range(200)])
+    assert _stalled([1.0] * 26) and not _stalled([1.0] * 25)

@@ -72,7 +72,7 @@ def response_command(
     replicates: Annotated[
         str | None, typer.Option("--replicates", help="Resamples of the area under the curve, 10000 by default.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the resamples.")] = 177,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the resamples.")] = 177,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for report.pdf, report.json and tables.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -81,7 +81,6 @@ def response_command(
     from datetime import UTC, datetime
 
     from theradose.cohort.response.settings import default_settings
-    from theradose.units import parse_quantity
     from theradose.workflow.cohort_response import run_response, write_response
 
     default = default_settings()
@@ -94,7 +93,7 @@ def response_command(
         primary=None if primary is None else primary.value,
         cycles=cycles.value,
         grade=None if grade is None else grade.value,
-        doses_gy=tuple(parse_quantity(text, "Gy") for text in at or ()),
+        doses_gy=tuple(gy for text in at or () if (gy := parsed_positive(text, "Gy", "--at"))),
         replicates=parsed_count(replicates, "--replicates") or default.replicates,
         seed=seed,
     )

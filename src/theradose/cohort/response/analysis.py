@@ -353,8 +353,8 @@ def _looks(
         for means in (*one.dose_means, *one.activity_means):
             looks += _means_look(means)
         for grade, found in one.discrimination.items():
-            if found.delong is not None:
-                looks.append(Look(f"area under the curve, dose {words}, {grade}", found.delong.p, False))
+            if found.p is not None:
+                looks.append(Look(f"area under the curve, dose {words}, {grade}", found.p, False))
         for grade, pair in one.correlations.items():
             names = zip(("Pearson", "Spearman"), pair, strict=True)
             looks += [Look(f"{name}, dose {words}, {grade}", found.p, False) for name, found in names]

@@ -48,9 +48,10 @@ def assemble(
     kept = [row for row in rows if row.exclusion is None and settings.grade in (None, row.grade)]
     if not kept:
         asked = f" of grade {settings.grade}" if settings.grade else ""
+        remedy = "ask for a grade of the table, or correct" if asked else "correct"
         raise StudyError(
-            f"{rows[0].origin.file}: none of {len(rows)} tumours{asked} is left to analyse: correct the columns of "
-            "exclusions.",
+            f"{rows[0].origin.file}: none of {len(rows)} tumours{asked} is left to analyse: {remedy} the "
+            "columns of exclusions.",
             code="no-tumours",
         )
     _refuse_grades(kept, settings)

@@ -277,7 +277,10 @@ def _likelihood_ratio(
         )
     else:
         other = fit_logistic(response=response, design=design)
-    statistic = 2 * abs(fit.log_likelihood - other.log_likelihood)
+    if not other.converged:
+        return without_test(df)
+    gain = other.log_likelihood - fit.log_likelihood
+    statistic = 2 * max(gain if len(other.coefficients) > len(fit.coefficients) else -gain, 0.0)
     return chi_squared_test(statistic, df)
 
 

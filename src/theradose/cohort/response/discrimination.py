@@ -54,6 +54,12 @@ class Discrimination:
     refused: str
     findings: tuple[Finding, ...]
 
+    @property
+    def p(self) -> float | None:
+        """Of an area as far from 1/2 by chance, with patients as clusters where they have several tumours."""
+        leading = self.clustered or self.delong
+        return None if leading is None else leading.p
+
 
 def discriminate(
     *,

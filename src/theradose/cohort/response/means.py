@@ -26,7 +26,7 @@ from theradose.statistics.normality import shapiro_wilk
 METHODS: tuple[Method, ...] = ("kenward-roger", "satterthwaite")
 MeansModel = Literal["linear-mixed", "linear"]
 # Refusals of the mixed model that only say that the patient effect cannot be told from the residual.
-_NO_PATIENT_EFFECT = ("single-rows", "too-few-groups", "no-residual")
+_NO_PATIENT_EFFECT = ("single-rows", "too-few-groups")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +175,13 @@ _ROWS = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 def _mixed(y: Array, group: Array, patients: Sequence[str]) -> LinearMixedFit:
     labels = np.where(group, "second", "first").tolist()
     design = build_design([Factor("group", labels, reference="first")])
-    return fit_linear_mixed(response=y, design=design, random=[RandomEffect("patient", list(patients))])
+    fit = fit_linear_mixed(response=y, design=design, random=[RandomEffect("patient", list(patients))])
+    if not fit.converged:
+        raise StatisticsError(
+            "The likelihood of the mixed model could not be maximised, so there are no means and no test.",
+            code="not-converged",
+        )
+    return fit
 
 
 def _student(
@@ -221,7 +227,7 @@ def _no_patient_effect(where: str) -> Finding:
     return Finding(
         "no-patient-effect",
         "info",
-        "The tumours do not allow an effect of the patient (one tumour for each patient, a single patient, or no "
-        "residual beside it): the model is without, and takes tumours for independent.",
+        "The tumours do not allow an effect of the patient (one tumour for each patient, or a single patient): the "
+        "model is without, and takes tumours for independent.",
         where,
     )

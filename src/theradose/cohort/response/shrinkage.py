@@ -214,8 +214,9 @@ def _fit(tumours: _Tumours, method: Method) -> NonlinearMixedFit:
                 log_dose=design,
                 method=method,
             )
-    except np.linalg.LinAlgError:
-        # D₀ ran off to where the curve no longer changes with it.
+    except StatisticsError as error:
+        if error.code != "mixed-not-determined":
+            raise
         raise StatisticsError(
             "The doses do not determine D₀ of a curve: the loss is about constant, or rises in a straight line.",
             code="growth-not-determined",

@@ -25,11 +25,11 @@ from theradose.statistics.nonlinear_mixed.data import Observations, observations
 from theradose.statistics.nonlinear_mixed.laplace import MarginalLikelihood
 from theradose.statistics.nonlinear_mixed.lindstrom_bates import Alternation, Linearised
 from theradose.statistics.nonlinear_mixed.population import Population, varying_matrix
+from theradose.statistics.nonlinear_mixed.requirements import check_model, check_size
 from theradose.statistics.nonlinear_mixed.residual import Residual, ResidualKind
 
 Method = Literal["laplace", "lindstrom-bates"]
 _RELATIVE: tuple[ResidualKind, ...] = ("proportional", "stated-proportional")
-_TWO_PARTS: tuple[ResidualKind, ...] = ("stated-proportional", "stated-constant")
 _SINGULAR = 1e-6
 _SMALLEST_SHARE = 0.1
 _U_LOG_SIGMA = 0.1
@@ -48,8 +48,7 @@ class NonlinearMixedFit:
     coefficients, covariance : ndarray, shapes (P,) and (P, P)
         Fixed effects and their covariance.
     population : Population
-        For new subjects; its covariance holds all parameters. By ``lindstrom-bates`` the fixed effects and the
-        variances are uncorrelated in it, as in nlme.
+        For new subjects.
     omega_u : ndarray, shape (q, q)
         Standard errors of Ω; zero for a variance of zero, of which they say nothing.
     sigma_u : float or None
@@ -143,19 +142,20 @@ def fit_nonlinear_mixed(
     ------
     StatisticsError
         ``mixed-data`` for observations that cannot be used, ``mixed-model`` for a model that does not fit together,
-        ``mixed-start`` if the curve is not finite at the first guess, ``too-few-observations``.
+        ``mixed-start`` if the curve is not finite at the first guess, ``too-few-observations``, and
+        ``mixed-not-determined`` where the search leaves what can be computed.
 
     References
     ----------
     [LindstromBates1990]_, [PinheiroBates1995]_, [PinheiroBates2000]_
     """
-    _check_model(curve, start, random, u, residual, method, reml)
+    check_model(curve, start, random, u, residual, method, reml)
     # Uncertainties that the residual model has no use for must not become weights.
     stated = None if residual in ("constant", "proportional") else u
     data = observations(curve.parameters, subjects=subjects, x=x, y=y, u=stated, designs=designs)
     covariance = Covariance(structure, len(random))
     varying = varying_matrix(curve.parameters, tuple(random))
-    _check_size(data, covariance)
+    check_size(data, covariance)
     first = np.array([start.get(effect, 0.0) for effect in data.effects])
     with np.errstate(all="ignore"):
         guess = curve.value(data.design @ first, data.x)
@@ -167,11 +167,18 @@ def fit_nonlinear_mixed(
     linearised = _linearised(curve, data, varying, covariance, residual)
     if method == "lindstrom-bates":
         linearised = replace(linearised, reml=reml, proportional=residual == "proportional")
-        alternation = linearised.alternate(first, rough=rough)
-        return _from_alternation(linearised, data, alternation, residual, tuple(random), structure)
     alternation = linearised.alternate(first, rough=rough)
+    if method == "lindstrom-bates" and alternation is not None:
+        return _from_alternation(linearised, data, alternation, residual, tuple(random), structure)
+    starts = [found for found in (alternation, linearised.begin(first)) if found is not None]
+    if method == "lindstrom-bates" or not starts:
+        raise StatisticsError(
+            f"The observations do not determine {', '.join(data.effects)} and the spread between subjects: let fewer "
+            "parameters vary, leave out effects, state the uncertainties of the observations, or give another 'start'.",
+            code="mixed-not-determined",
+        )
     likelihood = MarginalLikelihood(curve, data, varying, covariance, residual)
-    return _from_likelihood(likelihood, alternation, tuple(random), structure)
+    return _from_likelihood(likelihood, starts, tuple(random), structure)
 
 
 def _linearised(
@@ -194,27 +201,25 @@ def _from_alternation(
     random: tuple[str, ...], structure: Structure,
 ) -> NonlinearMixedFit:  # fmt: skip
     solution, step, free = alternation.solution, alternation.step, linearised.covariance
-    sigma, p = math.sqrt(solution.sigma2), len(solution.beta)
+    sigma = math.sqrt(solution.sigma2)
     # With a stated variance the factor is absolute already.
     factor = free.factor(alternation.numbers) * sigma
     of_beta = solution.sigma2 * np.linalg.inv(solution.information)
-    whole = np.zeros((p + free.size + (residual != "stated"),) * 2)
-    whole[:p, :p] = of_beta
-    whole[p:, p:] = step.variance_covariance(free, alternation.numbers)
-    whole, upright = _upright(whole, factor, free, p)
+    of_numbers, upright = _upright(step.variance_covariance(free, alternation.numbers), factor, free, 0)
     population = Population(
-        linearised.curve, random, structure, solution.beta, factor @ factor.T, sigma, residual, whole
-    )
+        linearised.curve, random, structure, solution.beta, factor @ factor.T, sigma, residual, of_beta,
+        len(data.y),
+    )  # fmt: skip
     return _finished(
         "lindstrom-bates", data, population, of_beta, solution.z @ factor.T / sigma,
         -solution.deviance / 2 + alternation.log_weights, converged=alternation.converged, reml=linearised.reml,
-        omega_u=_omega_u(whole[p : p + free.size, p : p + free.size], upright, free),
-        sigma_u=sigma * math.sqrt(whole[-1, -1]) if residual != "stated" else None,
+        omega_u=_omega_u(of_numbers[: free.size, : free.size], upright, free),
+        sigma_u=sigma * math.sqrt(of_numbers[-1, -1]) if residual != "stated" else None,
     )  # fmt: skip
 
 
 def _upright(covariance: Array, factor: Array, free: Covariance, p: int) -> tuple[Array, Array]:
-    """Return the covariance of all parameters for Λ with a positive diagonal, and that Λ.
+    """Return the covariance of p fixed effects and the numbers of Λ for a positive diagonal, and that Λ.
 
     The sign of a column of Λ means nothing.
     """
@@ -225,22 +230,20 @@ def _upright(covariance: Array, factor: Array, free: Covariance, p: int) -> tupl
 
 
 def _from_likelihood(
-    likelihood: MarginalLikelihood, alternation: Alternation, random: tuple[str, ...], structure: Structure
+    likelihood: MarginalLikelihood, starts: Sequence[Alternation], random: tuple[str, ...], structure: Structure
 ) -> NonlinearMixedFit:
-    solution, p, free = alternation.solution, len(likelihood.data.effects), likelihood.covariance
-    sigma, estimated = math.sqrt(solution.sigma2), likelihood.estimates_sigma
-    numbers = free.raised(alternation.numbers, alternation.step.noticeable) * sigma
-    u_beta = np.sqrt(solution.sigma2 * np.diagonal(np.linalg.inv(solution.information)))
-    u_numbers = np.maximum(np.abs(numbers), 0.1 * float(np.abs(numbers).max())) / 3
-    best = likelihood.maximise(
-        np.concatenate([solution.beta, numbers, [math.log(sigma)] if estimated else []]),
-        np.concatenate([u_beta, u_numbers, [_U_LOG_SIGMA] if estimated else []]),
-    )
+    p, free, estimated = len(likelihood.data.effects), likelihood.covariance, likelihood.estimates_sigma
+    ends = []
+    for start in starts:
+        ends.append(likelihood.maximise(*_first(start, free, estimated=estimated)))
+        if ends[-1].converged:
+            break
+    best = max(ends, key=lambda end: (end.converged, end.log_likelihood))
     beta, factor, fitted_sigma = likelihood.split(best.theta)
     covariance, upright = _upright(best.covariance, factor, free, p)
     population = Population(
         likelihood.curve, random, structure, beta, factor @ factor.T, float(fitted_sigma), likelihood.residual,
-        covariance,
+        best.covariance[:p, :p], len(likelihood.data.y),
     )  # fmt: skip
     return _finished(
         "laplace", likelihood.data, population, best.covariance[:p, :p], best.modes.z @ factor.T, best.log_likelihood,
@@ -248,6 +251,20 @@ def _from_likelihood(
         omega_u=_omega_u(covariance[p : p + free.size, p : p + free.size], upright, free),
         sigma_u=float(fitted_sigma) * math.sqrt(covariance[-1, -1]) if estimated else None,
     )  # fmt: skip
+
+
+def _first(start: Alternation, free: Covariance, *, estimated: bool) -> tuple[Array, Array]:
+    """Return where a search of the likelihood begins and how far each parameter may be off."""
+    solution, noticeable = start.solution, start.step.noticeable
+    sigma = math.sqrt(solution.sigma2)
+    numbers = free.raised(start.numbers, noticeable) * sigma
+    unit = free.numbers(np.broadcast_to(noticeable[:, None], (len(noticeable), len(noticeable)))) * sigma
+    u_beta = np.sqrt(solution.sigma2 * np.diagonal(np.linalg.inv(solution.information)))
+    u_numbers = np.maximum(np.abs(numbers), unit) / 3
+    return (
+        np.concatenate([solution.beta, numbers, [math.log(sigma)] if estimated else []]),
+        np.concatenate([u_beta, u_numbers, [_U_LOG_SIGMA] if estimated else []]),
+    )
 
 
 def _omega_u(covariance: Array, factor: Array, free: Covariance) -> Array:
@@ -308,35 +325,3 @@ def _findings(population: Population, *, singular: bool, converged: bool) -> tup
         )
         found.append(Finding("singular-fit", "warning", message, "population"))
     return tuple(found)
-
-
-def _check_model(
-    curve: MixedCurve, start: Mapping[str, float], random: Sequence[str], u: Array | None, residual: ResidualKind,
-    method: Method, reml: bool,
-) -> None:  # fmt: skip
-    names = ", ".join(curve.parameters)
-    missing = [name for name in curve.parameters if name not in start]
-    unknown = [name for name in random if name not in curve.parameters]
-    problem = None
-    if missing:
-        problem = f"'start' has no first guess of '{missing[0]}': give one of each of {names}."
-    elif unknown or not random or len(set(random)) < len(random):
-        problem = f"The random effects '{', '.join(random)}' are not parameters of the curve: name some of {names}."
-    elif u is None and residual not in ("constant", "proportional"):
-        problem = f"The residual model '{residual}' needs stated uncertainties: give 'u', or choose 'proportional'."
-    elif reml and method == "laplace":
-        problem = "The restricted likelihood belongs to 'lindstrom-bates': choose that method, or leave 'reml' out."
-    elif method == "lindstrom-bates" and residual in _TWO_PARTS:
-        problem = f"'lindstrom-bates' has no residual model '{residual}': choose 'laplace', or 'scaled'."
-    if problem is not None:
-        raise StatisticsError(problem, code="mixed-model")
-
-
-def _check_size(data: Observations, covariance: Covariance) -> None:
-    size = len(data.effects) + covariance.size
-    if data.size <= size:
-        raise StatisticsError(
-            f"{data.size} observations cannot determine {size} parameters: add subjects or points, or let fewer "
-            "parameters vary.",
-            code="too-few-observations",
-        )

@@ -48,7 +48,8 @@ class Optimum:
     theta : ndarray, shape (T,)
         Fixed effects, numbers of Λ, and log σ where it is estimated.
     covariance : ndarray, shape (T, T)
-        Inverse of the observed information; what the data do not determine has a huge variance.
+        Inverse of the observed information; what the data do not determine has a huge variance. Not a
+        number where the search ended at the edge of what can be computed.
     log_likelihood : float
         There.
     modes : Modes
@@ -172,10 +173,12 @@ class MarginalLikelihood:
         point, bend = self._ascend(self._point(np.array(theta, float), none), scale)
         # Differences over more than a standard error would see higher derivatives.
         scale *= np.clip(1 / np.sqrt(np.diagonal(bend)), 0.1, 1.0)
-        converged = False
+        covariance, converged = np.full((len(scale), len(scale)), np.nan), False
         for _ in range(_MOST_STEPS):
-            slope = self.slope(point, scale)
-            curvature, axes = np.linalg.eigh(self.curvature(point, scale))
+            slope, hessian = self.slope(point, scale), self.curvature(point, scale)
+            if not (np.isfinite(slope).all() and np.isfinite(hessian).all()):
+                break
+            curvature, axes = np.linalg.eigh(hessian)
             size = np.maximum(np.abs(curvature), 1e-6 * max(float(np.abs(curvature).max()), 1e-6))
             step = -axes @ ((axes.T @ slope) / size)
             promised = float(-slope @ step)
@@ -201,6 +204,8 @@ class MarginalLikelihood:
         They are those of BFGS, damped so that the Hessian stays positive.
         """
         scores = self.scores(point, scale)
+        if not np.isfinite(scores).all():
+            return point, np.eye(len(scale))
         slope, bend = scores.sum(axis=0), scores.T @ scores
         bend = bend + _RIDGE * max(float(np.trace(bend)), 1.0) * np.eye(len(bend))
         for _ in range(_MOST_ASCENT_STEPS):
@@ -209,6 +214,8 @@ class MarginalLikelihood:
             if float(-slope @ step) < _NEAR or moved is None:
                 break
             change, distance = self.slope(moved, scale) - slope, (moved.theta - point.theta) / scale
+            if not np.isfinite(change).all():
+                break
             point, slope = moved, slope + change
             pushed = bend @ distance
             along, found = float(distance @ pushed), float(distance @ change)

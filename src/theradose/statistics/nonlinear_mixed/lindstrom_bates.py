@@ -7,6 +7,8 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +27,16 @@ _MOST_HALVINGS = 40
 _CLOSE = 1e-10
 _ROUGHLY_CLOSE = 1e-4
 _ROUNDING = 1e-15
+# Where nlme's search for Ω begins, as a share of the precision of one subject's observations.
+_FIRST_PRECISION = 0.375
+# A contraction that does not halve the change in so many turns does not come close in all of them.
+_STALLED_TURNS = 25
+
+
+def _stalled(changes: Sequence[float]) -> bool:
+    """Return whether the smallest change of the last turns is more than half of the smallest before them."""
+    earlier, later = changes[:-_STALLED_TURNS], changes[-_STALLED_TURNS:]
+    return bool(earlier) and min(later) > min(earlier) / 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,31 +152,56 @@ class Linearised:
     def _solve(self, beta: Array, z: Array, factor: Array) -> LinearSolution:
         return self.linear_step(beta, z @ factor.T).solve(factor / np.sqrt(self.sigma2 or 1.0))
 
-    def alternate(self, beta: Array, *, rough: bool = False) -> Alternation:
-        """Run both steps in turn from fixed effects `beta`, shape (P,); a `rough` result is for comparisons only."""
-        close, turns = (_ROUGHLY_CLOSE, _ROUGH_TURNS) if rough else (_CLOSE, _MOST_TURNS)
+    def alternate(self, beta: Array, *, rough: bool = False) -> Alternation | None:
+        """Run both steps in turn from fixed effects `beta`, shape (P,); ``None`` where that leads nowhere.
+
+        As in R's nlme the first linear model is that at `beta` without random effects: where several ends are possible,
+        both reach the same one. If that fails, the search begins at the least squares of all observations. A `rough`
+        result is for comparisons only.
+        """
+        end = self._turns(beta, rough=rough)
+        if end is not None and (end.converged or rough):
+            return end
         order = self.covariance.order
-        none = np.zeros((len(self.data.y), order))
-        beta, z = self.penalised_fit(np.asarray(beta, float), none, np.zeros((order, order)))
-        step = self.linear_step(beta, none)
-        numbers = step.best(self.covariance, self.covariance.numbers(np.diag(step.noticeable)))
-        before = np.concatenate([beta, numbers])
-        weighted, again = self, True
-        for _ in range(turns):
-            factor = self.covariance.factor(numbers)
-            weighted = self.reweighted(beta, z @ factor.T)
-            beta, z = weighted.penalised_fit(beta, z, factor)
-            step = weighted.linear_step(beta, z @ factor.T)
-            numbers = step.best(self.covariance, numbers)
-            now = np.concatenate([beta, numbers])
-            converged = bool(np.abs(now - before).max() <= close * (1 + np.abs(now).max()))
-            before = now
-            if converged:
-                raised = self.covariance.raised(numbers, step.noticeable)
-                if rough or not again or (raised == numbers).all():
+        with suppress(np.linalg.LinAlgError):
+            beta, _ = self.penalised_fit(beta, np.zeros((len(self.data.y), order)), np.zeros((order, order)))
+        ends = [found for found in (end, self._turns(beta, rough=rough)) if found is not None]
+        return min(ends, key=lambda found: (not found.converged, found.solution.deviance), default=None)
+
+    def begin(self, beta: Array) -> Alternation | None:
+        """Return the linear model at `beta` with a spread that observations just show, if there is one."""
+        step = self.linear_step(beta, np.zeros((len(self.data.y), self.covariance.order)))
+        with suppress(np.linalg.LinAlgError):
+            return self._end(step, self.covariance.numbers(np.diag(step.noticeable)), converged=False)
+        return None
+
+    def _turns(self, beta: Array, *, rough: bool) -> Alternation | None:
+        close, turns = (_ROUGHLY_CLOSE, _ROUGH_TURNS) if rough else (_CLOSE, _MOST_TURNS)
+        b = np.zeros((len(self.data.y), self.covariance.order))
+        z, weighted, converged = b, self.reweighted(beta, b), False
+        step, changes = weighted.linear_step(beta, b), list[float]()
+        with suppress(np.linalg.LinAlgError), np.errstate(all="ignore"):
+            numbers = step.best(self.covariance, self.covariance.numbers(np.diag(step.noticeable / _FIRST_PRECISION)))
+            for _ in range(turns):
+                before, factor = beta, self.covariance.factor(numbers)
+                weighted = weighted.reweighted(beta, z @ factor.T)
+                beta, z = weighted.penalised_fit(beta, z, factor)
+                step = weighted.linear_step(beta, z @ factor.T)
+                numbers = step.best(self.covariance, numbers)
+                if not (np.isfinite(beta).all() and np.isfinite(numbers).all()):
+                    return None
+                # Both in units in which observations show them.
+                sigma2 = step.solve(self.covariance.factor(numbers)).sigma2
+                moved = np.sqrt(np.diagonal(step.xx) / sigma2) * (beta - before)
+                turned = (self.covariance.factor(numbers) - factor) / step.noticeable[:, None]
+                most = max(1.0, float(np.abs(factor / step.noticeable[:, None]).max()))
+                changes.append(max(float(np.abs(moved).max()), float(np.abs(turned).max()) / most))
+                converged = changes[-1] <= close
+                if converged or _stalled(changes):
                     break
-                # Zero is where every likelihood is flat: one look whether the last turns keep it there.
-                numbers, again = raised, False
-        log_weights = -float(np.sum(weighted.data.counts * np.log(weighted.data.u)))
-        solution = step.solve(self.covariance.factor(numbers))
-        return Alternation(numbers, solution, step, log_weights, converged)
+            return weighted._end(step, numbers, converged=converged)
+        return None
+
+    def _end(self, step: LinearStep, numbers: Array, *, converged: bool) -> Alternation:
+        log_weights = -float(np.sum(self.data.counts * np.log(self.data.u)))
+        return Alternation(numbers, step.solve(self.covariance.factor(numbers)), step, log_weights, converged)

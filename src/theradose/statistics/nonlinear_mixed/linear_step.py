@@ -185,7 +185,17 @@ class LinearStep:
         return np.concatenate([by_numbers, [by_log]])
 
     def best(self, covariance: Covariance, start: Array) -> Array:
-        """Return the numbers of Λ with the largest likelihood, from `start`, shape (size,)."""
+        """Return the numbers of Λ with the largest likelihood, from `start`, shape (size,).
+
+        The search runs in units that are :attr:`noticeable`, so that the units of parameters do not matter.
+        """
+        unit = self.noticeable
+        rows = covariance.numbers(np.broadcast_to(unit[:, None], (len(unit), len(unit))))
+        scaled = replace(self, zz=self.zz * np.outer(unit, unit), zx=self.zx * unit[:, None], zw=self.zw * unit)
+        return np.asarray(scaled._search(covariance, start / rows) * rows)
+
+    def _search(self, covariance: Covariance, start: Array) -> Array:
+        """Return the numbers of Λ where a search downhill from `start` ends."""
         from scipy.optimize import minimize
 
         def value(numbers: Array) -> float:
@@ -195,7 +205,7 @@ class LinearStep:
         def gradient(numbers: Array) -> Array:
             return covariance.numbers(self.slope(covariance.factor(numbers)))
 
-        found = minimize(value, start, jac=gradient, method="BFGS", options={"gtol": 1e-8})
+        found = minimize(value, start, jac=gradient, method="BFGS", options={"gtol": 1e-6})
         numbers, level = np.asarray(found.x, float), float(found.fun)
         for _ in range(_MOST_POLISHING):
             step = _newton_step(gradient, numbers)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
-from theradose.statistics.nonlinear_mixed.covariance import Covariance, Structure
+from theradose.statistics.nonlinear_mixed.covariance import Structure
 from theradose.statistics.nonlinear_mixed.curve import MixedCurve
-from theradose.statistics.nonlinear_mixed.modes import Modes, Subjects, find_modes
+from theradose.statistics.nonlinear_mixed.modes import Subjects, find_modes
 from theradose.statistics.nonlinear_mixed.residual import Residual, ResidualKind
-
-_STEP = 1e-2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,9 +35,10 @@ class Population:
         Residual standard deviation, in the meaning of `residual`; 1 where uncertainties are stated.
     residual : str
         Scatter of the observations.
-    covariance : ndarray, shape (T, T)
-        Of the estimates: fixed effects, numbers of Λ, and log σ where it was estimated; zeros where the population is
-        taken as known.
+    covariance : ndarray, shape (P, P)
+        Of the estimated fixed effects; zeros where they are known.
+    subjects : int or None
+        How many subjects Ω was estimated from; ``None`` where it is known.
     """
 
     curve: MixedCurve
@@ -49,19 +49,54 @@ class Population:
     sigma: float
     residual: ResidualKind
     covariance: Array
+    subjects: int | None = None
 
     @property
     def varying(self) -> Array:
         """Which parameters have a random effect, shape (K, q)."""
         return varying_matrix(self.curve.parameters, self.random)
 
-    @property
-    def theta(self) -> Array:
-        """All parameters in the order of `covariance`."""
-        free = Covariance(self.structure, len(self.random))
-        root = np.sqrt(self.omega) if self.structure == "diagonal" else _root(self.omega)
-        sigma = () if self.residual == "stated" else (np.log(self.sigma),)
-        return np.concatenate([self.beta, free.numbers(root), sigma])
+    def predictive_covariance(self, design: Array) -> Array:
+        """Return the covariance of new subjects about the estimated centre, shape (m, K, K).
+
+        Parameters
+        ----------
+        design : ndarray, shape (m, K, P)
+            Fixed effects of each subject.
+
+        Raises
+        ------
+        StatisticsError
+            ``mixed-few-subjects`` where Ω comes from too few to say how a further one varies.
+
+        References
+        ----------
+        [Gelman2013]_, section 3.6.
+        """
+        together = len(self.random) if self.structure == "full" else 1
+        inflation = 1.0 if self.subjects is None else predictive_inflation(self.subjects, together)
+        if not math.isfinite(inflation):
+            raise StatisticsError(
+                f"{self.subjects} subjects are too few to say how a further one varies in {together} parameters "
+                "together: add subjects, or let fewer parameters vary.",
+                code="mixed-few-subjects",
+            )
+        between = inflation * self.varying @ self.omega @ self.varying.T
+        return np.asarray(between + design @ self.covariance @ np.swapaxes(design, -1, -2))
+
+
+def predictive_inflation(subjects: int, together: int) -> float:
+    """Return by how much the covariance of a further subject exceeds that of n subjects by maximum likelihood.
+
+    A further draw from a normal distribution in q dimensions whose covariance is estimated from n follows a
+    distribution of Student, with a covariance n/(n − q − 2) times as large; infinite where n is too small.
+
+    References
+    ----------
+    [Gelman2013]_, section 3.6.
+    """
+    degrees = subjects - together - 2
+    return subjects / degrees if degrees > 0 else math.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,10 +107,8 @@ class Posterior:
     ----------
     phi : ndarray, shape (m, K)
         Most probable parameters.
-    within : ndarray, shape (m, K, K)
-        Their covariance where the population is taken as known (Laplace's).
     covariance : ndarray, shape (m, K, K)
-        With what is uncertain about the population.
+        Laplace's, from the predictive covariance of the population: it holds what is uncertain about the population.
     misfit : ndarray, shape (m,)
         Σ (y − f)²/v + ẑᵀẑ: chi-squared with as many degrees of freedom as observations if the subject belongs to the
         population, exactly so for a linear curve.
@@ -86,7 +119,6 @@ class Posterior:
     """
 
     phi: Array
-    within: Array
     covariance: Array
     misfit: Array
     p: Array
@@ -98,50 +130,6 @@ class Posterior:
         root = axes * np.sqrt(np.maximum(values, 0.0))[:, None, :]
         normal = rng.standard_normal((size, *self.phi.shape))
         return np.asarray(self.phi + np.einsum("mkl,sml->smk", root, normal))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _NewSubjects:
-    """Observations of m new subjects of a population."""
-
-    population: Population
-    x: Array
-    y: Array
-    u: Array
-    counts: Array
-    design: Array
-
-    def at(self, theta: Array) -> tuple[Array, Array, Subjects]:
-        """Return parameters by the fixed effects, shape (m, K), what multiplies z in them, and the subjects."""
-        population, p = self.population, len(self.population.beta)
-        free = Covariance(population.structure, len(population.random))
-        factor = population.varying @ free.factor(theta[p : p + free.size])
-        sigma = 1.0 if population.residual == "stated" else float(np.exp(theta[-1]))
-        centre = self.design @ theta[:p]
-        subjects = Subjects(
-            population.curve, self.x, self.y, self.counts,
-            np.broadcast_to(centre[:, None, :], (*self.y.shape, centre.shape[-1])),
-            np.broadcast_to(factor, (len(self.y), *factor.shape)),
-            Residual.of(population.residual, sigma=np.full(len(self.y), sigma), u=self.u),
-        )  # fmt: skip
-        return centre, factor, subjects
-
-    def movement(self, modes: Modes) -> Array:
-        """Return by how much the most probable parameters move with those of the population, shape (T, m, K).
-
-        The gradient of a subject's objective stays zero: its derivative by the population's parameters says how z
-        moves.
-        """
-        theta, scale = self.population.theta, np.sqrt(np.diagonal(self.population.covariance))
-        moved = np.zeros((len(theta), *self.design.shape[:2]))
-        for k in np.flatnonzero(scale > 0):
-            step = _STEP * scale[k] * np.eye(len(theta))[k]
-            ends = [self.at(theta + side * step) for side in (1, -1)]
-            phi = [centre + modes.z @ factor.T for centre, factor, _ in ends]
-            slope = [subjects.derivatives(modes.z)[0] for _, _, subjects in ends]
-            by_z = -np.linalg.solve(modes.hessian, (slope[0] - slope[1])[..., None])[..., 0]
-            moved[k] = (phi[0] - phi[1] + by_z @ self.at(theta)[1].T) / (2 * step[k])
-        return moved
 
 
 def posterior(
@@ -171,7 +159,8 @@ def posterior(
     Raises
     ------
     StatisticsError
-        ``mixed-data`` for numbers that are not finite or an uncertainty that is not positive.
+        ``mixed-data`` for numbers that are not finite or an uncertainty that is not positive, and
+        ``mixed-few-subjects``.
 
     References
     ----------
@@ -190,17 +179,19 @@ def posterior(
     parameters = len(population.curve.parameters)
     if design is None:
         design = np.broadcast_to(np.eye(parameters), (len(y), parameters, parameters))
-    new = _NewSubjects(population, x, y, u, counts, design)
-    centre, factor, subjects = new.at(population.theta)
-    modes = find_modes(subjects, np.zeros((len(y), len(population.random))))
-    within = factor @ np.linalg.inv(modes.hessian) @ factor.T
-    movement = new.movement(modes)
+    values, axes = np.linalg.eigh(population.predictive_covariance(np.asarray(design, float)))
+    spread = axes * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+    centre = design @ population.beta
+    subjects = Subjects(
+        population.curve, x, y, counts, np.broadcast_to(centre[:, None, :], (*y.shape, parameters)), spread,
+        Residual.of(population.residual, sigma=np.full(len(y), population.sigma), u=u),
+    )  # fmt: skip
+    modes = find_modes(subjects, np.zeros((len(y), parameters)))
     value = population.curve.value(subjects.phi(modes.z), x)
     misfit = np.sum(counts * (y - value) ** 2 / subjects.residual.variance(value), axis=1) + np.sum(modes.z**2, axis=1)
     return Posterior(
-        phi=centre + modes.z @ factor.T,
-        within=within,
-        covariance=within + np.einsum("tmk,tu,uml->mkl", movement, population.covariance, movement),
+        phi=centre + (spread @ modes.z[..., None])[..., 0],
+        covariance=spread @ np.linalg.inv(modes.hessian) @ np.swapaxes(spread, 1, 2),
         misfit=misfit,
         p=np.asarray(gammaincc(counts.sum(axis=1) / 2, misfit / 2)),
         converged=modes.converged,
@@ -210,10 +201,3 @@ def posterior(
 def varying_matrix(parameters: tuple[str, ...], random: tuple[str, ...]) -> Array:
     """Return which parameter each random effect belongs to, shape (K, q)."""
     return np.array([[float(name == effect) for effect in random] for name in parameters])
-
-
-def _root(omega: Array) -> Array:
-    """Return the lower triangular factor of a covariance that may be singular."""
-    values, axes = np.linalg.eigh(omega)
-    _, upper = np.linalg.qr((axes * np.sqrt(np.maximum(values, 0.0))).T)
-    return np.asarray(upper.T * np.sign(np.where(np.diagonal(upper) == 0, 1.0, np.diagonal(upper))))
