@@ -27,7 +27,8 @@ from functools import cache
 import numpy as np
 
 from theradose.kinetics.population import population_of, population_setting
-from theradose.kinetics.population_fit import PopulationCurve, fit_population
+from theradose.kinetics.population_compare import PopulationCurve
+from theradose.kinetics.population_fit import fit_population
 from theradose.kinetics.population_forms import phase_form
 from theradose.kinetics.population_posterior import PopulationPoints, posterior, shift_probability
 from theradose.nuclides import load_nuclide

@@ -6,7 +6,7 @@ import numpy as np
 
 from theradose.formats.population_record import population_document
 from theradose.kinetics.population import population_of
-from theradose.kinetics.population_fit import PopulationCurve
+from theradose.kinetics.population_compare import PopulationCurve
 from theradose.kinetics.population_forms import phase_form
 from theradose.kinetics.population_posterior import PopulationPoints
 from theradose.model.population import PopulationFit, PopulationRecord, RegionPopulation

@@ -1,7 +1,4 @@
-"""A population from the curves of its patients, and the choice among forms of curves.
-
-The logarithm of every point is the logarithm of the curve of its patient plus an error, so that the scatter is relative
-and its size does not depend on the curve. The engine is that of :mod:`theradose.statistics.nonlinear_mixed`.
+"""A population from the curves of its patients.
 
 References
 ----------
@@ -12,7 +9,6 @@ References
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -20,78 +16,29 @@ from typing import Literal
 
 import numpy as np
 
-from theradose.errors import FitError, StatisticsError
+from theradose.errors import FitError
 from theradose.kinetics.compartments import CompartmentForm
 from theradose.kinetics.population import population_setting
+from theradose.kinetics.population_compare import (
+    COMPARED_RESIDUALS,
+    RESIDUALS,
+    Candidate,
+    Error,
+    Omega,
+    PooledPoints,
+    PopulationCurve,
+    compared_candidate,
+    criterion,
+    pooled_points,
+    try_candidate,
+)
 from theradose.kinetics.population_forms import PhaseForm, PopulationForm
-from theradose.kinetics.population_posterior import PopulationPoints
-from theradose.kinetics.population_start import first_guess
 from theradose.model.arrays import Array
 from theradose.model.finding import Finding
 from theradose.model.population import PopulationFit, RegionPopulation
 from theradose.statistics.nonlinear_mixed.diagnostics import Diagnostics, diagnose
-from theradose.statistics.nonlinear_mixed.fit import Method, NonlinearMixedFit, fit_nonlinear_mixed
+from theradose.statistics.nonlinear_mixed.fit import Method, NonlinearMixedFit
 from theradose.statistics.nonlinear_mixed.residual import ResidualKind
-
-Omega = Literal["diagonal", "full"]
-Error = Literal["stated", "scaled", "proportional", "both"]
-_RESIDUAL: dict[Error, ResidualKind] = {
-    "stated": "stated",
-    "scaled": "scaled",
-    "proportional": "constant",
-    "both": "stated-constant",
-}
-# The alternating algorithm has no sum of two variances: it compares the forms with a scaled one instead.
-_COMPARED: dict[Error, ResidualKind] = {**_RESIDUAL, "both": "scaled"}
-
-# Logarithms that no curve in any unit of ours has, and standard deviations of logarithms that nobody can see.
-_LARGEST_LOGARITHM = 25.0
-_SMALLEST_SPREAD = 0.01
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PopulationCurve:
-    """The points of one curve of one patient.
-
-    Attributes
-    ----------
-    patient, region : str
-        Whose, and of what.
-    points : PopulationPoints
-        Fractions of the administered activity.
-    """
-
-    patient: str
-    region: str
-    points: PopulationPoints
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One form with one kind of Ω, as it was compared.
-
-    Attributes
-    ----------
-    form, omega
-        What was fitted.
-    log_likelihood, aic, bic : float or None
-        By the algorithm of Lindstrom and Bates; ``None`` where the points do not determine the form.
-    singular : bool
-        Whether a direction of Ω is zero.
-    varying : tuple of str
-        Parameters that vary between patients; one whose spread came out as zero does not.
-    parameters : int
-        Number of estimated parameters.
-    """
-
-    form: PopulationForm
-    omega: Omega
-    log_likelihood: float | None
-    aic: float | None
-    bic: float | None
-    singular: bool
-    varying: tuple[str, ...]
-    parameters: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,14 +70,6 @@ class FittedPopulation:
     diagnostics: Diagnostics
     candidates: tuple[Candidate, ...]
     findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Data:
-    subjects: list[int]
-    x: Array
-    y: Array
-    u: Array
 
 
 def fit_population(
@@ -180,9 +119,9 @@ def fit_population(
             "'scaled'.",
             code="population-error",
         )
-    ask = _Question(tuple(curves), tuple(forms), tuple(omegas), regions, _data(curves))
+    ask = _Question(tuple(curves), tuple(forms), tuple(omegas), regions, pooled_points(curves))
     if error != "automatic":
-        return ask.settle(ask.compare(_COMPARED[error]), error, method)
+        return ask.settle(ask.compare(COMPARED_RESIDUALS[error]), error, method)
     ordered = ask.compare("scaled")
     tried = ask.settle(ordered, "scaled", "lindstrom-bates")
     if tried.stated.error_scale <= population_setting("scatter_factor"):
@@ -198,14 +137,14 @@ class _Question:
     forms: tuple[PopulationForm, ...]
     omegas: tuple[Omega, ...]
     regions: tuple[str, ...]
-    data: _Data
+    data: PooledPoints
 
     def compare(self, residual: ResidualKind) -> list[Candidate]:
         """Return all forms, the best first."""
-        candidates = [_candidate(form, self.omegas[0], self.data, residual) for form in self.forms]
-        best = min(candidates, key=_rank)
-        candidates += [_candidate(best.form, omega, self.data, residual) for omega in self.omegas[1:]]
-        return sorted(candidates, key=_rank)
+        candidates = [compared_candidate(form, self.omegas[0], self.data, residual) for form in self.forms]
+        best = min(candidates, key=criterion)
+        candidates += [compared_candidate(best.form, omega, self.data, residual) for omega in self.omegas[1:]]
+        return sorted(candidates, key=criterion)
 
     def settle(self, ordered: Sequence[Candidate], error: Error, method: Method) -> FittedPopulation:
         """Return the population by the first form whose fit converges."""
@@ -215,7 +154,7 @@ class _Question:
         for candidate, (scatter, way) in product(ordered, attempts):
             final = None
             if candidate.aic is not None:
-                final = _try(candidate, self.data, residual=_RESIDUAL[scatter], method=way)
+                final = try_candidate(candidate, self.data, residual=RESIDUALS[scatter], method=way)
             if final is not None and final.converged:
                 break
         else:
@@ -266,65 +205,6 @@ def _check(
                 "out.",
                 code="population-points",
             )
-
-
-def _data(curves: Sequence[PopulationCurve]) -> _Data:
-    points = [curve.points for curve in curves]
-    return _Data(
-        subjects=[number for number, item in enumerate(points) for _ in item.t_h],
-        x=np.concatenate([item.t_h for item in points]),
-        y=np.log(np.concatenate([item.fraction for item in points])),
-        u=np.concatenate([item.relative_u for item in points]),
-    )
-
-
-def _try(candidate: Candidate, data: _Data, *, residual: ResidualKind, method: Method) -> NonlinearMixedFit | None:
-    """Return a fit, ``None`` where the points do not determine the form."""
-    form = candidate.form
-    start = first_guess(form, data.x, data.y, data.u)
-    try:
-        # A search that goes astray overflows, and is then given up.
-        with np.errstate(all="ignore"):
-            fit = fit_nonlinear_mixed(
-                form,
-                subjects=data.subjects,
-                x=data.x,
-                y=data.y,
-                u=data.u,
-                start=dict(zip(form.parameters, start.tolist(), strict=True)),
-                random=candidate.varying,
-                structure=candidate.omega,
-                residual=residual,
-                method=method,
-                # Within 1e-4 of the optimum, or the start of the exact likelihood.
-                rough=True,
-            )
-    except (np.linalg.LinAlgError, StatisticsError):
-        return None
-    # A parameter that runs away means that the form has one too many.
-    sound = np.isfinite(fit.log_likelihood) and np.abs(fit.coefficients).max() < _LARGEST_LOGARITHM
-    return fit if sound else None
-
-
-def _candidate(form: PopulationForm, omega: Omega, data: _Data, residual: ResidualKind) -> Candidate:
-    """Return a form as it is compared; where spreads come out as zero, with the other parameters varying alone."""
-    varying = tuple(name for name in form.parameters if name != CompartmentForm.ELIMINATION_RATIO)
-    while True:
-        tried = Candidate(form, omega, None, None, None, False, varying, 0)
-        fit = _try(tried, data, residual=residual, method="lindstrom-bates")
-        if fit is None:
-            return tried
-        spread = np.sqrt(np.diag(fit.population.omega))
-        kept = tuple(name for name, sd in zip(varying, spread, strict=True) if sd > _SMALLEST_SPREAD)
-        if not fit.singular or omega == "full" or not 0 < len(kept) < len(varying):
-            count = round((fit.aic + 2 * fit.log_likelihood) / 2)
-            return Candidate(form, omega, fit.log_likelihood, fit.aic, fit.bic, fit.singular, varying, count)
-        varying = kept
-
-
-def _rank(candidate: Candidate) -> float:
-    """Return AIC; a form that the points do not determine comes last."""
-    return math.inf if candidate.aic is None else candidate.aic
 
 
 def _stated(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from theradose.kinetics.population_check import QUANTILES, PredictiveCheck
-from theradose.kinetics.population_fit import Candidate, FittedPopulation
+from theradose.kinetics.population_compare import Candidate
+from theradose.kinetics.population_fit import FittedPopulation
 from theradose.model.finding import Finding
 from theradose.model.population import PopulationRecord, RegionPopulation
 from theradose.numbers import format_fixed, format_number, format_percent

@@ -16,7 +16,8 @@ from theradose.formats.tables_curves import read_curves
 from theradose.kinetics.compartments import FORMS as COMPARTMENT_FORMS
 from theradose.kinetics.population import form_named
 from theradose.kinetics.population_check import PredictiveCheck, predictive_check
-from theradose.kinetics.population_fit import Error, FittedPopulation, Omega, PopulationCurve, fit_population
+from theradose.kinetics.population_compare import Error, Omega, PopulationCurve
+from theradose.kinetics.population_fit import FittedPopulation, fit_population
 from theradose.kinetics.population_forms import PopulationForm
 from theradose.kinetics.population_posterior import PopulationPoints
 from theradose.model.curve import TimeActivityCurve

@@ -12,7 +12,8 @@ import numpy as np
 from theradose.formats.population_record import population_document
 from theradose.kinetics.population import population_of
 from theradose.kinetics.population_check import QUANTILES, PredictiveCheck
-from theradose.kinetics.population_fit import Candidate, FittedPopulation
+from theradose.kinetics.population_compare import Candidate
+from theradose.kinetics.population_fit import FittedPopulation
 from theradose.report.cohort_population import population_pages
 from theradose.report.tables import Value
 from theradose.store.runs import require_writable, write_json

@@ -5,7 +5,8 @@ from population_support import LUTETIUM, MEAN, SPREAD, UPTAKE, drawn_curves
 from theradose.errors import FitError
 from theradose.kinetics.compartments import CompartmentForm
 from theradose.kinetics.population_check import predictive_check
-from theradose.kinetics.population_fit import PopulationCurve, fit_population
+from theradose.kinetics.population_compare import PopulationCurve
+from theradose.kinetics.population_fit import fit_population
 from theradose.kinetics.population_forms import phase_form
 from theradose.kinetics.population_posterior import PopulationPoints
 from theradose.kinetics.population_start import first_guess
