@@ -7,10 +7,10 @@ the volume in per cent.
 import numpy as np
 
 from theradose.statistics.design import Factor, Interaction, Numeric, build_design
-from theradose.statistics.linear_mixed import RandomEffect, fit_linear_mixed
-from theradose.statistics.linear_mixed_tests import coefficient_tests, likelihood_ratio, term_tests
-from theradose.statistics.marginal_means import marginal_means, marginal_slopes
-from theradose.statistics.residual_checks import residual_checks
+from theradose.statistics.linear.effect_tests import coefficient_tests, likelihood_ratio, term_tests
+from theradose.statistics.linear.marginal_means import marginal_means, marginal_slopes
+from theradose.statistics.linear.mixed import RandomEffect, fit_linear_mixed
+from theradose.statistics.linear.residual_checks import residual_checks
 
 rng = np.random.default_rng(2020)
 patients = np.concatenate([np.arange(32), rng.integers(0, 32, 37)])

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from theradose.statistics.design import Factor, Interaction, Numeric, build_design
-from theradose.statistics.linear_mixed import RandomEffect, fit_linear_mixed
+from theradose.statistics.linear.mixed import RandomEffect, fit_linear_mixed
 
 FOLDER = Path(__file__).parent / "reference" / "data" / "linear_mixed"
 FACTORS = {"late", "grade", "site", "method", "arm"}

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from linear_mixed_cases import MODELS, fit_case, reference
-from theradose.statistics.linear_mixed_tests import coefficient_tests, joint_test, term_tests
-from theradose.statistics.marginal_means import marginal_means, marginal_slopes
-from theradose.statistics.residual_checks import residual_checks
+from theradose.statistics.linear.effect_tests import coefficient_tests, joint_test, term_tests
+from theradose.statistics.linear.marginal_means import marginal_means, marginal_slopes
+from theradose.statistics.linear.residual_checks import residual_checks
 
 METHODS = ("kenward-roger", "satterthwaite", "asymptotic")
 ADJUSTMENTS = ("tukey", "holm", "bonferroni", "none")

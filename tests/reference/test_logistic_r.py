@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from theradose.statistics.binary.logistic import fit_logistic
+from theradose.statistics.binary.mixed import fit_logistic_mixed
+from theradose.statistics.binary.profile import profile_effect
+from theradose.statistics.binary.roc import auc_delong, roc, youden
+from theradose.statistics.binary.roc_bootstrap import auc_bootstrap
 from theradose.statistics.design import Factor, Interaction, Numeric, build_design
-from theradose.statistics.logistic import fit_logistic
-from theradose.statistics.logistic_mixed import fit_logistic_mixed
-from theradose.statistics.logistic_profile import profile_effect
-from theradose.statistics.roc import auc_delong, roc, youden
-from theradose.statistics.roc_bootstrap import auc_bootstrap
 
 R = json.loads((Path(__file__).parent / "data" / "logistic.json").read_text(encoding="utf-8"))
 MIXED = [(name, fit) for name, entry in R["mixed"].items() for fit in entry["fits"]]

@@ -14,8 +14,8 @@ import pytest
 
 from mixed_curves import ABSORPTION, Biexponential
 from theradose.statistics.design import Factor, Numeric, build_design
-from theradose.statistics.growth_curve import fit_asymptotic_growth
 from theradose.statistics.nonlinear_mixed.fit import fit_nonlinear_mixed
+from theradose.statistics.nonlinear_mixed.growth_curve import fit_asymptotic_growth
 
 R = json.loads((Path(__file__).parent / "data" / "nonlinear_mixed.json").read_text(encoding="utf-8"))
 FITS = {

@@ -14,7 +14,7 @@ import pytest
 
 from theradose.cohort.response.settings import default_settings
 from theradose.cohort.response.shrinkage import shrinkage
-from theradose.statistics.roc import youden
+from theradose.statistics.binary.roc import youden
 from theradose.statistics.survival import cox, kaplan_meier
 from theradose.workflow.cohort_response import run_response
 

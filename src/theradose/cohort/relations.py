@@ -22,16 +22,16 @@ from theradose.cohort.toxicity_rows import COVARIATES, Span, ToxicityRow
 from theradose.data import load_yaml
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
+from theradose.statistics.binary.curve import DoseAtProbability, coefficient_table, dose_at_probability
+from theradose.statistics.binary.logistic import LogisticFit, fit_logistic
+from theradose.statistics.binary.mixed import LogisticMixedFit, fit_logistic_mixed
+from theradose.statistics.binary.profile import profile_effect
 from theradose.statistics.design import Design, Factor, Numeric, build_design
-from theradose.statistics.linear import fit_linear
-from theradose.statistics.linear_mixed import fit_linear_mixed
-from theradose.statistics.linear_mixed_tests import contrast
-from theradose.statistics.logistic import LogisticFit, fit_logistic
-from theradose.statistics.logistic_curve import DoseAtProbability, coefficient_table, dose_at_probability
-from theradose.statistics.logistic_mixed import LogisticMixedFit, fit_logistic_mixed
-from theradose.statistics.logistic_profile import profile_effect
+from theradose.statistics.linear.effect_tests import contrast
+from theradose.statistics.linear.mixed import fit_linear_mixed
+from theradose.statistics.linear.random_effects import RandomEffect
+from theradose.statistics.linear.regression import fit_linear
 from theradose.statistics.normality import shapiro_wilk
-from theradose.statistics.random_effects import RandomEffect
 
 DOSE, CYCLES = "dose_gy", "cycles"
 CYCLES_HELD, BEYOND_DOSES = "number of cycles held", "half lies beyond the doses"

@@ -24,7 +24,7 @@ from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.model.counts import LABELS, DoseOfCycle, PatientFacts
 from theradose.model.finding import Finding
-from theradose.statistics.ridge_logistic import (
+from theradose.statistics.binary.ridge import (
     Calibration,
     brier_score,
     calibration,
@@ -32,7 +32,7 @@ from theradose.statistics.ridge_logistic import (
     cross_validate,
     fit_ridge_logistic,
 )
-from theradose.statistics.roc import auc_delong
+from theradose.statistics.binary.roc import auc_delong
 
 FOLDS, REPEATS = 5, 5
 _GROUPS = 5

@@ -41,8 +41,8 @@ from theradose.report.cohort_response_figures import (
 from theradose.report.pages import Pages
 from theradose.report.style import Picture
 from theradose.statistics.agreement import Interval
-from theradose.statistics.linear_mixed_tests import Contrast
-from theradose.statistics.logistic_curve import LogitEffect
+from theradose.statistics.binary.curve import LogitEffect
+from theradose.statistics.linear.effect_tests import Contrast
 
 _Place = Callable[[Picture | None], tuple[Block, ...]]
 _NOTICE = (

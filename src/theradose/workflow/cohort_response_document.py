@@ -24,11 +24,11 @@ from theradose.cohort.response.shrinkage import Shrinkage
 from theradose.model.tumours import DOSE_KINDS, TumourRow
 from theradose.report.tables import Value
 from theradose.statistics.agreement import Correlation, Interval
+from theradose.statistics.binary.curve import LogitEffect
+from theradose.statistics.binary.roc import Auc, OperatingPoint
+from theradose.statistics.binary.roc_bootstrap import AucBootstrap
 from theradose.statistics.chi_squared import ChiSquaredTest
-from theradose.statistics.linear_mixed_tests import Contrast
-from theradose.statistics.logistic_curve import LogitEffect
-from theradose.statistics.roc import Auc, OperatingPoint
-from theradose.statistics.roc_bootstrap import AucBootstrap
+from theradose.statistics.linear.effect_tests import Contrast
 from theradose.statistics.survival import SurvivalCurve
 from theradose.workflow.document_parts import constant_document, finite
 from theradose.workflow.report_folder import Table

@@ -9,7 +9,7 @@ from theradose.cohort.toxicity import analyse_toxicity
 from theradose.cohort.toxicity_rows import toxicity_rows
 from theradose.formats.tables_counts import read_counts, read_cycle_doses
 from theradose.statistics.design import Factor, Numeric, build_design
-from theradose.statistics.linear import fit_linear
+from theradose.statistics.linear.regression import fit_linear
 
 IMAGE = "red-marrow by image"
 

@@ -5,15 +5,15 @@ import pytest
 from scipy.optimize import minimize
 
 from theradose.errors import StatisticsError
-from theradose.statistics.design import Factor, Numeric, build_design
-from theradose.statistics.linear import fit_linear
-from theradose.statistics.multiplicity import holm
-from theradose.statistics.ridge_logistic import (
+from theradose.statistics.binary.ridge import (
     brier_score,
     calibration,
     cross_validate,
     fit_ridge_logistic,
 )
+from theradose.statistics.design import Factor, Numeric, build_design
+from theradose.statistics.linear.regression import fit_linear
+from theradose.statistics.multiplicity import holm
 
 RNG = np.random.default_rng(7)
 

@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 
 from theradose.errors import StatisticsError
 from theradose.statistics.design import Factor, Interaction, Numeric, build_design
-from theradose.statistics.linear_mixed import RandomEffect, fit_linear_mixed
-from theradose.statistics.linear_mixed_tests import (
+from theradose.statistics.linear.effect_tests import (
     coefficient_tests,
     contrast,
     joint_test,
     likelihood_ratio,
     term_tests,
 )
-from theradose.statistics.mixed_criterion import derivatives, standardise
-from theradose.statistics.random_effects import random_terms
-from theradose.statistics.residual_checks import normality, residual_checks
+from theradose.statistics.linear.mixed import RandomEffect, fit_linear_mixed
+from theradose.statistics.linear.profiled_deviance import derivatives, standardise
+from theradose.statistics.linear.random_effects import random_terms
+from theradose.statistics.linear.residual_checks import normality, residual_checks
 
 METHODS = ("kenward-roger", "satterthwaite", "asymptotic")
 seeds = st.integers(0, 10_000)

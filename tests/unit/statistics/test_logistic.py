@@ -9,20 +9,20 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from theradose.errors import StatisticsError
-from theradose.statistics.binary import binary_rows, number_patients
-from theradose.statistics.design import Factor, Interaction, Numeric, build_design
-from theradose.statistics.logistic import fit_logistic, log_probability, probability
-from theradose.statistics.logistic_curve import (
+from theradose.statistics.binary.curve import (
     coefficient_table,
     dose_at_probability,
     linear_combinations,
     probability_curve,
 )
-from theradose.statistics.logistic_marginal import MarginalLikelihood
-from theradose.statistics.logistic_mixed import fit_logistic_mixed
-from theradose.statistics.logistic_profile import profile_effect
+from theradose.statistics.binary.logistic import fit_logistic, log_probability, probability
+from theradose.statistics.binary.marginal_likelihood import MarginalLikelihood
+from theradose.statistics.binary.mixed import fit_logistic_mixed
+from theradose.statistics.binary.profile import profile_effect
+from theradose.statistics.binary.rows import binary_rows, number_patients
+from theradose.statistics.binary.separation import find_separation
+from theradose.statistics.design import Factor, Interaction, Numeric, build_design
 from theradose.statistics.maximum import maximise, second_derivatives
-from theradose.statistics.separation import find_separation
 
 SEPARATED = ([12.0, 30, 41, 55, 60, 76, 88, 110, 135, 150], [0] * 5 + [1] * 5)
 

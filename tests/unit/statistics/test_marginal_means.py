@@ -3,9 +3,9 @@ import pytest
 
 from theradose.errors import StatisticsError
 from theradose.statistics.design import Factor, Interaction, Numeric, build_design
-from theradose.statistics.linear_mixed import RandomEffect, fit_linear_mixed
-from theradose.statistics.linear_mixed_tests import coefficient_tests
-from theradose.statistics.marginal_means import marginal_means, marginal_slopes
+from theradose.statistics.linear.effect_tests import coefficient_tests
+from theradose.statistics.linear.marginal_means import marginal_means, marginal_slopes
+from theradose.statistics.linear.mixed import RandomEffect, fit_linear_mixed
 
 
 @pytest.fixture(scope="module")

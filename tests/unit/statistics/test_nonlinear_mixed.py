@@ -11,12 +11,12 @@ from scipy import integrate, optimize, stats
 from mixed_curves import ABSORPTION, Biexponential, Numerical
 from theradose.errors import StatisticsError
 from theradose.statistics.design import Factor, Numeric, build_design
-from theradose.statistics.growth_curve import AsymptoticGrowth, fit_asymptotic_growth, growth_band
-from theradose.statistics.linear_mixed import RandomEffect, fit_linear_mixed
+from theradose.statistics.linear.mixed import RandomEffect, fit_linear_mixed
 from theradose.statistics.nonlinear_mixed.covariance import Covariance
 from theradose.statistics.nonlinear_mixed.data import observations
 from theradose.statistics.nonlinear_mixed.diagnostics import diagnose, simulate
 from theradose.statistics.nonlinear_mixed.fit import fit_nonlinear_mixed
+from theradose.statistics.nonlinear_mixed.growth_curve import AsymptoticGrowth, fit_asymptotic_growth, growth_band
 from theradose.statistics.nonlinear_mixed.laplace import MarginalLikelihood, Point
 from theradose.statistics.nonlinear_mixed.lindstrom_bates import _stalled
 from theradose.statistics.nonlinear_mixed.population import (

@@ -9,8 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from theradose.errors import StatisticsError
-from theradose.statistics.roc import auc_delong, operating_point, roc, youden
-from theradose.statistics.roc_bootstrap import auc_bootstrap
+from theradose.statistics.binary.roc import auc_delong, operating_point, roc, youden
+from theradose.statistics.binary.roc_bootstrap import auc_bootstrap
 
 rows = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=4, max_size=25)
 GRADE_2 = (np.repeat([50, 100, 140, 50, 100, 140], [1, 11, 8, 6, 1, 1]), np.repeat([1, 0], [20, 8]))

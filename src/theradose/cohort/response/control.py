@@ -25,10 +25,7 @@ import numpy as np
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
-from theradose.statistics.chi_squared import ChiSquaredTest, chi_squared_test, without_test
-from theradose.statistics.design import Design, Factor, Numeric, build_design
-from theradose.statistics.logistic import LogisticFit, fit_logistic
-from theradose.statistics.logistic_curve import (
+from theradose.statistics.binary.curve import (
     DoseAtProbability,
     LogitEffect,
     ProbabilityBand,
@@ -37,8 +34,11 @@ from theradose.statistics.logistic_curve import (
     linear_combinations,
     probability_curve,
 )
-from theradose.statistics.logistic_mixed import LogisticMixedFit, fit_logistic_mixed
-from theradose.statistics.logistic_profile import profile_effect
+from theradose.statistics.binary.logistic import LogisticFit, fit_logistic
+from theradose.statistics.binary.mixed import LogisticMixedFit, fit_logistic_mixed
+from theradose.statistics.binary.profile import profile_effect
+from theradose.statistics.chi_squared import ChiSquaredTest, chi_squared_test, without_test
+from theradose.statistics.design import Design, Factor, Numeric, build_design
 
 _CURVE_POINTS = 121
 _LARGEST_LOGIT = 700.0

@@ -15,8 +15,8 @@ from functools import partial
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
 from theradose.model.finding import Finding
-from theradose.statistics.roc import Auc, OperatingPoint, RocCurve, auc_delong, operating_point, roc, youden
-from theradose.statistics.roc_bootstrap import AucBootstrap, auc_bootstrap
+from theradose.statistics.binary.roc import Auc, OperatingPoint, RocCurve, auc_delong, operating_point, roc, youden
+from theradose.statistics.binary.roc_bootstrap import AucBootstrap, auc_bootstrap
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,8 +19,8 @@ from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
 from theradose.model.finding import Finding
 from theradose.statistics.design import Factor, build_design
-from theradose.statistics.linear_mixed import LinearMixedFit, RandomEffect, fit_linear_mixed
-from theradose.statistics.linear_mixed_tests import Contrast, Method, contrast, t_test
+from theradose.statistics.linear.effect_tests import Contrast, Method, contrast, t_test
+from theradose.statistics.linear.mixed import LinearMixedFit, RandomEffect, fit_linear_mixed
 from theradose.statistics.normality import shapiro_wilk
 
 METHODS: tuple[Method, ...] = ("kenward-roger", "satterthwaite")

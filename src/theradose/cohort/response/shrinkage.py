@@ -18,9 +18,9 @@ from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
 from theradose.statistics.chi_squared import ChiSquaredTest, chi_squared_test
 from theradose.statistics.design import Design, Factor, build_design
-from theradose.statistics.growth_curve import GrowthBand, fit_asymptotic_growth, growth_band
-from theradose.statistics.linear_mixed import RandomEffect, fit_linear_mixed
+from theradose.statistics.linear.mixed import RandomEffect, fit_linear_mixed
 from theradose.statistics.nonlinear_mixed.fit import Method, NonlinearMixedFit
+from theradose.statistics.nonlinear_mixed.growth_curve import GrowthBand, fit_asymptotic_growth, growth_band
 
 METHODS: Mapping[str, Method] = {"exact likelihood": "laplace", "lindstrom-bates": "lindstrom-bates"}
 """Names of the methods; Laplace's approximation is exact for a curve that is linear in the effect."""

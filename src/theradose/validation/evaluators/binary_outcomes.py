@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from theradose.statistics.binary.logistic import fit_logistic
+from theradose.statistics.binary.mixed import MixedMethod, fit_logistic_mixed
+from theradose.statistics.binary.roc import auc_delong, operating_point, roc, youden
 from theradose.statistics.design import Factor, Interaction, Numeric, build_design
-from theradose.statistics.logistic import fit_logistic
-from theradose.statistics.logistic_mixed import MixedMethod, fit_logistic_mixed
-from theradose.statistics.roc import auc_delong, operating_point, roc, youden
 from theradose.validation.evaluator import evaluator
 
 

@@ -22,9 +22,9 @@ import numpy as np
 
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
-from theradose.statistics.mixed_moments import Moments, elements, moments
+from theradose.statistics.linear.moments import Moments, elements, moments
+from theradose.statistics.linear.random_effects import Bucket, Term, build_buckets, group_sums
 from theradose.statistics.newton import Derivatives, Minimum, minimise
-from theradose.statistics.random_effects import Bucket, Term, build_buckets, group_sums
 
 _NOTHING_LEFT = 1e-11
 _TINY = 1e-100

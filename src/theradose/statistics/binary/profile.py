@@ -15,8 +15,8 @@ import math
 import numpy as np
 
 from theradose.errors import StatisticsError
-from theradose.statistics.logistic import LogisticFit, maximum_penalised
-from theradose.statistics.logistic_curve import LogitEffect
+from theradose.statistics.binary.curve import LogitEffect
+from theradose.statistics.binary.logistic import LogisticFit, maximum_penalised
 
 _WIDENINGS = 60
 

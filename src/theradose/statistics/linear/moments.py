@@ -19,7 +19,7 @@ from functools import cache
 import numpy as np
 
 from theradose.model.arrays import Array
-from theradose.statistics.random_effects import Bucket, Term
+from theradose.statistics.linear.random_effects import Bucket, Term
 
 
 @dataclass(frozen=True, slots=True, eq=False)

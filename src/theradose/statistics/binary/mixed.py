@@ -18,12 +18,12 @@ import numpy as np
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
-from theradose.statistics.binary import BinaryRows, binary_rows, number_patients
+from theradose.statistics.binary.logistic import maximum_likelihood
+from theradose.statistics.binary.marginal_likelihood import MarginalLikelihood
+from theradose.statistics.binary.rows import BinaryRows, binary_rows, number_patients
+from theradose.statistics.binary.separation import refuse_separation
 from theradose.statistics.design import Design
-from theradose.statistics.logistic import maximum_likelihood
-from theradose.statistics.logistic_marginal import MarginalLikelihood
 from theradose.statistics.maximum import Optimum, maximise
-from theradose.statistics.separation import refuse_separation
 
 MixedMethod = Literal["agq", "laplace"]
 

@@ -1,6 +1,6 @@
 """How well the variances of a linear mixed model are known, and what that means for its fixed effects.
 
-Everything is in the orthonormal columns of a :class:`~theradose.statistics.mixed_criterion.Problem`, contrasts
+Everything is in the orthonormal columns of a :class:`~theradose.statistics.linear.profiled_deviance.Problem`, contrasts
 included.
 
 References
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from theradose.model.arrays import Array
-from theradose.statistics.mixed_criterion import (
+from theradose.statistics.linear.profiled_deviance import (
     Problem,
     Profile,
     by_theta,

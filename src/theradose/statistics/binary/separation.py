@@ -17,7 +17,7 @@ import numpy as np
 
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
-from theradose.statistics.binary import BinaryRows
+from theradose.statistics.binary.rows import BinaryRows
 from theradose.statistics.design import INTERCEPT
 
 # The linear programs are solved to 1e-10; coordinates are of the size of 1.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from theradose.model.arrays import Array, frozen
-from theradose.statistics.linear_mixed import LinearMixedFit
+from theradose.statistics.linear.mixed import LinearMixedFit
 from theradose.statistics.normality import shapiro_wilk
 
 

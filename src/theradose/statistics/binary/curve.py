@@ -20,8 +20,8 @@ import numpy as np
 
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
-from theradose.statistics.logistic import LogisticFit, probability
-from theradose.statistics.logistic_mixed import LogisticMixedFit
+from theradose.statistics.binary.logistic import LogisticFit, probability
+from theradose.statistics.binary.mixed import LogisticMixedFit
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,16 +23,16 @@ import numpy as np
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
 from theradose.statistics.chi_squared import ChiSquaredTest, chi_squared_test
-from theradose.statistics.degrees_of_freedom import (
+from theradose.statistics.design import INTERCEPT, centred_matrix
+from theradose.statistics.linear.degrees_of_freedom import (
     KenwardRoger,
     Satterthwaite,
     joint_degrees,
     kenward_roger,
     satterthwaite,
 )
-from theradose.statistics.design import INTERCEPT, centred_matrix
-from theradose.statistics.linear_mixed import LinearMixedFit
-from theradose.statistics.mixed_criterion import estimate
+from theradose.statistics.linear.mixed import LinearMixedFit
+from theradose.statistics.linear.profiled_deviance import estimate
 from theradose.statistics.student import t_quantile, two_sided
 
 Method = Literal["kenward-roger", "satterthwaite", "asymptotic"]

@@ -23,7 +23,7 @@ from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
 from theradose.statistics.agreement import Interval
-from theradose.statistics.binary import binary_outcome, number_patients
+from theradose.statistics.binary.rows import binary_outcome, number_patients
 
 
 @dataclass(frozen=True, slots=True, eq=False)

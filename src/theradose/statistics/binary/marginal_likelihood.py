@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from theradose.model.arrays import Array
-from theradose.statistics.binary import BinaryRows
-from theradose.statistics.logistic import log_probability, probability
+from theradose.statistics.binary.logistic import log_probability, probability
+from theradose.statistics.binary.rows import BinaryRows
 
 _MOST_STEPS = 200
 _ROUNDING = 1e-14

@@ -1,8 +1,8 @@
 """Linear mixed models: fixed effects of a design, random effects of groups, by (restricted) maximum likelihood.
 
 The model is y = X β + Z b + ε with normal b and ε. Tests of its coefficients are in
-:mod:`theradose.statistics.linear_mixed_tests`, means of factor levels in
-:mod:`theradose.statistics.marginal_means`.
+:mod:`theradose.statistics.linear.effect_tests`, means of factor levels in
+:mod:`theradose.statistics.linear.marginal_means`.
 
 References
 ----------
@@ -21,9 +21,9 @@ from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
 from theradose.statistics.design import Design, Factor, Numeric
-from theradose.statistics.mixed_criterion import Problem, Profile, estimate, factors_of, standardise
+from theradose.statistics.linear.profiled_deviance import Problem, Profile, estimate, factors_of, standardise
+from theradose.statistics.linear.random_effects import RandomEffect, column_names, random_terms
 from theradose.statistics.newton import Minimum
-from theradose.statistics.random_effects import RandomEffect, column_names, random_terms
 
 __all__ = ["LinearMixedFit", "RandomEffect", "RandomPart", "fit_linear_mixed"]
 
@@ -84,7 +84,7 @@ class LinearMixedFit:
         Fixed effects, in the order of ``design.names``.
     covariance : array, shape (p, p)
         Of the fixed effects given the variances; small samples need the tests of
-        :func:`theradose.statistics.linear_mixed_tests.contrast`.
+        :func:`theradose.statistics.linear.effect_tests.contrast`.
     random : tuple of RandomPart
         One for each random effect.
     residual_sd : float
@@ -158,7 +158,7 @@ def fit_linear_mixed(
     StatisticsError
         ``missing-value`` for a response that is not a number, with its row; ``unequal-lengths``; ``too-few-rows``;
         ``constant-response``; ``no-residual`` if the groups explain the response exactly; what
-        :func:`theradose.statistics.random_effects.random_terms` refuses.
+        :func:`theradose.statistics.linear.random_effects.random_terms` refuses.
 
     References
     ----------

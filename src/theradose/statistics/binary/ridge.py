@@ -20,7 +20,7 @@ import numpy as np
 
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
-from theradose.statistics.logistic import log_probability, probability
+from theradose.statistics.binary.logistic import log_probability, probability
 
 PENALTIES = tuple(float(value) for value in np.logspace(-3, 2, 11))
 """Penalties per row that are tried."""

@@ -21,8 +21,8 @@ import numpy as np
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
 from theradose.statistics.design import Design
-from theradose.statistics.linear_mixed import LinearMixedFit
-from theradose.statistics.linear_mixed_tests import Contrast, Inference, Method, inference, t_test
+from theradose.statistics.linear.effect_tests import Contrast, Inference, Method, inference, t_test
+from theradose.statistics.linear.mixed import LinearMixedFit
 from theradose.statistics.multiplicity import Adjustment, adjusted_p, critical_value
 
 Weights = Literal["equal", "proportional", "cells"]

@@ -17,10 +17,10 @@ import numpy as np
 
 from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
-from theradose.statistics.binary import BinaryRows, binary_rows
+from theradose.statistics.binary.rows import BinaryRows, binary_rows
+from theradose.statistics.binary.separation import find_separation, refuse_separation
 from theradose.statistics.design import Design
 from theradose.statistics.maximum import Optimum, maximise
-from theradose.statistics.separation import find_separation, refuse_separation
 
 LogisticMethod = Literal["ml", "firth"]
 

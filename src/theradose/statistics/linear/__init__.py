@@ -1,0 +1,1 @@
+"""Linear models, with effects of groups and without: estimates, tests, marginal means."""
