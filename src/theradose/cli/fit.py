@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from theradose.cli.options import parsed_infusion, parsed_positive
-from theradose.cli.output import JsonOption, counted_progress, print_findings, print_json, print_message, print_table
+from theradose.cli.output import JsonOption, counted_progress, print_findings, print_json, print_table, print_written
 
 if TYPE_CHECKING:
     from theradose.workflow.fit import PopulationChoice, SinglePointChoice
@@ -97,8 +97,7 @@ def fit_command(
         critical = [finding for finding in page.findings if finding.severity == "critical"]
         print_findings(replace(finding, where=f"{page.subject}, {finding.where}") for finding in critical)
     print_findings(table.findings)
-    for path in table.files:
-        print_message(f"wrote {path}")
+    print_written(table.files)
     table.require_complete()
 
 

@@ -40,7 +40,7 @@ from theradose.cli.marrow_options import (
     parsed_vois,
 )
 from theradose.cli.options import parsed_infusion, parsed_positive, parsed_start
-from theradose.cli.output import JsonOption, print_json, print_message, print_table
+from theradose.cli.output import JsonOption, print_json, print_table, print_written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,8 +132,7 @@ def compare_marrow_command(
         print_json(document)
     else:
         _print_comparison(cohort.comparison, as_published=as_published)
-    for path in written:
-        print_message(f"wrote {path}")
+    print_written(written)
 
 
 def _nuclide(stated: str | None) -> tuple[str, tuple[Finding, ...]]:

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 INTERRUPTED_EXIT = 130
 """Exit code after an interruption."""
 
+ReportFolderOption = Annotated[
+    Path | None, typer.Option("--out", help="Folder for report.pdf, report.json and tables.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 
 
@@ -39,6 +43,12 @@ def print_json(document: Any) -> None:
 def print_message(text: str) -> None:
     """Print a message on standard error."""
     print(text, file=sys.stderr)
+
+
+def print_written(paths: Iterable[Path]) -> None:
+    """Name the files that a command wrote, on standard error."""
+    for path in paths:
+        print_message(f"wrote {path}")
 
 
 def print_findings(findings: Iterable[Finding | FindingResult], *, with_info: bool = False) -> None:

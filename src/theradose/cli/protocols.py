@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from theradose.cli.options import parsed_start
-from theradose.cli.output import JsonOption, print_findings, print_json, print_message, print_table, step_progress
+from theradose.cli.output import (
+    JsonOption,
+    print_findings,
+    print_json,
+    print_message,
+    print_table,
+    print_written,
+    step_progress,
+)
 
 if TYPE_CHECKING:
     from theradose.model.accuracy import Accuracy
@@ -109,8 +117,7 @@ def _schedule(
         print_json({**dated.to_json(), "files": [str(path) for path in files]})
     else:
         _print_schedule(dated)
-    for path in files:
-        print_message(f"wrote {path}")
+    print_written(files)
 
 
 def _print_recommendation(recommended: Recommendation) -> None:

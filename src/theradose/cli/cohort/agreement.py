@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from theradose.cli.output import JsonOption, print_findings, print_json, print_message, print_table
+from theradose.cli.output import JsonOption, ReportFolderOption, print_findings, print_json, print_table, print_written
 
 
 def agreement_command(
@@ -24,7 +24,7 @@ def agreement_command(
     quantity: Annotated[
         list[str] | None, typer.Option("--quantity", help="What is compared, 'dose_gy' by default; may be repeated.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for report.pdf, report.json and tables.")] = None,
+    out: ReportFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare methods on the same patients: medians, limits of agreement, concordance and correlation."""
@@ -51,8 +51,7 @@ def agreement_command(
             [_row(item) for item in document["comparisons"]],
         )
     print_findings(report.findings)
-    for path in written:
-        print_message(f"wrote {path}")
+    print_written(written)
 
 
 def _checked(quantities: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from theradose.cli.output import JsonOption, print_findings, print_json, print_message, print_table
+from theradose.cli.output import JsonOption, ReportFolderOption, print_findings, print_json, print_table, print_written
 
 
 class ErrorsName(StrEnum):
@@ -35,7 +35,7 @@ def foci_command(
     until: Annotated[
         float | None, typer.Option("--until", help="Last sample of the line by dose, h; 5 by default.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for report.pdf, report.json and tables.")] = None,
+    out: ReportFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fit induction and repair of foci in blood cells, and foci by dose to blood in the first hours."""
@@ -86,5 +86,4 @@ def foci_command(
                 f"mGy, p {report.line.p:.2g}"
             )
     print_findings(report.findings, with_info=True)
-    for path in written:
-        print_message(f"wrote {path}")
+    print_written(written)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from theradose.cli.options import parsed_positive
-from theradose.cli.output import JsonOption, print_findings, print_json, print_message, print_table, step_progress
+from theradose.cli.output import JsonOption, print_findings, print_json, print_table, print_written, step_progress
 
 
 class OmegaName(StrEnum):
@@ -125,8 +125,7 @@ def population_command(
         rows = [_row(entry) for entry in document["populations"]]
         print_table(["regions", "form", "patients", "curves", "T½ h [90 %]", "integral per activity h [90 %]"], rows)
     print_findings(report.findings)
-    for path in written:
-        print_message(f"wrote {path}")
+    print_written(written)
 
 
 def _row(entry: dict[str, object]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from theradose.cli.output import JsonOption, print_findings, print_json, print_message, print_table
+from theradose.cli.output import JsonOption, print_findings, print_json, print_table, print_written
 
 
 def reference_command(
@@ -45,5 +45,4 @@ def reference_command(
             ])  # fmt: skip
         print_table(["therapy", "organ", "quantity", "patients", "values", "median", "5 to 95 %", "published"], rows)
     print_findings(findings)
-    for path in written:
-        print_message(f"wrote {path}")
+    print_written(written)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from theradose.cli.options import parsed_count, parsed_positive
-from theradose.cli.output import JsonOption, print_findings, print_json, print_message, print_table, step_progress
+from theradose.cli.output import (
+    JsonOption,
+    ReportFolderOption,
+    print_findings,
+    print_json,
+    print_table,
+    print_written,
+    step_progress,
+)
 
 if TYPE_CHECKING:
     from theradose.cohort.response.analysis import ResponseAnalysis
@@ -73,7 +81,7 @@ def response_command(
         str | None, typer.Option("--replicates", help="Resamples of the area under the curve, 10000 by default.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the resamples.")] = 177,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for report.pdf, report.json and tables.")] = None,
+    out: ReportFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Analyse how the response of tumours depends on their absorbed dose."""
@@ -105,8 +113,7 @@ def response_command(
         print_json(run.document)
     else:
         _print_analysis(run.analysis)
-    for path in written:
-        print_message(f"wrote {path}")
+    print_written(written)
 
 
 def _print_analysis(analysis: ResponseAnalysis) -> None:

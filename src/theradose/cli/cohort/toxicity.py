@@ -10,10 +10,11 @@ import typer
 from theradose.cli.options import parsed_positive
 from theradose.cli.output import (
     JsonOption,
+    ReportFolderOption,
     print_findings,
     print_json,
-    print_message,
     print_table,
+    print_written,
     step_progress,
 )
 
@@ -62,7 +63,7 @@ def toxicity_command(
         str | None, typer.Option("--half-life", help="Effective half-life in marrow where the table has none, '40 h'.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of all random draws.")] = 0,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for report.pdf, report.json and tables.")] = None,
+    out: ReportFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Relate blood counts to marrow, spleen and whole-body doses; grades, declines, risk, next cycle."""
@@ -114,8 +115,7 @@ def toxicity_command(
         ]
         print_table(["response", "by", "count", "dose", "patients", "per Gy [95 %]", "p", "adjusted"], rows)
     print_findings(report.findings, with_info=True)
-    for path in written:
-        print_message(f"wrote {path}")
+    print_written(written)
 
 
 def _lower_limit(text: str) -> tuple[tuple[str, str | None], float]:
