@@ -66,11 +66,11 @@ def test_toxicity_prints_a_table_of_relations(call):
         ((*TOXICITY, "--risk", "platelets"), "risk-too-few"),
         ((*TOXICITY, "--forecast", "nobody"), "forecast-patient"),
         ((*TOXICITY, "--forecast", "V001", "--exposure", "kidneys"), "forecast-dose"),
-        ((*TOXICITY, "--next-after", "-3"), "option-range"),
+        ((*TOXICITY, "--next-after", "-3 d"), "option-range"),
         ((*TOXICITY, "--next-dose", "3 mGy/h"), "unit-unknown"),
         (FOCI, "foci-dose-missing"),
         ((*FOCI, "--unrepaired", "2"), "option-range"),
-        ((*FOCI, "--until", "0"), "option-range"),
+        ((*FOCI, "--until", "0 h"), "option-range"),
         ((*FOCI, "--blood", str(EXAMPLES / "blood" / "cohort.csv")), "foci-nuclide"),
     ],
 )

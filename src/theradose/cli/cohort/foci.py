@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from theradose.cli.options import parsed_positive
 from theradose.cli.output import JsonOption, ReportFolderOption, print_findings, print_json, print_table, print_written
 
 
@@ -33,7 +34,7 @@ def foci_command(
         float | None, typer.Option("--unrepaired", help="Share of foci that is never repaired, held at this value.")
     ] = None,
     until: Annotated[
-        float | None, typer.Option("--until", help="Last sample of the line by dose, h; 5 by default.")
+        str | None, typer.Option("--until", help="Last sample of the line by dose, '5 h' by default.")
     ] = None,
     out: ReportFolderOption = None,
     as_json: JsonOption = False,
@@ -45,8 +46,6 @@ def foci_command(
 
     if unrepaired is not None and not 0 <= unrepaired <= 1:
         raise StudyError(f"{unrepaired:g} of --unrepaired is no share from 0 to 1.", code="option-range")
-    if until is not None and not until > 0:
-        raise StudyError(f"{until:g} of --until is not a positive number of hours.", code="option-range")
     report = foci_of_cohort(
         FociOptions(
             foci=foci,
@@ -55,7 +54,7 @@ def foci_command(
             nuclide=nuclide,
             errors=errors.value,
             unrepaired=unrepaired,
-            until_h=until,
+            until_h=parsed_positive(until, "h", "--until"),
         )
     )
     document = foci_document(report)

@@ -57,12 +57,12 @@ def toxicity_command(
         str | None, typer.Option("--next-dose", help="Marrow dose of the next cycle, '0.3 Gy'; the mean by default.")
     ] = None,
     next_after: Annotated[
-        float | None, typer.Option("--next-after", help="Days to the next cycle; the last interval by default.")
+        str | None, typer.Option("--next-after", help="Time to the next cycle, '56 d'; the last interval by default.")
     ] = None,
     half_life: Annotated[
         str | None, typer.Option("--half-life", help="Effective half-life in marrow where the table has none, '40 h'.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of all random draws.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of all random draws.")] = 0,
     out: ReportFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -74,8 +74,6 @@ def toxicity_command(
 
     if not _GRADES[0] <= grade <= _GRADES[1]:
         raise StudyError(f"{grade} of --grade is no grade: give 1, 2, 3 or 4.", code="option-range")
-    if next_after is not None and next_after <= 0:
-        raise StudyError(f"{next_after:g} of --next-after is not a positive number of days.", code="option-range")
     options = ToxicityOptions(
         counts=counts,
         doses=doses,
@@ -88,7 +86,9 @@ def toxicity_command(
         risk=None if risk is None else checked_quantity(risk, "--risk"),
         forecast=forecast,
         exposure=exposure,
-        following=NextCycle(parsed_positive(next_dose, "Gy", "--next-dose"), next_after),
+        following=NextCycle(
+            parsed_positive(next_dose, "Gy", "--next-dose"), parsed_positive(next_after, "d", "--next-after")
+        ),
         half_life_h=parsed_positive(half_life, "h", "--half-life"),
         seed=seed,
     )
