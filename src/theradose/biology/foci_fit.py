@@ -21,6 +21,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from theradose.biology.foci import blood_dose, remembered_dose
+from theradose.data import load_number
 from theradose.errors import FitError
 from theradose.kinetics.course import TimeCourse
 from theradose.model.arrays import Array, frozen
@@ -297,7 +298,7 @@ def _findings(errors: Errors, best: Array, dof: int, chi_squared: float) -> tupl
                 "foci",
             )
         )
-    if errors == "poisson" and dof and chi2.sf(chi_squared, dof) < 0.05:
+    if errors == "poisson" and dof and chi2.sf(chi_squared, dof) < load_number("haematology.yaml", "significance"):
         findings.append(
             Finding(
                 "foci-overdispersed",

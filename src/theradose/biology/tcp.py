@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from theradose.biology.parameters import ParameterSet
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.errors import PhysicsError
 from theradose.model.arrays import Array
 from theradose.uncertainty import Uncertain
@@ -52,7 +52,7 @@ class Probability:
     @property
     def odds_interval(self) -> tuple[float, float]:
         """95 % interval of the odds."""
-        z = float(load_yaml("radiobiology.yaml")["confidence_z"]["value"])
+        z = load_number("radiobiology.yaml", "confidence_z")
         return math.exp(self.logit - z * self.u_logit), math.exp(self.logit + z * self.u_logit)
 
 

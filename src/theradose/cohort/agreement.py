@@ -15,7 +15,7 @@ from itertools import combinations
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
@@ -31,8 +31,6 @@ from theradose.statistics.agreement import (
     pearson,
     spearman,
 )
-
-_NORMAL_P = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -258,7 +256,7 @@ def _findings(item: Compared) -> Iterator[Finding]:
         message = f"Limits of agreement need at least three patients, not {item.patients}."
         yield Finding("agreement-few", "info", message, place)
         return
-    if item.absolute.normality_p < _NORMAL_P:
+    if item.absolute.normality_p < load_number("cohort.yaml", "normality_significance"):
         message = (
             f"The differences are not normally distributed (Shapiro and Wilk, p = {item.absolute.normality_p:.2g}): "
             "the limits of agreement hold 95 % of them only about."

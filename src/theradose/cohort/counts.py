@@ -17,7 +17,7 @@ import numpy as np
 
 from theradose.biology.ctcae import count_grade
 from theradose.cohort.clock import Clock, patient_clock
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.model.arrays import Array, frozen
 from theradose.model.counts import LABELS, QUANTITIES, BloodCount, DoseOfCycle, PatientFacts
 from theradose.model.finding import Finding
@@ -220,11 +220,11 @@ def _span(
         grade = count_grade(quantity=quantity, value=nadir, lower_limit=limit)
         if baseline is not None:
             decline, last_share = 1 - nadir / baseline, float(values[after][-1] / baseline)
-            level = float(load_yaml("haematology.yaml")["recovered_share"]["value"]) * baseline
+            level = load_number("haematology.yaml", "recovered_share") * baseline
             recovered = np.flatnonzero(after & (t_d > t_d[lowest]) & (values >= level))
             recovery_d = float(t_d[recovered[0]] - start) if recovered.size else None
     if transfused:
-        grade = max(grade or 0, int(load_yaml("haematology.yaml")["transfusion_grade"]["value"]))
+        grade = max(grade or 0, int(load_number("haematology.yaml", "transfusion_grade")))
     return SpanCounts(
         cycle=cycle,
         start_d=float(start),

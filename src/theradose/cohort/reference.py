@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.model.agreement_mapping import UNITS_OF_QUANTITIES
 from theradose.model.cohort import RegionRecord, TreatmentRecord, cohort_rows
 from theradose.model.cohort_reference import PercentileResult, PublishedBeside, ReferenceRange, ReferenceValue
@@ -63,7 +63,7 @@ def fewest_patients() -> int:
     ----------
     [Theradose]_
     """
-    return int(load_yaml("cohort.yaml")["fewest_patients"]["value"])
+    return int(load_number("cohort.yaml", "fewest_patients"))
 
 
 def reference_organ(region: RegionRecord, quantity: str) -> str | None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from theradose.cohort.toxicity_rows import COVARIATES, Span, ToxicityRow
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
 from theradose.statistics.binary.curve import DoseAtProbability, coefficient_table, dose_at_probability
@@ -120,7 +120,7 @@ class Relation:
 
 def toxicity_constant(name: str) -> float:
     """Return a level of the analysis of toxicity."""
-    return float(load_yaml("haematology.yaml")[name]["value"])
+    return load_number("haematology.yaml", name)
 
 
 def decline_relation(

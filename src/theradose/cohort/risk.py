@@ -253,12 +253,12 @@ def _refuse_too_few(quantity: str, grade: int, patients: int, with_event: int) -
 
 
 def _indistinguishable(patients: int) -> Finding:
-    known = int(toxicity_constant("indistinguishable_patients"))
+    known, slope = int(toxicity_constant("indistinguishable_patients")), toxicity_constant("slope_of_true_model")
     return Finding(
         "risk-models-alike",
         "warning",
-        f"Models of risk cannot be told apart with {known} patients (the calibration slope of the true model was 0.67 "
-        f"there), and these rest on {patients}: take no differences between them, and no prediction, for established.",
+        f"Models of risk cannot be told apart with {known} patients (the calibration slope of the true model was "
+        f"{slope:g} there), and these rest on {patients}: take no differences between them, and no prediction, for established.",
         "cohort",
     )
 

@@ -20,6 +20,11 @@ def load_yaml(name: str) -> Any:
     return yaml.safe_load(_text(name))
 
 
+def load_number(name: str, entry: str) -> float:
+    """Return the value of an entry of a packaged YAML file."""
+    return float(load_yaml(name)[entry]["value"])
+
+
 @cache
 def load_json(name: str) -> Any:
     """Return the parsed content of the packaged JSON file `name` (a path below this folder); do not modify it."""

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.dose.engines import DoseRequest, dose_engines
 from theradose.dose.kernel import SETTINGS, DepositedEnergy, deposited_energy, kernel_dose_map
 from theradose.model.arrays import Array
@@ -123,7 +123,7 @@ def _near_other_density(density: Array, reference: float, spacing_mm: tuple[floa
     """Whether each voxel has another density than soft tissue within the reach of its electrons."""
     from scipy.ndimage import maximum_filter
 
-    tolerance = float(load_yaml(SETTINGS)["density_tolerance"]["value"])
+    tolerance = load_number(SETTINGS, "density_tolerance")
     other = np.abs(density / reference - 1.0) > tolerance
     size = [2 * int(np.ceil(reach_mm / side)) + 1 for side in spacing_mm]
     # Beyond the grid nothing is deposited, whatever its density.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.dose.energy import emitted_energy, energy_findings
 from theradose.dose.engines import DoseRequest, dose_engines
 from theradose.model.arrays import Array
@@ -198,7 +198,7 @@ def region_dose(*, tia: TimeIntegratedActivity, mass_g: Uncertain, nuclide: Nucl
 
 def minimum_tissue_density_g_per_ml() -> float:
     """Return the density below which a voxel counts as air and gets no dose."""
-    return float(load_yaml("dose.yaml")["minimum_tissue_density"]["value"])
+    return load_number("dose.yaml", "minimum_tissue_density")
 
 
 def tissue_voxels(density: DensityMap) -> Array:

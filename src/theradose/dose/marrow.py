@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.dose.energy import charged_energy_constants, emitted_energy, energy_findings
 from theradose.dose.local import charged_dose_constant
 from theradose.dose.svalues import (
@@ -215,7 +215,7 @@ def marrow_from_specimen(
                 code="haematocrit-missing",
             )
         blood_per_l = blood_per_l * (1 - _without_u(haematocrit, _HAEMATOCRIT))
-    blood = blood_per_l / float(load_yaml("samples.yaml")["blood_density"]["value"])
+    blood = blood_per_l / load_number("samples.yaml", "blood_density")
     return MarrowConcentration(blood=blood, marrow=blood * ratio)
 
 

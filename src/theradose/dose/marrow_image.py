@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.dose.energy import emitted_energy
 from theradose.dose.marrow import MarrowRequest
 from theradose.dose.spongiosa import Composition, spongiosa_composition, spongiosa_constant, stated_or_not
@@ -131,7 +131,7 @@ def voi_recovery(choice: str | float | None, *, u: float | None = None) -> tuple
         value = float(choice)
     except ValueError:
         value = 0.0
-    highest = float(load_yaml(_DATA)["largest_recovery"]["value"])
+    highest = load_number(_DATA, "largest_recovery")
     if not 0 < value <= highest:
         raise PhysicsError(
             f"'{choice}' is not a recovery of the marrow: valid are {PHANTOM_RECOVERY} or a number above 0 and up to "

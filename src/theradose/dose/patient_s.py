@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.dose.energy import emitted_energy
 from theradose.dose.engines import (
     INTERRUPTED,
@@ -160,7 +160,7 @@ def patient_s_values(
 
 def is_noisy(value: SValue) -> bool:
     """Return whether the statistical uncertainty of an S value is too large to rely on it."""
-    largest = float(load_yaml("organ_s.yaml")["noisy_s_value"]["value"])
+    largest = load_number("organ_s.yaml", "noisy_s_value")
     return value.relative_u is not None and value.relative_u > largest
 
 

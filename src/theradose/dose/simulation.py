@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.dose.energy import emitted_energy, energy_findings
 from theradose.dose.engines import DoseRequest, Progress
 from theradose.dose.kernel import check_right_angles
@@ -208,7 +208,7 @@ class Simulation:
         )
 
     def _findings(self, results: Results) -> tuple[Finding, ...]:
-        tolerance = float(load_yaml("radiation/transport.yaml")["energy_tolerance"]["value"])
+        tolerance = load_number("radiation/transport.yaml", "energy_tolerance")
         for particle, result in results.items():
             lost = result.lost_kev / result.emitted_kev
             if max(abs(result.balance), lost) > tolerance:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.errors import StudyError
 from theradose.formats.tables import TableRow, read_table
 from theradose.formats.tables_samples import optional_moment, optional_positive, refuse_cell, row_origin
@@ -159,7 +159,7 @@ def _follows(later: Moment, earlier: Moment) -> bool:
 
 def _factors(header: tuple[str, ...], file: str) -> dict[str, tuple[str, float]]:
     """Return the quantity of each column of counts with the factor to its unit here."""
-    molar = float(load_yaml("haematology.yaml")["haemoglobin_g_dl_per_mmol_l"]["value"])
+    molar = load_number("haematology.yaml", "haemoglobin_g_dl_per_mmol_l")
     known = {"haemoglobin_g_dl": 1.0, "haemoglobin_g_l": _G_PER_DL, "haemoglobin_mmol_l": molar}
     known |= {f"{name}_1e9_l": 1.0 for name in _CELLS} | {f"{name}_per_ul": _PER_UL for name in _CELLS}
     columns = {name: (name.partition("_")[0], known[name]) for name in header if name in known}
@@ -246,7 +246,7 @@ def _region(row: TableRow) -> str:
 
 
 def _dose_in_gray(row: TableRow, dose_gy: float) -> float:
-    largest = float(load_yaml("haematology.yaml")["plausible_cycle_dose"]["value"])
+    largest = load_number("haematology.yaml", "plausible_cycle_dose")
     if dose_gy > largest:
         raise refuse_cell(
             row_origin(row),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.errors import FitError
 from theradose.kinetics.compartments import FORMS, CompartmentForm
 from theradose.kinetics.population_forms import PopulationForm, phase_form
@@ -30,7 +30,7 @@ _DRAWS = 1024
 
 def population_setting(name: str) -> float:
     """Return a level of ``data/kinetics/population.yaml``."""
-    return float(load_yaml(SETTINGS)[name]["value"])
+    return load_number(SETTINGS, name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,7 +24,7 @@ from functools import partial
 import numpy as np
 
 from theradose.compiled import thread_count
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.errors import FitError, GeometryError
 from theradose.kinetics.course import course_of_form
 from theradose.kinetics.fit import rate_bounds
@@ -273,7 +273,7 @@ def _largest_values(maps: Sequence[ActivityMap]) -> Array:
 def _noise_floor(largest: Array, floor: float | Sequence[float] | None) -> tuple[Array, tuple[Finding, ...]]:
     if floor is not None:
         return _per_map(floor, len(largest)), ()
-    share = float(load_yaml("kinetics/voxelwise.yaml")["floor_fraction_of_maximum"]["value"])
+    share = load_number("kinetics/voxelwise.yaml", "floor_fraction_of_maximum")
     # An image without activity is as noisy as the others are.
     assumed = share * np.where(largest > 0, largest, largest.max())
     message = (

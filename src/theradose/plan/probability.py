@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.model.limit import DoseQuantity, Limit
 from theradose.model.plan import PlannedDose
 from theradose.uncertainty import Uncertain
@@ -68,7 +68,7 @@ def interval_coverage() -> float:
     ----------
     [Theradose]_
     """
-    return float(load_yaml("plan.yaml")["interval_coverage"]["value"])
+    return load_number("plan.yaml", "interval_coverage")
 
 
 def interval(quantity: Uncertain, *, of_mean: bool = False) -> tuple[float, float] | None:

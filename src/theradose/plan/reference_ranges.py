@@ -18,7 +18,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.model.finding import Finding
 from theradose.model.protocol import Statement
 from theradose.model.reference import ReferenceDose, ReferenceMethod
@@ -183,7 +183,7 @@ def plausibility_findings(
     reference = None if therapy is None else published_range(therapy=therapy, organ=organ, methods=methods)
     if therapy is None or reference is None or not math.isfinite(dose_per_activity_gy_gbq):
         return ()
-    factor = float(load_yaml(_FILE)["outside_factor"]["value"])
+    factor = load_number(_FILE, "outside_factor")
     given, low, high = dose_per_activity_gy_gbq, reference.low_gy_gbq, reference.high_gy_gbq
     place = where or organ
     # The doses of lesions spread so widely that almost any number would fit as one per cycle.

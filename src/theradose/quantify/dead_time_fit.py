@@ -15,7 +15,7 @@ from datetime import datetime
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.errors import CalibrationError
 from theradose.model.arrays import Array
 from theradose.model.calibration import DeadTimeModel
@@ -332,7 +332,7 @@ def _fit_model(countings: Sequence[Counting], shares: Array, model: DeadTimeMode
 
 
 def _require_resolved(fit: DeadTimeFit) -> None:
-    least = float(load_yaml("calibration.yaml")["dead_time_resolution"]["value"])
+    least = load_number("calibration.yaml", "dead_time_resolution")
     if fit.value_us < least * fit.u_us or not fit.value_us > 0:
         if _is_poor(fit):
             raise CalibrationError(

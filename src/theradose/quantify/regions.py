@@ -19,7 +19,7 @@ from typing import Literal
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.errors import CalibrationError, GeometryError
 from theradose.model.activity import ActivityMap
 from theradose.model.curve import TimeActivityCurve
@@ -357,7 +357,7 @@ def _independent_u(
     """Return the independent uncertainty of each point and the share of counting, ``None`` where that is unknown."""
     # An image cannot tell less than a small share of what it showed of the region at its brightest: without this
     # floor a point near zero, or below, would outweigh all others.
-    floor = float(load_yaml("quantify.yaml")["least_activity_share"]["value"]) * float(np.max(np.abs(activity)))
+    floor = load_number("quantify.yaml", "least_activity_share") * float(np.max(np.abs(activity)))
     repeatability = measurement_relative_u * np.maximum(np.abs(activity), floor)
     counting = np.array(
         [

@@ -15,7 +15,7 @@ from datetime import datetime
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.errors import CalibrationError
 from theradose.formats.tables_samples import refuse_cell
 from theradose.model.arrays import Array
@@ -284,7 +284,7 @@ def _amount_ml(tube: TubeCount, specimen: Specimen) -> float:
     if tube.amount_unit == "mL":
         return tube.amount
     name = "blood_density" if specimen == "blood" else "plasma_density"
-    return tube.amount / float(load_yaml("samples.yaml")[name]["value"])
+    return tube.amount / load_number("samples.yaml", name)
 
 
 def _specimen(sample: BloodSample) -> tuple[Specimen, tuple[Finding, ...]]:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.errors import CalibrationError
 from theradose.formats.decay import decay_factor, frame_start_factor
 from theradose.model.calibration import DeadTimeModel
@@ -128,7 +128,7 @@ def net_rate(*, counting: Counting, dead_time: KnownDeadTime | None = None) -> N
     u_counts = math.sqrt(counting.counts) if counting.u_counts is None else counting.u_counts
     u_net = math.hypot(stretch * u_counts / counting.counting_s, u_background)
     net = true - background
-    least = float(load_yaml("calibration.yaml")["least_net_significance"]["value"])
+    least = load_number("calibration.yaml", "least_net_significance")
     if net < least * u_net:
         raise CalibrationError(
             f"{place(counting.origin)}: the net count rate of {net:.4g} cps is less than {least:g} standard "
@@ -178,7 +178,7 @@ def source_factor(
     activity = source.activity_mbq * decay_factor(decay_constant_per_h=decay_constant, elapsed_h=elapsed_h)
     to_start = float(frame_start_factor(decay_constant_per_h=decay_constant, duration_h=counting.counting_s / _S_PER_H))
     half_life = nuclide.half_life_h
-    clock_h = float(load_yaml("calibration.yaml")["clock_u"]["value"]) / 60
+    clock_h = load_number("calibration.yaml", "clock_u") / 60
     relative: dict[str, float | None] = {
         ACTIVITY_METER: source.relative_u_activity,
         COUNTING: rate.u_net_cps / rate.net_cps,

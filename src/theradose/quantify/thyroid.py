@@ -14,7 +14,7 @@ from datetime import datetime
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.errors import StudyError
 from theradose.formats.decay import decay_factor
 from theradose.formats.tables_samples import refuse_cell
@@ -164,7 +164,7 @@ def uptake_curve(
     times, findings = elapsed_times(rows, start=options.start, timezone=options.timezone)
     uptakes = [_uptake(item, readings[0], t_h, nuclide, options) for item, t_h in zip(readings, times, strict=True)]
     values = np.array([uptake.value for uptake in uptakes])
-    assumed = float(load_yaml("samples.yaml")["assumed_relative_u"]["value"])
+    assumed = load_number("samples.yaml", "assumed_relative_u")
     repeatability = assumed if options.repeatability_u is None else options.repeatability_u
     each_standard = len(readings) > 1 and readings[1].has_standard
     relative = {name: np.array([uptake.contributions.get(name, 0.0) for uptake in uptakes]) / values

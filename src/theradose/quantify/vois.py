@@ -14,7 +14,7 @@ from datetime import datetime
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.formats.tables_samples import refuse_cell
 from theradose.model.curve import TimeActivityCurve
 from theradose.model.finding import Finding
@@ -75,7 +75,7 @@ def voi_curve(series: VoiSeries, *, options: VoiOptions) -> tuple[VoiCurve, tupl
     times, timing = elapsed_times(rows, start=options.start, timezone=options.timezone)
     concentration = np.array([image.concentration_mbq_l for image in images]) / _ML_PER_L
     check_neighbours([image.origin for image in images], times, concentration, images[0].quantity)
-    assumed = float(load_yaml("marrow_vois.yaml")["assumed_relative_u"]["value"])
+    assumed = load_number("marrow_vois.yaml", "assumed_relative_u")
     repeatability = assumed if options.repeatability_u is None else options.repeatability_u
     u = [repeatability * image.concentration_mbq_l if image.u_mbq_l is None else image.u_mbq_l for image in images]
     curve = TimeActivityCurve(
@@ -99,7 +99,7 @@ def voi_curve(series: VoiSeries, *, options: VoiOptions) -> tuple[VoiCurve, tupl
 
 def _density(images: Sequence[VoiImage], options: VoiOptions) -> Uncertain:
     """Return the mean density; a volume that is carried along has one, and what differs is noise of the CT."""
-    largest = float(load_yaml("marrow_vois.yaml")["largest_density"]["value"])
+    largest = load_number("marrow_vois.yaml", "largest_density")
     stated = []
     for image in images:
         density = options.density_g_per_ml if image.density_g_per_ml is None else image.density_g_per_ml
@@ -144,7 +144,7 @@ def _unstated(images: Sequence[VoiImage], options: VoiOptions, assumed: float) -
 
 
 def _volumes(volumes: Sequence[float]) -> list[Finding]:
-    level = float(load_yaml("marrow_vois.yaml")["volume_spread_level"]["value"])
+    level = load_number("marrow_vois.yaml", "volume_spread_level")
     if not volumes or max(volumes) <= (1 + level) * min(volumes):
         return []
     return [

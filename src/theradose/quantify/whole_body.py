@@ -15,7 +15,7 @@ from datetime import datetime
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.errors import StudyError
 from theradose.formats.decay import decay_factor
 from theradose.formats.tables_samples import refuse_cell
@@ -139,7 +139,7 @@ def probe_curve(
     rates, u_counting = np.array([_rate(reading, readings[0]) for reading in readings]).T
     decay = np.array([decay_factor(decay_constant_per_h=nuclide.decay_constant_per_h, elapsed_h=t_h) for t_h in times])
     before = np.array([reading.before_void for reading in readings])
-    assumed = float(load_yaml("samples.yaml")["assumed_relative_u"]["value"])
+    assumed = load_number("samples.yaml", "assumed_relative_u")
     repeatability = assumed if options.repeatability_u is None else options.repeatability_u
     u_reading = np.hypot(u_counting, repeatability)
     per_activity = rates[before] / (options.administered_mbq * decay[before])

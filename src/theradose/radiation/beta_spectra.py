@@ -25,7 +25,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.errors import PhysicsError
 from theradose.model.arrays import Array
 from theradose.radiation.coulomb import coulomb_enhancement
@@ -113,4 +113,4 @@ def _momentum(kinetic: Array) -> Array:
 
 
 def _constant(name: str) -> float:
-    return float(load_yaml("beta_spectra.yaml")[name]["value"])
+    return load_number("beta_spectra.yaml", name)

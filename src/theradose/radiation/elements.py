@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.errors import PhysicsError
 from theradose.radiation.materials import Material, atomic_weight
 
@@ -23,7 +23,7 @@ FloatArray = NDArray[np.float64]
 @cache
 def constant(name: str) -> float:
     """Return a constant of ``data/radiation/electrons.yaml`` in the unit that stands there."""
-    return float(load_yaml("radiation/electrons.yaml")[name]["value"])
+    return load_number("radiation/electrons.yaml", name)
 
 
 @cache

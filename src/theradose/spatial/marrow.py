@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.errors import GeometryError
 from theradose.model.arrays import Array
 from theradose.model.finding import Finding
@@ -170,7 +170,7 @@ def draw_marrow(
     outlined_ml = float(union.sum()) * grid.voxel_volume_ml
     volume_ml = float(kept.sum()) * grid.voxel_volume_ml
     names = ", ".join(vertebrae.names)
-    smallest_ml = float(load_yaml(_DATA)["smallest_volume"]["value"])
+    smallest_ml = load_number(_DATA, "smallest_volume")
     if volume_ml < smallest_ml:
         raise GeometryError(
             f"Only {volume_ml:.3g} mL of spongiosa are left of {outlined_ml:.4g} mL of {names} "

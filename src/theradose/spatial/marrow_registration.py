@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.errors import GeometryError
 from theradose.model.arrays import Array
 from theradose.model.finding import Finding
@@ -96,7 +96,7 @@ def _fallback(start: RigidTransform, reason: str) -> tuple[Registration, tuple[F
 
 
 def _reference_feature(vertebrae: Segmentation, ct: Volume) -> Feature:
-    around_mm = float(load_yaml(_DATA)["local_surroundings"]["value"])
+    around_mm = load_number(_DATA, "local_surroundings")
     corners = np.concatenate([_corners(vertebrae.grid, voxels.box) for voxels in vertebrae.voxels])
     volume = _scaled(_cut(ct, corners, around_mm))
     bones = resample_segmentation(vertebrae, volume.grid)
@@ -105,7 +105,7 @@ def _reference_feature(vertebrae: Segmentation, ct: Volume) -> Feature:
 
 
 def _moving_feature(reference: Feature, ct: Volume, start: RigidTransform) -> Feature:
-    room_mm = float(load_yaml(_DATA)["largest_local_shift"]["value"])
+    room_mm = load_number(_DATA, "largest_local_shift")
     volume = _scaled(_cut(ct, start.apply(reference.volume.grid.corners_mm()), room_mm))
     return Feature(volume, np.ones(volume.grid.shape, bool))
 
@@ -130,7 +130,7 @@ def _cut(ct: Volume, corners_mm: Array, room_mm: float) -> Volume:
 
 def _scaled(ct: Volume) -> Volume:
     step_mm, lowest_hu, highest_hu = (
-        float(load_yaml(_DATA)[name]["value"]) for name in ("local_step", "local_lowest_hu", "local_highest_hu")
+        load_number(_DATA, name) for name in ("local_step", "local_lowest_hu", "local_highest_hu")
     )
     z, y, x = (max(1, int(step_mm / step)) for step in ct.grid.spacing_mm)
     reduced = block_mean(ct, (z, y, x), fill=AIR_HU)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.numbers import NOT_STATED, format_estimate, format_given
 from theradose.report.blocks import Cell, Column, Fact, Row, Table, row
 from theradose.report.certificate import Certificate, write_certificate
@@ -51,7 +51,7 @@ def write_site_certificate(done: SiteValidation, path: Path) -> None:
 
 
 def _listed() -> int:
-    return int(load_yaml(CONVENTIONS)["listed_findings"]["value"])
+    return int(load_number(CONVENTIONS, "listed_findings"))
 
 
 def _verdict(done: SiteValidation) -> str:

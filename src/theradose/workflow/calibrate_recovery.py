@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.errors import CalibrationError
 from theradose.formats.decay import decay_factor, frame_start_factor
 from theradose.formats.tables import read_recovery
@@ -190,7 +190,7 @@ def phantom_shift(source: SourceImage, spheres: Sequence[PhantomSphere]) -> Arra
     The mean over the spheres, weighted by their activity: single small spheres are never moved to their brightest
     voxel, which would raise their recovery.
     """
-    reach_mm = float(load_yaml("calibration.yaml")["sphere_search"]["value"])
+    reach_mm = load_number("calibration.yaml", "sphere_search")
     shift = np.zeros(3)
     weights = np.array([sphere.activity_mbq for sphere in spheres])
     for _ in range(_TURNS):

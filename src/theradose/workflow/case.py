@@ -9,7 +9,7 @@ from pathlib import Path
 
 from theradose.acquire.load import series_files
 from theradose.acquire.sources import Content
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.errors import DicomError, StudyError
 from theradose.formats.dicom.files import read_header
 from theradose.formats.dicom.values import read_text
@@ -137,7 +137,7 @@ def open_case(study_file: StudyFile) -> Case:
 
 def _check_single_administration(study: Study, starts: list[datetime]) -> None:
     """Refuse administrations far apart: a curve fitted from one zero of time cannot describe several."""
-    limit_h = float(load_yaml("study.yaml")["split_administration"]["value"])
+    limit_h = load_number("study.yaml", "split_administration")
     first = min(starts, key=lambda start: hours_since(starts[0], start, timezone=study.timezone)[0])
     apart_h = max(hours_since(first, start, timezone=study.timezone)[0] for start in starts)
     if apart_h > limit_h:

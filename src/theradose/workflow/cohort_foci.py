@@ -9,7 +9,7 @@ from pathlib import Path
 from theradose.biology.foci import blood_dose, blood_self_dose_rate
 from theradose.biology.foci_dose import FociLine, foci_by_dose
 from theradose.biology.foci_fit import Errors, FociFit, fit_foci
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.errors import FitError, StudyError
 from theradose.formats.tables_foci import read_foci
 from theradose.kinetics.course import TimeCourse
@@ -111,7 +111,7 @@ def foci_of_cohort(options: FociOptions) -> FociReport:
             code="foci-dose-missing",
         )
     rates, findings = ({}, []) if options.blood is None else _dose_rates(options)
-    until = options.until_h or float(load_yaml("haematology.yaml")["foci_linear_until"]["value"])
+    until = options.until_h or load_number("haematology.yaml", "foci_linear_until")
     by_label: dict[str, list[FociSample]] = {}
     for sample in samples:
         by_label.setdefault(sample.treatment.label, []).append(sample)

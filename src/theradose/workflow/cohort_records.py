@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.errors import DatabaseError
 from theradose.model.cohort import IDENTIFIED, QUANTITIES, RegionRecord, TreatmentRecord
 from theradose.model.region import RegionKind
@@ -48,7 +48,7 @@ class Identity:
 
     def moment(self, patient: str, moment: datetime) -> datetime:
         """Return a time as it is kept."""
-        most = int(load_yaml("cohort.yaml")["moved_days"]["value"])
+        most = int(load_number("cohort.yaml", "moved_days"))
         return moment if self.secret is None else self.secret.moved(patient, moment, most_days=most)
 
 

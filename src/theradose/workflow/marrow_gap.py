@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.dose.marrow import MarrowRequest, marrow_methods, marrow_ratio
 from theradose.dose.marrow_image import split_marrow_uptake
 from theradose.dose.svalues import DEFAULT_SEX
@@ -148,7 +148,7 @@ def _ratio(matched: Matched) -> GapReason:
 
 
 def _example_haematocrit() -> float:
-    return float(load_yaml("marrow.yaml")["example_haematocrit"]["value"])
+    return load_number("marrow.yaml", "example_haematocrit")
 
 
 def _recovery(applied: bool) -> GapReason:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.errors import FitError
 from theradose.kinetics.fit import fit_model
 from theradose.kinetics.published import UnweightedFit, fit_unweighted_curves
@@ -62,7 +62,7 @@ class WeightedChange:
 
 def late_sample_time_h() -> float:
     """Return the time after which samples count as late."""
-    return float(load_yaml("marrow.yaml")["late_sample_time"]["value"])
+    return load_number("marrow.yaml", "late_sample_time")
 
 
 def early_samples(curve: TimeActivityCurve) -> TimeActivityCurve | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.errors import StudyError
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -65,7 +65,7 @@ class Opening:
         """Yield the open times of the days around a moment, in UTC."""
         local = moment.astimezone(zone)
         opens, closes = self.hours or (local.time(), local.time())
-        searched = int(load_yaml("schedule.yaml")["searched_days"]["value"])
+        searched = int(load_number("schedule.yaml", "searched_days"))
         for days in range(-searched, searched + 1):
             day = local.date() + timedelta(days=days)
             if day not in self.closed_dates and day.weekday() not in self.closed_weekdays:

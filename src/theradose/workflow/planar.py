@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from theradose.acquire.planar import load_planar
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.dose.local import minimum_tissue_density_g_per_ml
 from theradose.errors import CalibrationError, FitError, StudyError, TheradoseError
 from theradose.model.arrays import Array
@@ -82,7 +82,7 @@ class PlanarStudy:
         rates, findings = usable_rates(self, name)
         if not rates:
             return spect, findings
-        session_h = float(load_yaml("planar.yaml")["same_session"]["value"])
+        session_h = load_number("planar.yaml", "same_session")
         try:
             curve, noticed = hybrid_curve(spect, rates, scale_t_h=self.scale_t_h, same_session_h=session_h)
         except FitError as error:
@@ -245,7 +245,7 @@ def _water_per_cm(case: Case, images: PrimaryImages) -> float:
 
 def _blur_mm(case: Case) -> float:
     """Return what the planar resolution adds to that of the SPECT, which the projected activity has already."""
-    planar = case.study.planar.resolution or float(load_yaml("planar.yaml")["resolution"]["value"])
+    planar = case.study.planar.resolution or load_number("planar.yaml", "resolution")
     calibration = case.study.calibration
     spect = (calibration.resolution if calibration is not None else None) or 0.0
     return math.sqrt(max(planar**2 - spect**2, 0.0))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from theradose.acquire.labels import is_label_image
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.errors import StudyError
 from theradose.formats.nifti import is_nifti, read_nifti
 from theradose.model.arrays import Array
@@ -258,7 +258,7 @@ def _nets(
     name: str, mask: Array, ring: Array, images: PrimaryImages, fractions: tuple[float, float]
 ) -> list[NetCounts]:
     """Return the net counts of both views."""
-    relative_u = float(load_yaml("planar.yaml")["background_u"]["value"])
+    relative_u = load_number("planar.yaml", "background_u")
     return [
         net_counts(
             view, background if background.pixels else None, fraction=fraction, name=name,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.errors import CalibrationError
 from theradose.model.arrays import Array
 from theradose.model.calibration import SourceGeometry
@@ -168,7 +168,7 @@ def lost_in_source(
     thickness_mm = geometry.height_mm if flat else None
     if thickness_mm is not None:
         transmission = _transmission(thickness_mm, energy_kev)
-        share = float(load_yaml("calibration.yaml")["source_attenuation_u"]["value"])
+        share = load_number("calibration.yaml", "source_attenuation_u")
         message = (
             f"The source takes {1 - transmission:.1%} of its photons itself in {thickness_mm:g} mm of water, which was "
             "corrected."

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.errors import FitError
 from theradose.kinetics.evaluate import evaluate_tia
 from theradose.kinetics.integrate import integrate_curve
@@ -56,7 +56,7 @@ class SimulatedVisit:
 
 def simulation_setting(name: str) -> float:
     """Return a number of ``simulation/measurements.yaml``."""
-    return float(load_yaml(_SETTINGS)[name]["value"])
+    return load_number(_SETTINGS, name)
 
 
 def planned_visits(protocol: Protocol) -> tuple[SimulatedVisit, ...]:
@@ -190,5 +190,5 @@ def relative_u(protocol: Protocol, kind: MeasurementKind) -> float:
     if kind.is_emission_image:
         return protocol.measurement_relative_u.value
     if kind in (MeasurementKind.BLOOD, MeasurementKind.PROBE):
-        return float(load_yaml("samples.yaml")["assumed_relative_u"]["value"])
+        return load_number("samples.yaml", "assumed_relative_u")
     return simulation_setting(kind.value)

@@ -10,7 +10,7 @@ import numpy as np
 
 from theradose.acquire.blood import read_blood
 from theradose.acquire.uptake import read_uptake
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.dose.local import mass_range_findings, photon_finding, region_dose
 from theradose.dose.marrow import DEFAULT_METHOD
 from theradose.dose.marrow_image import RestOfBody
@@ -124,7 +124,7 @@ def _whole_body(case: Case) -> WholeBodyByProbe | None:
 
 def _compared(body: TimeIntegratedActivity, field: TimeIntegratedActivity) -> list[Finding]:
     """Say where the images show more activity than the whole body holds by the probe."""
-    limit = float(load_yaml("samples.yaml")["contradiction_multiple"]["value"])
+    limit = load_number("samples.yaml", "contradiction_multiple")
     by_probe, u_probe = evaluate_tia(body, field.curve.t_h)
     common = math.hypot(_common_u(body), _common_u(field))
     u = np.hypot(np.hypot(u_probe, field.curve.u_independent_mbq), common * by_probe)

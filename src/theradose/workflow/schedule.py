@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.errors import StudyError
 from theradose.model.accuracy import Accuracy
 from theradose.model.finding import Finding
@@ -212,7 +212,7 @@ def _instant(start: datetime, zone: tzinfo, timezone: str | None) -> datetime:
 
 
 def _dated(protocol: Protocol, begun: datetime, zone: tzinfo, opening: Opening) -> tuple[ScheduledVisit, ...]:
-    gap = timedelta(hours=float(load_yaml("schedule.yaml")["least_gap"]["value"]))
+    gap = timedelta(hours=load_number("schedule.yaml", "least_gap"))
     dated: list[ScheduledVisit] = []
     not_before = begun
     for visit in protocol.visits:

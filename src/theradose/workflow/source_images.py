@@ -12,7 +12,7 @@ import numpy as np
 from theradose.acquire.load import load_emission, series_files
 from theradose.acquire.regions import load_regions
 from theradose.acquire.sources import Content, find_sources
-from theradose.data import load_yaml
+from theradose.data import load_number, load_yaml
 from theradose.errors import CalibrationError
 from theradose.formats.decay import frame_start_factor
 from theradose.model.activity import EmissionImage, ImageUnit
@@ -252,7 +252,7 @@ def _of_geometry(counts: Volume, choice: RegionChoice, margin_mm: float) -> tupl
     radius_mm, half_height_mm = _dimensions(choice.geometry)
     centre_mm = centre_of_source(counts)
     whole = _solid(counts.grid, centre_mm, radius_mm, half_height_mm, choice.axis, 0.0)
-    whole_share = float(load_yaml("calibration.yaml")["whole_source"]["value"])
+    whole_share = load_number("calibration.yaml", "whole_source")
     if whole.voxel_count * counts.grid.voxel_volume_ml < whole_share * _volume_ml(radius_mm, half_height_mm):
         raise CalibrationError(
             f"A {choice.geometry.words()} does not fit into the image around its counts: correct its dimensions.",

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from theradose.biology.tissue import default_tissue
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.errors import PlanError
 from theradose.model.finding import Finding, Severity
 from theradose.model.limit import Limit
@@ -209,7 +209,7 @@ def cycles_possible(
     [deWit2023]_
     """
     raised = [_with_tolerance(limit) for limit in limits] if tolerance else limits
-    most = int(load_yaml("cycles.yaml")["most_cycles"]["value"])
+    most = int(load_number("cycles.yaml", "most_cycles"))
     for cycles in range(1, most + 1):
         found, _ = accumulations(ledger, raised, course=course, cycles=cycles, first_cycle=first_cycle)
         if probability is None:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.model.finding import Finding
 from theradose.model.limit import Limit
 from theradose.model.plan import PlannedDose
@@ -206,7 +206,7 @@ def disagreement_findings(*, organs: Sequence[ExpectedOrgan]) -> Iterator[Findin
     ----------
     [Theradose]_ From which factor on is a convention (``plan.yaml``).
     """
-    factor = float(load_yaml("plan.yaml")["disagreement_factor"]["value"])
+    factor = load_number("plan.yaml", "disagreement_factor")
     means = {organ.expected.organ: organ.expected.dose_per_activity_gy_gbq.value for organ in organs}
     for whole, mean in means.items():
         parts = {part: means[part] for part in parts_of(whole) if part in means}

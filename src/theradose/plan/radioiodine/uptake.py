@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theradose.data import load_yaml
+from theradose.data import load_number
 from theradose.dose.radioiodine.constants import NUCLIDE
 from theradose.dose.radioiodine.thyroid import UptakeByTransfer, UptakeOfFraction
 from theradose.dose.radioiodine.whole_body import residence_of_half_life
@@ -210,7 +210,7 @@ def curve_of_readings(given: ThyroidInput) -> tuple[TimeActivityCurve, tuple[Fin
     present = np.array([point.uptake.value for point in points])
     u = np.array([0.0 if point.uptake.u is None else point.uptake.u for point in points])
     findings = []
-    assumed = float(load_yaml("samples.yaml")["assumed_relative_u"]["value"])
+    assumed = load_number("samples.yaml", "assumed_relative_u")
     unknown = [point.uptake.u is None for point in points]
     relative = given.measurement_u
     if relative is None and any(unknown):
