@@ -258,7 +258,8 @@ def _indistinguishable(patients: int) -> Finding:
         "risk-models-alike",
         "warning",
         f"Models of risk cannot be told apart with {known} patients (the calibration slope of the true model was "
-        f"{slope:g} there), and these rest on {patients}: take no differences between them, and no prediction, for established.",
+        f"{slope:g} there), and these rest on {patients}: take no differences between them, and no prediction, for "
+        "established.",
         "cohort",
     )
 
