@@ -16,8 +16,8 @@ from theradose.kinetics.course import TimeCourse
 from theradose.model.finding import Finding
 from theradose.model.foci import FociSample
 from theradose.nuclides import Constant, load_nuclide
-from theradose.provenance import hash_file
 from theradose.quantify.samples import SampleOptions
+from theradose.workflow.document_parts import Origin, origin_of
 from theradose.workflow.marrow import BloodMarrowOptions, blood_marrow
 
 _OF_MARROW = "marrow-"
@@ -86,7 +86,7 @@ class FociReport:
     """What was found; `line` is ``None`` where the samples do not determine one."""
 
     options: FociOptions
-    files: tuple[tuple[str, str], ...]
+    files: Origin
     until_h: float
     treatments: tuple[TreatmentFoci, ...]
     line: FociLine | None
@@ -123,7 +123,7 @@ def foci_of_cohort(options: FociOptions) -> FociReport:
     line, used, noticed = _line(treatments, until)
     return FociReport(
         options=options,
-        files=tuple((path.name, hash_file(path)) for path in (options.foci, options.blood, options.treatments) if path),
+        files=origin_of(options.foci, options.blood, options.treatments),
         until_h=until,
         treatments=tuple(treatments),
         line=line,

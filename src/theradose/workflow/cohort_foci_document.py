@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from theradose.provenance import software_versions
 from theradose.report.cohort_foci import foci_pages
 from theradose.workflow.agreement_parts import interval_document
 from theradose.workflow.cohort_foci import FociReport, TreatmentFoci
-from theradose.workflow.document_parts import constant_document, finite
+from theradose.workflow.document_parts import constant_document, finite, origin_document
 from theradose.workflow.report_folder import write_report_folder
 
 SAMPLE_COLUMNS = ("treatment", "t_h", "cells", "foci", "foci_per_cell", "blood_dose_mgy", "fitted", "residual")
@@ -21,8 +20,7 @@ def foci_document(report: FociReport) -> dict[str, Any]:
     line = report.line
     return {
         "schema": "theradose/foci/1",
-        "software": software_versions(),
-        "files": [{"path": name, "sha256": digest} for name, digest in report.files],
+        **origin_document(report.files),
         "errors": report.options.errors,
         "treatments": [_treatment(item) for item in report.treatments],
         "line": None

@@ -16,6 +16,7 @@ from theradose.formats.tables_tumours import read_doses, read_tumours, read_volu
 from theradose.model.tumours import TumourRow
 from theradose.report.cohort_response import response_pages
 from theradose.workflow.cohort_response_document import response_document, response_tables
+from theradose.workflow.document_parts import origin_of
 from theradose.workflow.report_folder import write_report_folder
 
 
@@ -77,7 +78,7 @@ def run_response(
     courses = None if volumes is None or doses is None else (read_volumes(volumes), read_doses(doses))
     outcomes = assemble(rows, courses, settings=settings)
     analysis = analyse_response(rows, outcomes, settings=settings, step=step)
-    return ResponseRun(rows, analysis, response_document(rows, analysis))
+    return ResponseRun(rows, analysis, response_document(rows, analysis, origin_of(tumours, volumes, doses)))
 
 
 def write_response(run: ResponseRun, folder: Path, *, created: datetime) -> tuple[Path, ...]:

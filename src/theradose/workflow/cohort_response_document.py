@@ -30,7 +30,7 @@ from theradose.statistics.binary.roc_bootstrap import AucBootstrap
 from theradose.statistics.chi_squared import ChiSquaredTest
 from theradose.statistics.linear.effect_tests import Contrast
 from theradose.statistics.survival import SurvivalCurve
-from theradose.workflow.document_parts import constant_document, finite
+from theradose.workflow.document_parts import Origin, constant_document, finite, origin_document
 from theradose.workflow.report_folder import Table
 
 SCHEMA = "theradose/response/1"
@@ -56,11 +56,12 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 """Header of each table by file stem."""
 
 
-def response_document(rows: Sequence[TumourRow], analysis: ResponseAnalysis) -> dict[str, Any]:
+def response_document(rows: Sequence[TumourRow], analysis: ResponseAnalysis, files: Origin) -> dict[str, Any]:
     """Return the document described in ``docs/formats/tumours.md``."""
     settings = analysis.settings
     return {
         "schema": SCHEMA,
+        **origin_document(files),
         "settings": settings_document(settings),
         "selection": selection_document(analysis.selection),
         "characteristics": [_characteristics(item) for item in analysis.characteristics],

@@ -20,11 +20,11 @@ from theradose.model.cohort import IDENTIFIED, TreatmentRecord, cohort_rows
 from theradose.model.counts import LABELS, QUANTITIES, BloodCount, DoseOfCycle, Moment, PatientFacts
 from theradose.model.finding import Finding
 from theradose.model.samples import CellOrigin
-from theradose.provenance import hash_file
 from theradose.store.pseudonyms import read_secret
 from theradose.units import MBQ_PER_GBQ
 from theradose.workflow.cohort_database import database_treatments
 from theradose.workflow.cohort_records import Identity
+from theradose.workflow.document_parts import Origin, origin_of
 
 _MARROW = "red-marrow"
 _BY = "-by-"
@@ -88,7 +88,7 @@ class ToxicityReport:
     """What was found."""
 
     options: ToxicityOptions
-    files: tuple[tuple[str, str], ...]
+    files: Origin
     patients: tuple[PatientCourses, ...]
     analysis: ToxicityAnalysis
     risk: RiskAnalysis | None
@@ -128,7 +128,7 @@ def toxicity_of_cohort(options: ToxicityOptions, *, on_step: Callable[[str], Non
     findings += [finding for forecast in forecasts for finding in forecast.fit.findings]
     return ToxicityReport(
         options=options,
-        files=tuple((path.name, hash_file(path)) for path in (options.counts, options.doses, options.patients) if path),
+        files=origin_of(options.counts, options.doses, options.patients),
         patients=patients,
         analysis=analysis,
         risk=risk,

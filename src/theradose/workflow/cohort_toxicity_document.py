@@ -18,12 +18,11 @@ from theradose.cohort.toxicity import DoseCorrelation
 from theradose.data import load_yaml
 from theradose.model.counts import QUANTITIES
 from theradose.nuclides import Constant
-from theradose.provenance import software_versions
 from theradose.report.cohort_toxicity import toxicity_pages
 from theradose.report.tables import Value
 from theradose.workflow.agreement_parts import correlation_document
 from theradose.workflow.cohort_toxicity import ToxicityReport
-from theradose.workflow.document_parts import constant_document, finite
+from theradose.workflow.document_parts import constant_document, finite, origin_document
 from theradose.workflow.report_folder import Table, write_report_folder
 
 _SPAN = (
@@ -47,8 +46,7 @@ def toxicity_document(report: ToxicityReport) -> dict[str, Any]:
     analysis = report.analysis
     return {
         "schema": "theradose/toxicity/1",
-        "software": software_versions(),
-        "files": [{"path": name, "sha256": digest} for name, digest in report.files],
+        **origin_document(report.files),
         "grade": analysis.grade,
         "exposures": list(analysis.exposures),
         "covariates": list(analysis.covariates),

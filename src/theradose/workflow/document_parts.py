@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 from theradose.model.curve import CurveFit, TimeActivityCurve, TimeIntegratedActivity
 from theradose.model.dose import DoseVolumeHistogram
 from theradose.model.result import BudgetResult, ConstantResult, CurveResult, DvhCurve, Estimate, FitResult
 from theradose.nuclides import Constant
+from theradose.provenance import hash_file, software_versions
 from theradose.uncertainty import Uncertain, budget
 from theradose.workflow.case import Case
+
+Origin = tuple[tuple[str, str], ...]
+"""Names of files with their SHA-256."""
+
+
+def origin_of(*paths: Path | None) -> Origin:
+    """Return the names and hashes of the files that were given."""
+    return tuple((path.name, hash_file(path)) for path in paths if path is not None)
+
+
+def origin_document(files: Origin) -> dict[str, Any]:
+    """Return what a document of an analysis was made with and from."""
+    return {"software": software_versions(), "files": [{"path": name, "sha256": digest} for name, digest in files]}
 
 
 def integral_fields(case: Case, tia: TimeIntegratedActivity) -> dict[str, Any]:
