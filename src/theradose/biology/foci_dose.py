@@ -16,7 +16,7 @@ import numpy as np
 
 from theradose.errors import FitError
 from theradose.model.arrays import Array, frozen
-from theradose.statistics.agreement import Interval
+from theradose.statistics.intervals import Interval
 
 _ITERATIONS = 100
 _CONVERGED = 1e-12

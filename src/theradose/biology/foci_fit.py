@@ -26,7 +26,7 @@ from theradose.errors import FitError
 from theradose.kinetics.course import TimeCourse
 from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
-from theradose.statistics.agreement import Interval
+from theradose.statistics.intervals import Interval
 
 Errors = Literal["poisson", "quasi-poisson", "negative-binomial"]
 PARAMETERS = ("background", "induction_per_mgy", "unrepaired", "repair_per_h")

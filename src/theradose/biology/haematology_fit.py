@@ -32,6 +32,7 @@ from theradose.model.arrays import Array, frozen
 from theradose.model.counts import LABELS
 from theradose.model.finding import Finding
 from theradose.nuclides import Constant
+from theradose.statistics.intervals import Interval
 
 PARAMETERS = ("baseline", "mtt_h", "gamma", "alpha_per_gy")
 ILLUSTRATIVE = "illustrative"
@@ -139,31 +140,22 @@ class ResponseFit:
 
 
 @dataclass(frozen=True, slots=True)
-class Posterior:
-    """A number with its posterior interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
 class PredictedNadir:
     """Lowest count in a span of time, and when.
 
     Attributes
     ----------
-    count : Posterior
+    count : Interval
         In the unit of the prior.
-    relative_decline : Posterior
+    relative_decline : Interval
         From the count at the start of the span.
-    after_h : Posterior
+    after_h : Interval
         Hours since the start of the span.
     """
 
-    count: Posterior
-    relative_decline: Posterior
-    after_h: Posterior
+    count: Interval
+    relative_decline: Interval
+    after_h: Interval
 
 
 def packaged_prior(quantity: str) -> ResponsePrior:
@@ -272,7 +264,7 @@ def fit_response(
     return replace(fit, findings=_findings(fit))
 
 
-def posterior_interval(fit: ResponseFit, values: Array, mode: float, *, level: float = 0.9) -> Posterior:
+def posterior_interval(fit: ResponseFit, values: Array, mode: float, *, level: float = 0.9) -> Interval:
     """Return a number of each draw as value at the mode with the quantiles over the draws.
 
     Parameters
@@ -289,7 +281,7 @@ def posterior_interval(fit: ResponseFit, values: Array, mode: float, *, level: f
     order = np.argsort(values)
     cumulative = np.cumsum(fit.weights[order]) - 0.5 * fit.weights[order]
     low, high = np.interp([(1 - level) / 2, (1 + level) / 2], cumulative, np.asarray(values)[order])
-    return Posterior(float(mode), float(low), float(high))
+    return Interval(float(mode), float(low), float(high))
 
 
 def predict_counts(*, fit: ResponseFit, t_h: Sequence[float] | Array, dose_rate: CycleDoseRate) -> tuple[Array, Array]:

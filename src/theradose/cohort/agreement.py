@@ -22,15 +22,8 @@ from theradose.model.finding import Finding
 from theradose.model.measured import MeasuredRegion
 from theradose.plan.reference_ranges import LESION
 from theradose.spatial.naming import pair_of
-from theradose.statistics.agreement import (
-    BlandAltman,
-    Correlation,
-    Interval,
-    bland_altman,
-    concordance,
-    pearson,
-    spearman,
-)
+from theradose.statistics.agreement import BlandAltman, Correlation, bland_altman, concordance, pearson, spearman
+from theradose.statistics.intervals import Interval
 
 
 @dataclass(frozen=True, slots=True, eq=False)

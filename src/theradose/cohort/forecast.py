@@ -15,7 +15,6 @@ import numpy as np
 from theradose.biology.haematology import CycleDoseRate, dose_rate_of_cycles
 from theradose.biology.haematology_fit import (
     PARAMETERS,
-    Posterior,
     PredictedNadir,
     ResponseFit,
     ResponsePrior,
@@ -28,11 +27,12 @@ from theradose.cohort.counts import CountCourse, PatientCourses
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.model.counts import LABELS
+from theradose.statistics.intervals import Interval
 from theradose.units import conversion_factor
 
 _H_PER_D = conversion_factor("d", "h")
 _CURVE_POINTS = 160
-_LEVEL = 0.9
+FORECAST_LEVEL = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class CountForecast:
         What was counted.
     fit : ResponseFit
         Of the marrow.
-    parameters : dict of str to Posterior
+    parameters : dict of str to Interval
         With their 90 % intervals.
     start_d, dose_gy : float
         Of the next cycle.
@@ -72,7 +72,7 @@ class CountForecast:
     exposure: str
     course: CountCourse
     fit: ResponseFit
-    parameters: dict[str, Posterior]
+    parameters: dict[str, Interval]
     start_d: float
     dose_gy: float
     nadir: PredictedNadir
@@ -149,11 +149,15 @@ def forecast_counts(
     )
     to_come = _dose_rate(np.append(starts, start_d), [*doses, dose], [*half_lives, half_lives[-1]])
     nadir = predict_nadir(
-        fit=fit, dose_rate=to_come, start_h=start_d * _H_PER_D, end_h=(start_d + interval) * _H_PER_D, level=_LEVEL
+        fit=fit,
+        dose_rate=to_come,
+        start_h=start_d * _H_PER_D,
+        end_h=(start_d + interval) * _H_PER_D,
+        level=FORECAST_LEVEL,
     )
     days = np.linspace(min(float(course.t_d[0]), 0.0), start_d + interval, _CURVE_POINTS)
     mode, draws = predict_counts(fit=fit, t_h=days * _H_PER_D, dose_rate=to_come)
-    bands = [posterior_interval(fit, draws[:, k], mode[k], level=_LEVEL) for k in range(len(days))]
+    bands = [posterior_interval(fit, draws[:, k], mode[k], level=FORECAST_LEVEL) for k in range(len(days))]
     return CountForecast(
         patient=patient.patient,
         quantity=prior.quantity,
@@ -161,7 +165,7 @@ def forecast_counts(
         course=course,
         fit=fit,
         parameters={
-            name: posterior_interval(fit, fit.draws[:, k], getattr(fit.parameters, name), level=_LEVEL)
+            name: posterior_interval(fit, fit.draws[:, k], getattr(fit.parameters, name), level=FORECAST_LEVEL)
             for k, name in enumerate(PARAMETERS)
         },
         start_d=start_d,

@@ -25,7 +25,7 @@ from theradose.model.cohort_reference import PercentileResult, PublishedBeside, 
 from theradose.model.region import RegionKind
 from theradose.plan.reference_ranges import LESION, MARROW_METHODS, RED_MARROW, expected_dose, published_range
 from theradose.spatial.naming import pair_of
-from theradose.statistics.agreement import Interval
+from theradose.statistics.intervals import Interval
 from theradose.statistics.percentiles import REPLICATES, SEED, percentiles, rank_in_cohort
 
 SIZE_INDEPENDENT = ("dose_per_activity_gy_gbq", "effective_half_life_h")

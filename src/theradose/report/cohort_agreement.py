@@ -15,7 +15,8 @@ from theradose.report.blocks import Block, Cell, Column, Illustration, Paragraph
 from theradose.report.pages import Pages
 from theradose.report.quantities import organ_name, quantity_name, quantity_unit
 from theradose.report.style import PAGE_WIDTH_IN, Picture, figure_style, new_figure, render, shortened
-from theradose.statistics.agreement import Correlation, Interval
+from theradose.statistics.agreement import Correlation
+from theradose.statistics.intervals import Interval
 
 _ROW_IN = 2.3
 _LISTED = 40

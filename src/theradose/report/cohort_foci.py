@@ -28,7 +28,7 @@ from theradose.report.style import (
     new_figure,
     render,
 )
-from theradose.statistics.agreement import Interval
+from theradose.statistics.intervals import Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

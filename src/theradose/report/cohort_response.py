@@ -40,8 +40,8 @@ from theradose.report.cohort_response_figures import (
 )
 from theradose.report.pages import Pages
 from theradose.report.style import Picture
-from theradose.statistics.agreement import Interval
 from theradose.statistics.binary.curve import LogitEffect
+from theradose.statistics.intervals import Interval
 from theradose.statistics.linear.effect_tests import Contrast
 
 _Place = Callable[[Picture | None], tuple[Block, ...]]

@@ -10,7 +10,8 @@ import numpy as np
 
 from theradose.model.arrays import Array
 from theradose.model.finding import Finding
-from theradose.statistics.agreement import BlandAltman, Correlation, Interval
+from theradose.statistics.agreement import BlandAltman, Correlation
+from theradose.statistics.intervals import Interval
 
 MarrowMethodName = Literal["blood", "image"]
 CHOSEN = "chosen"

@@ -31,7 +31,8 @@ from theradose.report.marrow_drawings import (
     draw_scatter,
 )
 from theradose.report.style import INK, MUTED, WARNING, figure_style, new_figure
-from theradose.statistics.agreement import BlandAltman, Interval
+from theradose.statistics.agreement import BlandAltman
+from theradose.statistics.intervals import Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -23,21 +23,13 @@ import numpy as np
 
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
+from theradose.statistics.intervals import Interval
 from theradose.statistics.limits_of_agreement import exact_reaches, first_order_reaches, spread_of_differences
 from theradose.statistics.normality import shapiro_wilk
 
 _AGREEMENT = 0.95
 _FEWEST_PAIRS = 3
 _FEWEST_FOR_INTERVAL = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """An estimate with its confidence interval; the ends are ``nan`` where the numbers do not determine them."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)

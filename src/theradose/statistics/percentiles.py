@@ -20,7 +20,7 @@ import numpy as np
 
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
-from theradose.statistics.agreement import Interval
+from theradose.statistics.intervals import Interval
 
 REPLICATES = 2000
 """Resampled cohorts of the bootstrap."""

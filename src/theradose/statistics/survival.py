@@ -18,8 +18,8 @@ import numpy as np
 
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
-from theradose.statistics.agreement import Interval
 from theradose.statistics.chi_squared import ChiSquaredTest, chi_squared_test
+from theradose.statistics.intervals import Interval
 
 _FEWEST_EVENTS = 5
 _BEYOND = 20.0

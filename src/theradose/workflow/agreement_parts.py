@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from theradose.statistics.agreement import BlandAltman, Correlation, Interval
+from theradose.statistics.agreement import BlandAltman, Correlation
+from theradose.statistics.intervals import Interval
 from theradose.workflow.document_parts import finite
 
 

@@ -23,13 +23,13 @@ from theradose.cohort.response.settings import ResponseSettings, constants
 from theradose.cohort.response.shrinkage import Shrinkage
 from theradose.model.tumours import DOSE_KINDS, TumourRow
 from theradose.report.tables import Value
-from theradose.statistics.agreement import Correlation, Interval
 from theradose.statistics.binary.curve import LogitEffect
 from theradose.statistics.binary.roc import Auc, OperatingPoint
 from theradose.statistics.binary.roc_bootstrap import AucBootstrap
 from theradose.statistics.chi_squared import ChiSquaredTest
 from theradose.statistics.linear.effect_tests import Contrast
 from theradose.statistics.survival import SurvivalCurve
+from theradose.workflow.agreement_parts import correlation_document, interval_document
 from theradose.workflow.document_parts import Origin, constant_document, finite, origin_document
 from theradose.workflow.report_folder import Table
 
@@ -159,7 +159,7 @@ def _dose_analysis(one: DoseAnalysis, *, primary: bool) -> dict[str, Any]:
         "discrimination": [_discrimination(found) for found in one.discrimination.values()],
         "shrinkage": _shrinkage(one.shrinkage),
         "correlations": [
-            {"grade": grade, "pearson": _correlation(first), "spearman": _correlation(second)}
+            {"grade": grade, "pearson": correlation_document(first), "spearman": correlation_document(second)}
             for grade, (first, second) in one.correlations.items()
         ],
     }
@@ -286,7 +286,7 @@ def _regrowth(grown: Regrowth) -> dict[str, Any]:
             {
                 "by": item.title,
                 "groups": [
-                    {"group": name, "tumours": curve.n, "median_d": _interval(curve.median)}
+                    {"group": name, "tumours": curve.n, "median_d": interval_document(curve.median)}
                     for name, curve in item.curves.items()
                 ],
                 "log_rank": _test(item.test),
@@ -336,14 +336,6 @@ def _effect(item: LogitEffect) -> dict[str, float | None]:
     return {name: finite(getattr(item, name)) for name in ("value", "u", "low", "high", "z", "p")}
 
 
-def _correlation(item: Correlation) -> dict[str, float | None]:
-    return {name: finite(getattr(item, name)) for name in ("value", "low", "high", "p")}
-
-
-def _interval(item: Interval) -> dict[str, float | None]:
-    return {name: finite(getattr(item, name)) for name in ("value", "low", "high")}
-
-
 def _auc(item: Auc | None) -> dict[str, float | None] | None:
     return None if item is None else {name: finite(getattr(item, name)) for name in ("value", "u", "low", "high", "p")}
 
@@ -352,14 +344,14 @@ def _bootstrap(item: AucBootstrap | None) -> dict[str, Any] | None:
     if item is None:
         return None
     fields = ("replicates", "seed", "undefined")
-    return {"auc": _interval(item.auc), **{name: getattr(item, name) for name in fields}}
+    return {"auc": interval_document(item.auc), **{name: getattr(item, name) for name in fields}}
 
 
 def _point(item: OperatingPoint) -> dict[str, Any]:
     return {
         "dose_gy": finite(item.threshold),
-        "sensitivity": _interval(item.sensitivity),
-        "specificity": _interval(item.specificity),
+        "sensitivity": interval_document(item.sensitivity),
+        "specificity": interval_document(item.specificity),
     }
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from theradose.biology.ctcae import grade_limits
-from theradose.biology.haematology_fit import Posterior
 from theradose.cohort.counts import CountCourse, SpanCounts
-from theradose.cohort.forecast import CountForecast
+from theradose.cohort.forecast import FORECAST_LEVEL, CountForecast
 from theradose.cohort.relations import Effect, Relation
 from theradose.cohort.risk import RiskAnalysis
 from theradose.cohort.toxicity import DoseCorrelation
@@ -20,7 +19,7 @@ from theradose.model.counts import QUANTITIES
 from theradose.nuclides import Constant
 from theradose.report.cohort_toxicity import toxicity_pages
 from theradose.report.tables import Value
-from theradose.workflow.agreement_parts import correlation_document
+from theradose.workflow.agreement_parts import correlation_document, interval_document
 from theradose.workflow.cohort_toxicity import ToxicityReport
 from theradose.workflow.document_parts import constant_document, finite, origin_document
 from theradose.workflow.report_folder import Table, write_report_folder
@@ -210,10 +209,6 @@ def _risk(risk: RiskAnalysis) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _posterior(item: Posterior) -> dict[str, float]:
-    return {"value": item.value, "low": item.low, "high": item.high}
-
-
 def _forecast(item: CountForecast) -> dict[str, Any]:
     return {
         "patient": item.patient,
@@ -221,13 +216,13 @@ def _forecast(item: CountForecast) -> dict[str, Any]:
         "exposure": item.exposure,
         "prior": {"status": item.fit.prior.status, "source": item.fit.prior.source},
         "effect": item.fit.effect,
-        "level": 0.9,
-        "parameters": {name: _posterior(value) for name, value in item.parameters.items()},
+        "level": FORECAST_LEVEL,
+        "parameters": {name: interval_document(value) for name, value in item.parameters.items()},
         "effective_draws": item.fit.effective_draws,
         "next_cycle": {"start_d": item.start_d, "dose_gy": item.dose_gy},
-        "nadir": _posterior(item.nadir.count),
-        "relative_decline": _posterior(item.nadir.relative_decline),
-        "nadir_after_h": _posterior(item.nadir.after_h),
+        "nadir": interval_document(item.nadir.count),
+        "relative_decline": interval_document(item.nadir.relative_decline),
+        "nadir_after_h": interval_document(item.nadir.after_h),
         "curve": {"t_d": item.t_d.tolist(), "value": item.curve.tolist(), "low": item.low.tolist(),
                   "high": item.high.tolist()},
     }  # fmt: skip

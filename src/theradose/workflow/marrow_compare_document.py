@@ -24,7 +24,7 @@ from theradose.report.marrow_comparison import (
     median_and_range,
 )
 from theradose.report.tables import Value, write_table
-from theradose.statistics.agreement import Interval
+from theradose.statistics.intervals import Interval
 from theradose.workflow.agreement_parts import bland_altman_document, correlation_document, interval_document
 from theradose.workflow.document_parts import constant_document, finite
 from theradose.workflow.marrow_compare import ComparedCohort

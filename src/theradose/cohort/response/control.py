@@ -28,7 +28,6 @@ from theradose.model.finding import Finding
 from theradose.statistics.binary.curve import (
     DoseAtProbability,
     LogitEffect,
-    ProbabilityBand,
     coefficient_table,
     dose_at_probability,
     linear_combinations,
@@ -39,6 +38,7 @@ from theradose.statistics.binary.mixed import LogisticMixedFit, fit_logistic_mix
 from theradose.statistics.binary.profile import profile_effect
 from theradose.statistics.chi_squared import ChiSquaredTest, chi_squared_test, without_test
 from theradose.statistics.design import Design, Factor, Numeric, build_design
+from theradose.statistics.intervals import Band
 
 _CURVE_POINTS = 121
 _LARGEST_LOGIT = 700.0
@@ -104,7 +104,7 @@ class GradeCurve:
     ----------
     dose_gy : ndarray, shape (m,)
         From 0 to the largest dose of the grade.
-    band : ProbabilityBand
+    band : Band
         With the interval of the logit scale.
     doses : tuple of DoseAtProbability
         Doses of the asked probabilities that are not reached without dose; an interval begins at 0 at the lowest.
@@ -113,7 +113,7 @@ class GradeCurve:
     """
 
     dose_gy: Array
-    band: ProbabilityBand
+    band: Band
     doses: tuple[DoseAtProbability, ...]
     odds: tuple[OddsAt, ...]
 

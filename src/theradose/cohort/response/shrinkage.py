@@ -18,9 +18,10 @@ from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
 from theradose.statistics.chi_squared import ChiSquaredTest, chi_squared_test
 from theradose.statistics.design import Design, Factor, build_design
+from theradose.statistics.intervals import Band
 from theradose.statistics.linear.mixed import RandomEffect, fit_linear_mixed
 from theradose.statistics.nonlinear_mixed.fit import Method, NonlinearMixedFit
-from theradose.statistics.nonlinear_mixed.growth_curve import GrowthBand, fit_asymptotic_growth, growth_band
+from theradose.statistics.nonlinear_mixed.growth_curve import fit_asymptotic_growth, growth_band
 
 METHODS: Mapping[str, Method] = {"exact likelihood": "laplace", "lindstrom-bates": "lindstrom-bates"}
 """Names of the methods; Laplace's approximation is exact for a curve that is linear in the effect."""
@@ -75,7 +76,7 @@ class Shrinkage:
     ----------
     fits : tuple of GrowthFit
         By the exact likelihood, and by Lindstrom and Bates; of all grades together.
-    bands : mapping of str to GrowthBand
+    bands : mapping of str to Band
         Curves by the exact likelihood over `dose_gy`, of the grades whose response depends significantly on the dose;
         of others no curve and no parameter is stated.
     dose_gy : mapping of str to ndarray
@@ -90,7 +91,7 @@ class Shrinkage:
     """
 
     fits: tuple[GrowthFit, ...]
-    bands: Mapping[str, GrowthBand]
+    bands: Mapping[str, Band]
     dose_gy: Mapping[str, Array]
     tests: Mapping[str, ChiSquaredTest]
     refused: str
@@ -169,10 +170,10 @@ def _doses(tumours: _Tumours) -> Array:
 
 def _fits(
     tumours: _Tumours, significant: Sequence[str], level: float, where: str
-) -> tuple[list[GrowthFit], list[Finding], dict[str, GrowthBand]]:
+) -> tuple[list[GrowthFit], list[Finding], dict[str, Band]]:
     fits: list[GrowthFit] = []
     findings: dict[tuple[str, str], Finding] = {}
-    bands: dict[str, GrowthBand] = {}
+    bands: dict[str, Band] = {}
     for name, method in METHODS.items():
         try:
             fit = _fit(tumours, method)
@@ -263,7 +264,7 @@ def _parameters(fit: NonlinearMixedFit, tumours: _Tumours) -> dict[str, GrowthPa
     return found
 
 
-def _band(fit: NonlinearMixedFit, tumours: _Tumours, grade: str, level: float) -> GrowthBand:
+def _band(fit: NonlinearMixedFit, tumours: _Tumours, grade: str, level: float) -> Band:
     row = _row(tumours, grade)
     return growth_band(fit, _doses(tumours.of([grade])), amplitude=row, log_dose=row, level=level)
 

@@ -22,6 +22,7 @@ from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.statistics.binary.logistic import LogisticFit, probability
 from theradose.statistics.binary.mixed import LogisticMixedFit
+from theradose.statistics.intervals import Band
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +46,6 @@ class LogitEffect:
     high: float
     z: float
     p: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ProbabilityBand:
-    """Probabilities with their pointwise confidence interval.
-
-    Attributes
-    ----------
-    value, low, high : ndarray, shape (m,)
-    """
-
-    value: Array
-    low: Array
-    high: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +119,7 @@ def linear_combinations(
     )
 
 
-def probability_curve(fit: LogisticFit | LogisticMixedFit, rows: Array, *, level: float = 0.95) -> ProbabilityBand:
+def probability_curve(fit: LogisticFit | LogisticMixedFit, rows: Array, *, level: float = 0.95) -> Band:
     """Return the probabilities at rows of the design, for example ``design.at({"dose_gy": doses})``.
 
     Parameters
@@ -157,7 +144,7 @@ def probability_curve(fit: LogisticFit | LogisticMixedFit, rows: Array, *, level
 
     logit, u = _logits(fit, rows)
     reach = float(stats.norm.ppf((1 + level) / 2)) * u
-    return ProbabilityBand(*(frozen(probability(logit + shift)) for shift in (0.0, -reach, reach)))
+    return Band(*(frozen(probability(logit + shift)) for shift in (0.0, -reach, reach)))
 
 
 def dose_at_probability(

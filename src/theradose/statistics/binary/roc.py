@@ -22,8 +22,8 @@ import numpy as np
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array, frozen
 from theradose.model.finding import Finding
-from theradose.statistics.agreement import Interval
 from theradose.statistics.binary.rows import binary_outcome, number_patients
+from theradose.statistics.intervals import Interval
 
 
 @dataclass(frozen=True, slots=True, eq=False)

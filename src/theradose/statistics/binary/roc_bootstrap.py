@@ -15,9 +15,9 @@ import numpy as np
 
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
-from theradose.statistics.agreement import Interval
 from theradose.statistics.binary.roc import checked_scores, roc, youden
 from theradose.statistics.binary.rows import number_patients
+from theradose.statistics.intervals import Interval
 
 _FEWEST_REPLICATES = 100
 # Of one array of a block of replicates; about ten are held at a time.

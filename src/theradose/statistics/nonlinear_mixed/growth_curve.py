@@ -14,13 +14,13 @@ References
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from theradose.errors import StatisticsError
 from theradose.model.arrays import Array
 from theradose.statistics.design import Design
+from theradose.statistics.intervals import Band
 from theradose.statistics.nonlinear_mixed.fit import Method, NonlinearMixedFit, fit_nonlinear_mixed
 
 AMPLITUDE, LOG_DOSE = "amplitude", "log_dose"
@@ -56,15 +56,6 @@ class AsymptoticGrowth:
 
 def _doses(phi: Array, x: Array) -> Array:
     return np.asarray(x[..., 0] * np.exp(-phi[..., 1]))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GrowthBand:
-    """The curve with its confidence interval, at patient effect 0."""
-
-    value: Array
-    low: Array
-    high: Array
 
 
 def fit_asymptotic_growth(
@@ -119,7 +110,7 @@ def fit_asymptotic_growth(
 def growth_band(
     fit: NonlinearMixedFit, dose: Array, *, amplitude: Array | None = None, log_dose: Array | None = None,
     level: float = 0.95,
-) -> GrowthBand:  # fmt: skip
+) -> Band:  # fmt: skip
     """Return the curve at patient effect 0 with its interval, by first-order propagation.
 
     Parameters
@@ -148,7 +139,7 @@ def growth_band(
     phi = np.broadcast_to(rows @ fit.coefficients, (len(points), 2))
     value, slope = curve.value(phi, points), curve.gradient(phi, points) @ rows
     reach = stats.norm.ppf((1 + level) / 2) * np.sqrt(np.einsum("gp,pr,gr->g", slope, fit.covariance, slope))
-    return GrowthBand(value, value - reach, value + reach)
+    return Band(value, value - reach, value + reach)
 
 
 def _start(dose: Array, response: Array) -> dict[str, float]:
