@@ -109,7 +109,7 @@ def member_integral(
     unit = "MBq·h" if isinstance(form, PhaseForm) else "MBq·h/L"
     message = (
         f"The posterior of the integral is {mean:.4g} {unit} with a {level:.0%} interval from "
-        f" {low:.4g} to {high:.4g}, that of the effective half-life {half_life.value:.4g} h from "
+        f"{low:.4g} to {high:.4g}, that of the effective half-life {half_life.value:.4g} h from "
         f"{found.half_life_h[0, 2]:.4g} to {found.half_life_h[0, 3]:.4g}; in the population, points less likely than "
         f"these have a probability of {found.probability[0]:.2g}."
     )
@@ -154,7 +154,7 @@ def population_points(curve: TimeActivityCurve, *, administered_mbq: float) -> P
 
 
 def mismatch_findings(population: Population, found: Posterior, *, region: str, row: int = 0) -> tuple[Finding, ...]:
-    """Say where points or the half-life that they imply are implausible for a member of the population.
+    """Say where points or their half-life are implausible for a member of the population, or could not show it.
 
     References
     ----------
@@ -177,6 +177,14 @@ def mismatch_findings(population: Population, found: Posterior, *, region: str, 
             f"all but {level:.0%} of the population have: measure another time point."
         )
         findings.append(Finding("population-half-life", "warning", message, region))
+    ends, level = found.half_life_h[row, 2:], population_setting("interval_level")
+    (least, most), _ = population.quantiles(((1 - level) / 2, (1 + level) / 2))
+    if math.log(ends[1] / ends[0]) >= population_setting("unseen_half_life") * math.log(most / least):
+        message = (
+            f"The points of '{region}' tell hardly anything of its half-life, which is that of the population: "
+            "patients who clear otherwise are neither noticed nor covered by the interval; measure a later time point."
+        )
+        findings.append(Finding("population-half-life-unseen", "warning", message, region))
     return tuple(findings)
 
 

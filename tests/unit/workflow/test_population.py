@@ -54,6 +54,13 @@ def test_more_points_leave_less_to_the_population(record):
     assert shares[0] > shares[1] > shares[2]
 
 
+def test_an_early_point_says_that_it_does_not_tell_the_half_life(record):
+    _, early = integrate(record, (24.0, 200.0))
+    _, late = integrate(record, (96.0, 67.0))
+    assert "population-half-life-unseen" in codes(early)
+    assert "population-half-life-unseen" not in codes(late)
+
+
 def test_activity_and_administered_activity_scale_together(record):
     first, _ = integrate(record, (96.0, 67.0))
     second, _ = integrate(record, (96.0, 134.0), activity=14_800.0)
