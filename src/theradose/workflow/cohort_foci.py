@@ -128,7 +128,10 @@ def foci_of_cohort(options: FociOptions) -> FociReport:
         treatments=tuple(treatments),
         line=line,
         line_samples=used,
-        constants=(_constant("foci_linear_until"),),
+        constants=(
+            _constant("foci are linear in dose until", "foci_linear_until"),
+            _constant("largest plausible slope of foci by dose", "largest_induction"),
+        ),
         findings=tuple(dict.fromkeys([*findings, *noticed])),
     )
 
@@ -216,10 +219,22 @@ def _line(
         )
     except FitError as error:
         return None, (), [Finding("foci-no-line", "warning", str(error), "cohort")]
-    return line, tuple((label, dose) for label, dose, _ in kept), []
+    return line, tuple((label, dose) for label, dose, _ in kept), _unit_findings(line.slope_per_mgy.value)
 
 
-def _constant(name: str) -> Constant:
+def _unit_findings(slope_per_mgy: float) -> list[Finding]:
+    """Say where the slope is beyond what is seen of cells, as with doses in Gy in the column of mGy."""
+    most = load_number("haematology.yaml", "largest_induction")
+    if slope_per_mgy <= most:
+        return []
+    message = (
+        f"The slope is {slope_per_mgy:.3g} foci per cell and mGy, above {most:g}, which no cells are known to reach: "
+        "check that doses are in mGy and that foci are counted in all of the cells."
+    )
+    return [Finding("foci-slope-implausible", "critical", message, "cohort")]
+
+
+def _constant(words: str, name: str) -> Constant:
     record = load_yaml("haematology.yaml")[name]
-    return Constant("foci are linear in dose until", record["value"], record["unit"], record["source"],
+    return Constant(words, record["value"], record["unit"], record["source"],
                     record["status"], record["edition"])  # fmt: skip

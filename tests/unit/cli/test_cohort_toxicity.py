@@ -89,3 +89,17 @@ def test_foci_prints_one_document(call):
     document = json.loads(out)
     assert document["schema"] == "theradose/foci/1"
     assert {item["fit"]["unrepaired"]["value"] for item in document["treatments"]} == {0.05}
+
+
+def test_doses_of_foci_in_another_unit_are_noticed(call, tmp_path):
+    rows = [("P1", t_h, 800, 160 + round(800 * 0.015 * mgy), mgy) for t_h, mgy in ((-0.5, 0), (1, 8), (3, 18), (5, 25))]
+
+    def codes(per_mgy):
+        table = tmp_path / "foci.csv"
+        lines = [f"{name},1,{t_h},{cells},{foci},{mgy * per_mgy}" for name, t_h, cells, foci, mgy in rows]
+        table.write_text("\n".join(["patient,cycle,t_h,cells,foci,blood_dose_mgy", *lines]) + "\n", encoding="utf-8")
+        _, out, _ = call("cohort", "foci", str(table), "--json")
+        return [finding["code"] for finding in json.loads(out)["findings"]]
+
+    assert "foci-slope-implausible" not in codes(1)
+    assert "foci-slope-implausible" in codes(1e-3), "doses in Gy"
