@@ -9,7 +9,7 @@ import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -157,10 +157,9 @@ class DaskRunner:
             if self._client.status != "running":
                 raise _scheduler_lost()
             self._hand_over()
-            try:
+            # Nothing has ended yet: look whether somebody still works.
+            with suppress(queue.Empty):
                 return self._ended.get(timeout=_LOOK_S)
-            except queue.Empty:
-                pass
             if self._workers():
                 seen = time.monotonic()
             elif time.monotonic() - seen > _WORKERS_WAIT_S:
